@@ -1,0 +1,65 @@
+"""One source of data a file. What they share: the file format.
+
+A source prepares one `.npz` file, once, with whatever library it needs; training and
+frozen scripts only read that file.
+
+Every module in this folder has
+
+    SOURCES                   the names that `DATA=` takes
+    default_source()          the one that is used where none is named
+    prepare(source) -> Path   the file, built where it is not there yet
+    load(arrays, split)       tensors of "train", "validation" or "test"
+"""
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+CACHE = Path(__file__).parent / "cache"
+
+
+class DataError(Exception):
+    """Data is missing, damaged or of the wrong shape. The message is one line for a person."""
+
+
+def read(path):
+    """All arrays of an `.npz` file, as a dict of numpy arrays. Raises DataError."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise DataError(f"no data at {path}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}") from None
+
+
+def digest(arrays):
+    """Twelve hex digits of SHA-256 over the arrays' names, types, shapes and bytes.
+
+    Of the content, not of the file, so that it does not depend on how it was compressed.
+    """
+    sha = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()[:12]
+
+
+def write(path, arrays):
+    """Write an `.npz` file that is either whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def course_file(name):
+    """Where the course's own file lies: in the folder `DATA_DIR`, else in `data/course`."""
+    return Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "course") / name

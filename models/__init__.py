@@ -1,0 +1,1 @@
+"""Torch only, one architecture a file."""

@@ -1,0 +1,34 @@
+"""One task a file. The module is the task, and its file name is its only name.
+
+A task has
+
+    METRIC, DIRECTION         what is scored, and "maximize" or "minimize"
+    DATA                      the module of `data/` that prepares and loads what it trains on
+    Config                    frozen dataclass of one training's settings; its defaults are the
+                              baseline, and every task has `epochs` (the last step that is
+                              reported) and `seed`
+    space(trial) -> Config    the ranges that are searched; each name suggested is a field of Config
+    build(config) -> Module   the untrained network
+    train(config, training, validation, report) -> Module
+                              calls `report(epoch, metrics)` as it goes, with "train_loss",
+                              "validation_loss", "validation_<METRIC>" and "learning_rate";
+                              `report` may end it by an exception, which it must let pass
+    score(model, split) -> Score
+
+and cannot tell who calls it: a search, another process, a cluster or a frozen script.
+"""
+
+import pkgutil
+from typing import NamedTuple
+
+
+class Score(NamedTuple):
+    """How good a model is on one split."""
+
+    value: float
+    standard_error: float
+
+
+def names():
+    """The names of all tasks, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "replay")

@@ -1,0 +1,83 @@
+"""How close does a network come to sin(x)?
+
+Target: a mean squared error of 0.02.
+Source: course handout, question 2.
+
+N points, B batch.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from data import sine
+from models.regression import RegressionModel
+from objectives import Score
+
+METRIC, DIRECTION = "mse", "minimize"
+DATA = sine
+REPORT_EVERY = 20  # epochs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How one network is built and trained."""
+
+    hidden_size: int = 200  # units of each hidden layer
+    layers: int = 1  # hidden layers
+    learning_rate: float = 1e-3  # of Adam at the start, from where it falls linearly to zero
+    batch_size: int = 20  # points; divides the 200 that there are
+    epochs: int = 400  # passes over the training points
+    seed: int = 0  # of the initial weights and the order of points
+
+
+def space(trial):
+    """The ranges that the handout recommends. Only batch sizes that divide 200 can be drawn."""
+    return Config(
+        hidden_size=trial.suggest_int("hidden_size", 100, 500, step=20),
+        layers=trial.suggest_int("layers", 1, 3),
+        learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+        batch_size=trial.suggest_categorical("batch_size", [10, 20, 25, 40, 50, 100]),
+    )
+
+
+def build(config):
+    """The untrained network."""
+    return RegressionModel(config.hidden_size, config.layers)
+
+
+def train(config, training, validation, report):
+    """Train a network on the points of `training`; report how it does every REPORT_EVERY epochs."""
+    torch.manual_seed(config.seed)
+    model = build(config)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    for epoch in range(1, config.epochs + 1):
+        optimizer.param_groups[0]["lr"] = config.learning_rate * (1 - (epoch - 1) / config.epochs)
+        loss_sum = torch.zeros(())
+        for rows_B in torch.randperm(len(training.x_N1)).split(config.batch_size):
+            loss = F.mse_loss(model(training.x_N1[rows_B]), training.y_N1[rows_B])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.detach() * len(rows_B)
+        if epoch % REPORT_EVERY == 0 or epoch == config.epochs:
+            validation_mse = score(model, validation).value
+            report(
+                epoch,
+                {
+                    "train_loss": loss_sum.item() / len(training.x_N1),
+                    "validation_loss": validation_mse,
+                    "validation_mse": validation_mse,
+                    "learning_rate": optimizer.param_groups[0]["lr"],
+                },
+            )
+    return model
+
+
+@torch.no_grad()
+def score(model, split):
+    """Mean squared error on the points of a split, with its standard error."""
+    squares_N1 = (model(split.x_N1) - split.y_N1) ** 2
+    return Score(squares_N1.mean().item(), squares_N1.std().item() / math.sqrt(len(squares_N1)))

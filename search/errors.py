@@ -1,0 +1,40 @@
+"""What can go wrong, and the exit code of each.
+
+    TrialbookError          1   the search itself failed
+    |-- UsageError          2   what was typed is wrong; nothing was written
+    |-- StoreError          3   a store cannot be read or written
+    |-- StudyConflict       4   the study is busy, or belongs to another task or other data
+    `-- NoWinner            5   there is no valid winner yet
+
+Each message is one line for a person: what was wrong, what was seen, what is valid.
+"""
+
+import difflib
+
+
+class TrialbookError(Exception):
+    exit_code = 1
+
+
+class UsageError(TrialbookError):
+    exit_code = 2
+
+
+class StoreError(TrialbookError):
+    exit_code = 3
+
+
+class StudyConflict(TrialbookError):
+    exit_code = 4
+
+
+class NoWinner(TrialbookError):
+    exit_code = 5
+
+
+def unknown(what, seen, valid):
+    """A UsageError that names the valid choices, and the one that was probably meant."""
+    valid = sorted(valid)
+    near = difflib.get_close_matches(str(seen), valid, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UsageError(f"unknown {what} {seen!r}: valid are {', '.join(valid) or 'none yet'}.{hint}")

@@ -1,0 +1,71 @@
+"""Optuna's journal file, written by one process at a time."""
+
+import fcntl
+import json
+import os
+
+from optuna.storages.journal import JournalFileBackend
+
+from search.errors import StoreError, StudyConflict
+
+
+class Journal(JournalFileBackend):
+    """A journal whose writer holds the study's lock, so that no record needs one of its own.
+
+    Records reach the system at once, and so outlive the process; `commit` waits until the disk
+    has them, and so they outlive the machine.
+    """
+
+    def __init__(self, path):
+        super().__init__(str(path), lock_obj=_NoLock())
+        self.path = path
+
+    def append_logs(self, logs):
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        with open(self.path, "ab") as file:
+            file.write(lines.encode())
+
+    def commit(self):
+        """Wait for the disk."""
+        with open(self.path, "rb") as file:
+            os.fsync(file.fileno())
+
+
+class _NoLock:
+    def acquire(self):
+        return True
+
+    def release(self):
+        pass
+
+
+def lock(path):
+    """Hold a study for this process, until the file that is returned is closed or the process ends.
+
+    Raises StudyConflict where another process holds it, and says which.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")
+    except OSError as error:
+        raise StoreError(f"cannot write to {path.parent}: {error.strerror}") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip()
+        file.close()
+        raise StudyConflict(f"study {path.stem!r} is being searched by process {holder or 'unknown'}") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def cut_torn_end(path):
+    """Cut a half-written last record off, which a killed machine may leave. The rest is whole."""
+    with open(path, "rb+") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)

@@ -1,0 +1,31 @@
+"""Where things lie. All of it under the project's root, or under TRIALBOOK_HOME where that is set."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def home():
+    """The folder that holds the log, the studies and the frozen scripts."""
+    return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).resolve()
+
+
+def studies():
+    """One Optuna journal a study."""
+    return home() / "mlruns" / "studies"
+
+
+def artifacts():
+    """What MLflow keeps as files."""
+    return home() / "mlruns" / "artifacts"
+
+
+def mlflow_database():
+    """Where a bare `mlflow ui`, typed in the root, looks by itself."""
+    return home() / "mlflow.db"
+
+
+def frozen(task_name):
+    """The frozen winner of a task."""
+    return home() / "models" / "frozen" / f"{task_name}.py"

@@ -1,0 +1,64 @@
+"""Where training runs is a plug: `inline` in this process, `processes` on this machine.
+
+A plug has
+
+    free                      how many trials could start now
+    start(number, config)     train a configuration
+    listen(ear, seconds)      hear what happened, for so long at most, and tell `ear`:
+                              ear.reported(number, entry) -> whether to go on
+                              ear.finished(number, score)
+                              ear.failed(number, cause)
+    close()                   stop all that still trains
+
+This file is what all plugs do in the trainer itself.
+"""
+
+import time
+
+import torch
+
+import data
+
+
+class Stop(Exception):
+    """Raised by `report` where a training is to end."""
+
+
+class Trainer:
+    """Trains one configuration after another on data that it loads once.
+
+    Args:
+        task: the module of a task.
+        data_path: the file that its DATA module prepared.
+    """
+
+    def __init__(self, task, data_path):
+        torch.set_num_threads(1)
+        arrays = data.read(data_path)
+        self.task = task
+        self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
+
+    def train(self, config, reported):
+        """Train a configuration; after each epoch ask `reported(entry)` whether to go on.
+
+        Returns its score on the validation data and that score's standard error. Raises Stop
+        where `reported` said no.
+        """
+        clock = time.perf_counter()
+
+        def report(epoch, metrics):
+            nonlocal clock
+            now = time.perf_counter()
+            entry = {"epoch": epoch, **metrics, "seconds": now - clock, "time": time.time()}
+            if not reported(entry):
+                raise Stop
+            clock = time.perf_counter()
+
+        model = self.task.train(config, *self.splits, report)
+        value, standard_error = self.task.score(model, self.splits[1])
+        return float(value), float(standard_error)
+
+
+def cause_of(error):
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

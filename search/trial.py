@@ -1,0 +1,77 @@
+"""A trial as all of Trialbook sees it: one configuration and what came of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from optuna.trial import TrialState
+
+STATES = ("running", "completed", "pruned", "diverged", "failed", "interrupted")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration and what came of it.
+
+    running       being trained
+    completed     trained to the end: it has a score
+    pruned        given up, since it fell behind
+    diverged      its loss was no longer finite; its curve ends with the last finite values
+    failed        an error ended it
+    interrupted   its search ended before it did; it does not count, and is retried
+    """
+
+    number: int
+    draw: int | None  # which of the study's configurations this is; a retry has that of its first try
+    retry_of: int | None
+    proposal: str  # why this configuration was tried
+    state: str
+    reason: str  # why it ended
+    config: dict  # all fields of the task's Config
+    params: dict  # those of them that are searched
+    score: float | None  # of the trained model on validation data; completed trials only
+    standard_error: float | None
+    curve: list = field(
+        repr=False
+    )  # one dict an epoch: epoch, the metrics, seconds (of this epoch), time (Unix seconds)
+    started: datetime
+    ended: datetime | None
+    weights: int | None  # numbers that the network learns
+    provenance: dict = field(repr=False)
+
+    @property
+    def seconds(self):
+        """How long it took, or has taken so far."""
+        return ((self.ended or datetime.now()) - self.started).total_seconds()
+
+
+def view(frozen):
+    """The Trial that one of Optuna's frozen trials stands for."""
+    about = frozen.user_attrs.get("about", {})
+    outcome = frozen.user_attrs.get("outcome", {})
+    state = _state(frozen.state, outcome.get("state"))
+    return Trial(
+        number=frozen.number,
+        draw=about.get("draw"),
+        retry_of=about.get("retry_of"),
+        proposal=about.get("proposal", ""),
+        state=state,
+        reason=outcome.get("reason", "its search was killed" if state == "interrupted" else ""),
+        config=about.get("config", {}),
+        params=frozen.params,
+        score=frozen.value if state == "completed" else None,
+        standard_error=outcome.get("standard_error"),
+        curve=[frozen.user_attrs[f"epoch {epoch}"] for epoch in sorted(frozen.intermediate_values)],
+        started=frozen.datetime_start,
+        ended=frozen.datetime_complete,
+        weights=about.get("weights"),
+        provenance=about.get("provenance", {}),
+    )
+
+
+def _state(optuna_state, outcome):
+    """A search that was killed leaves a trial with no outcome, or with one that was never told."""
+    if optuna_state == TrialState.RUNNING:
+        return "running"
+    if optuna_state == TrialState.FAIL:
+        return "failed" if outcome == "failed" else "interrupted"
+    return outcome
