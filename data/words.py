@@ -41,7 +41,9 @@ def load(arrays, split):
     are held out to make up for it: they are in "validation" and not in "train".
     """
     try:
-        (x, y), (dev_x, dev_y), test = ((arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in ("train", "dev", "test"))
+        (x, y), (dev_x, dev_y), test = (
+            (arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in ("train", "dev", "test")
+        )
     except KeyError as missing:
         raise DataError(f"this is no file of words: it has no array {missing}") from None
     held_out = np.zeros(len(y), dtype=bool)

@@ -17,6 +17,7 @@ from models.langid import LanguageIDModel
 from objectives import Score
 
 METRIC, DIRECTION = "accuracy", "maximize"
+TOLERANCE = 0.015
 DATA = words
 
 

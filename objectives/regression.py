@@ -17,6 +17,7 @@ from models.regression import RegressionModel
 from objectives import Score
 
 METRIC, DIRECTION = "mse", "minimize"
+TOLERANCE = 1e-3
 DATA = sine
 REPORT_EVERY = 20  # epochs
 

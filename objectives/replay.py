@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import data
+from data import DataError, digest, read
 
 
 def replay(record, config, load, train, score):
@@ -25,9 +25,9 @@ def replay(record, config, load, train, score):
     parser = argparse.ArgumentParser(description=f"Train the {record['task']} winner and compare its score.")
     parser.add_argument("--data", type=Path, help=f"the data file, {record['data_file']}", metavar="FILE")
     try:
-        arrays = data.read(parser.parse_args().data or find_data(record))
+        arrays = read(parser.parse_args().data or find_data(record))
         splits = load(arrays, "train"), load(arrays, "validation")
-    except data.DataError as error:
+    except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     torch.set_num_threads(1)
@@ -40,7 +40,7 @@ def replay(record, config, load, train, score):
     print(config, flush=True)
     value = score(train(config, *splits, report), splits[1]).value
     differs = [name for name, here in machine().items() if record["machine"].get(name) != here]
-    if data.digest(arrays) != record["digest"]:
+    if digest(arrays) != record["digest"]:
         differs.append("data")
     return verdict(record, value, differs)
 
@@ -62,12 +62,13 @@ def verdict(record, value, differs):
 def find_data(record):
     """The data file: beside the script, in a project's cache, or with the course's data."""
     here, name = Path(__file__).resolve().parent, record["data_file"]
-    course = os.environ.get("DATA_DIR") or here.parents[1] / "data" / "course"
-    for path in (here / name, here.parents[1] / "data" / "cache" / name, Path(course) / name):
+    project = here.parent.parent
+    course = os.environ.get("DATA_DIR") or project / "data" / "course"
+    for path in (here / name, project / "data" / "cache" / name, Path(course) / name):
         if path.exists():
             return path
     how = f"`make export TASK={record['task']} OUT=folder` in the project writes it beside the script"
-    raise data.DataError(f"{name} is not here: {how}; or name it with --data FILE")
+    raise DataError(f"{name} is not here: {how}; or name it with --data FILE")
 
 
 def machine():

@@ -40,13 +40,13 @@ class _NoLock:
 
 
 def lock(path):
-    """Hold a study for this process, until the file that is returned is closed or the process ends.
+    """Hold a journal for this process, until the file returned is closed or the process ends.
 
-    Raises StudyConflict where another process holds it, and says which.
+    Raises StudyConflict where another process holds it, and says which; StoreError.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")
+        file = open(path.with_suffix(".lock"), "a+")  # noqa: SIM115
     except OSError as error:
         raise StoreError(f"cannot write to {path.parent}: {error.strerror}") from None
     try:
@@ -55,7 +55,9 @@ def lock(path):
         file.seek(0)
         holder = file.read().strip()
         file.close()
-        raise StudyConflict(f"study {path.stem!r} is being searched by process {holder or 'unknown'}") from None
+        raise StudyConflict(
+            f"study {path.stem!r} is being searched by process {holder or 'unknown'}"
+        ) from None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()

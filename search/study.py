@@ -3,6 +3,7 @@
 Whatever the log, a table or a frozen script shows of a trial is read from here, as a `Trial`.
 """
 
+import functools
 import re
 from dataclasses import asdict, replace
 
@@ -35,6 +36,7 @@ class Study:
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
         self._ended = {}  # number -> Trial, which no longer changes
+        self._provenance = functools.cache(provenance)  # one for all trials of this process
 
     # Open, read, close
 
@@ -50,21 +52,24 @@ class Study:
 
         Raises UsageError, StudyConflict, StoreError, data.DataError.
         """
-        source, name = _resolve(task, name, source)
+        source, name = resolve(task, name, source)
         if _file(name).exists():
-            cls.read(name)._must_be(task, source, seed)
+            cls.read(name).must_be(task, source, seed)
         digest = data.digest(data.read(task.DATA.prepare(source)))
-        lock = journal.lock(_file(name).with_suffix(".lock"))
-        if _file(name).exists():
-            journal.cut_torn_end(_file(name))
-        else:
+        lock = journal.lock(_file(name))
+        if not _file(name).exists():
             _create(task, name, source, digest, seed or 0)
-        study = cls(name, lock)
+        study = cls._held(name, lock)
         if study.about["digest"] != digest:
             raise StudyConflict(
                 f"the data of study {name!r} changed ({study.about['digest']}, now {digest}): choose a new STUDY="
             )
-        return study._prepared()
+        return study
+
+    @classmethod
+    def hold(cls, name):
+        """A study that exists, for this process alone. Raises StudyConflict, StoreError."""
+        return cls._held(name, journal.lock(_file(name)))
 
     @classmethod
     def read(cls, name):
@@ -74,7 +79,10 @@ class Study:
             raise unknown("STUDY", name, names())
         return cls(name)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         """Let go of the study."""
         if self._lock:
             self._lock.close()
@@ -113,6 +121,10 @@ class Study:
         sign = -1 if self.about["direction"] == "maximize" else 1
         return min(completed, key=lambda trial: (sign * trial.score, trial.number))
 
+    def budget(self):
+        """What was asked for last: {"trials": n or None, "seconds": s or None}."""
+        return self._optuna.user_attrs.get("budget", {})
+
     def optuna_study(self):
         """Optuna's own view, for its plots and its importances."""
         return self._optuna
@@ -124,7 +136,9 @@ class Study:
         draw, earlier = self._next_draw()
         retried = earlier.params if earlier else {}
         fixed = tasks.baseline(self.task) if draw == 0 else retried
-        self._optuna.sampler = strategy.sampler(strategy.derive_seed(self.about["seed"], "sampler", draw), fixed)
+        self._optuna.sampler = strategy.sampler(
+            strategy.derive_seed(self.about["seed"], "sampler", draw), fixed
+        )
         asked = self._optuna.ask()
         seed = strategy.derive_seed(self.about["seed"], "training", draw)
         config = replace(self.task.space(asked), seed=seed)
@@ -134,7 +148,7 @@ class Study:
             "proposal": _proposal(draw, earlier),
             "config": asdict(config),
             "weights": tasks.count_weights(self.task, config),
-            "provenance": self._provenance,
+            "provenance": self._provenance(),
         }
         asked.set_user_attr("about", about)
         self._journal.commit()
@@ -154,7 +168,11 @@ class Study:
         value, standard_error = score
         asked.set_user_attr("outcome", {"state": state, "reason": reason, "standard_error": standard_error})
         # A diverged trial is told as pruned, since that is what samplers learn from.
-        told = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "diverged": TrialState.PRUNED}
+        told = {
+            "completed": TrialState.COMPLETE,
+            "pruned": TrialState.PRUNED,
+            "diverged": TrialState.PRUNED,
+        }
         self._optuna.tell(asked, value, state=told.get(state, TrialState.FAIL))
         self._journal.commit()
         return self.trial(number)
@@ -165,15 +183,17 @@ class Study:
 
     # Inside
 
-    def _prepared(self):
-        """This study, ready to be searched: what an earlier search left running is closed."""
-        self._provenance = provenance()
-        self._optuna.pruner = strategy.pruner(self.task.Config().epochs)
-        for trial in list(self.trials()):
+    @classmethod
+    def _held(cls, name, lock):
+        """A study under its lock. What an earlier search left running is closed as interrupted."""
+        journal.cut_torn_end(_file(name))
+        study = cls(name, lock)
+        study._optuna.pruner = strategy.pruner(study.task.Config().epochs)
+        for trial in list(study.trials()):
             if trial.state == "running":
-                self._optuna.tell(trial.number, state=TrialState.FAIL)
-        self._journal.commit()
-        return self
+                study._optuna.tell(trial.number, state=TrialState.FAIL)
+        study._journal.commit()
+        return study
 
     def _next_draw(self):
         """The first draw that no trial has done or is doing, and its latest try, if it had one."""
@@ -186,7 +206,7 @@ class Study:
             draw += 1
         return draw, tries.get(draw)
 
-    def _must_be(self, task, source, seed):
+    def must_be(self, task, source=None, seed=None):
         """Raises StudyConflict where this study is about something else."""
         asked = {"task": tasks.name_of(task), "source": source, "seed": seed, "space": _space(task)}
         for what, value in asked.items():
@@ -203,10 +223,12 @@ def names():
 def check_name(name):
     """Raises UsageError where a study cannot be called so."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"STUDY {name!r} is no name: valid are a-z 0-9 . _ -, a letter or digit first, at most 63")
+        raise UsageError(
+            f"STUDY {name!r} is no name: valid are a-z 0-9 . _ -, a letter or digit first, at most 63"
+        )
 
 
-def _resolve(task, name, source):
+def resolve(task, name, source):
     """The source and the name that a study has where they are not given."""
     if name is not None:
         check_name(name)

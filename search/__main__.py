@@ -1,0 +1,236 @@
+"""The command line: `python -m search VERB --name value`, or `make VERB NAME=value`.
+
+Heavy libraries are imported where a verb needs them, so that the others answer at once; the
+trainer processes import this file too.
+"""
+
+import argparse
+import re
+import sys
+
+from search.errors import NoWinner, TrialbookError, UsageError, unknown
+
+TRIALS, TIMEOUT = 30, 240  # the default budget: whichever is reached first
+EXIT_CODES = """exit codes:
+  0 done   1 failed   2 wrong usage, nothing written   3 store unavailable   4 study conflict
+  5 no valid winner   130 stopped by Ctrl-C   143 stopped by SIGTERM
+"""
+
+
+def whole(name, low, high):
+    """An option that is a whole number."""
+
+    def read(text):
+        if not re.fullmatch("[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise UsageError(f"{name} {text!r} is not valid: a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def seconds(text):
+    """An option that is a time."""
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", text) or float(text) == 0:
+        raise UsageError(f"TIMEOUT {text!r} is not valid: seconds, more than 0 and less than 10000000")
+    return float(text)
+
+
+OPTIONS = {
+    "task": (str, "NAME", "which task of objectives/"),
+    "study": (str, "NAME", "which study; by default the task's name and its data's"),
+    "trials": (whole("TRIALS", 1, 1_000_000), "N", f"trials in total, earlier ones too ({TRIALS})"),
+    "timeout": (
+        seconds,
+        "S",
+        f"seconds to search ({TIMEOUT}; a limit that is given alone stands alone)",
+    ),
+    "jobs": (whole("JOBS", 1, 256), "N", "trainers at once (one a core)"),
+    "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
+    "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
+    "data-dir": (str, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
+    "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
+    "out": (str, "FOLDER", "write script and data into this folder, to be carried away"),
+    "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
+}
+VERBS = {}
+
+
+def verb(*options):
+    """A function is a verb; its name and its docstring are the verb's."""
+
+    def declare(function):
+        VERBS[function.__name__] = function, options
+        return function
+
+    return declare
+
+
+@verb("task", "trials", "timeout", "jobs", "study", "seed", "data", "data-dir", "trainers")
+def search(options):
+    """Search a task's ranges, or go on with a study of it."""
+    from search.session import run
+
+    trials, timeout = options.trials, options.timeout
+    if trials is None and timeout is None:
+        trials, timeout = TRIALS, TIMEOUT
+    return run(
+        _task(options),
+        trials=trials,
+        timeout=timeout,
+        jobs=options.jobs,
+        study=options.study,
+        seed=options.seed,
+        data=options.data,
+        trainers=options.trainers,
+    )
+
+
+@verb("task")
+def status(options):
+    """All studies: what was tried, the best so far."""
+    from rich.console import Console
+
+    from search import study, tables
+
+    studies = [study.Study.read(name) for name in study.names()]
+    if options.task is not None:
+        task = _task(options)
+        studies = [each for each in studies if each.task is task]
+    Console().print(tables.of_studies(studies) if studies else "no studies yet: make search TASK=langid")
+    return 0
+
+
+@verb("task", "study", "data", "data-dir")
+def winner(options):
+    """The best configuration of a study."""
+    from rich.console import Console
+
+    from search import tables
+
+    study = _study(options)
+    Console().print(tables.of_winner(study, study.best()))
+    return 0
+
+
+@verb("task", "study", "data", "data-dir", "out")
+def export(options):
+    """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
+    import shutil
+    from pathlib import Path
+
+    from search import freeze, places
+    from search.log import Log
+
+    study = _study(options)
+    trial = study.best()
+    folder = Path(options.out) if options.out is not None else None
+    if folder is not None and (not options.out or (folder.exists() and not folder.is_dir())):
+        raise UsageError(f"OUT {options.out!r} is not a folder")
+    text = freeze.freeze(study, trial, Log(study).run_id(trial.number))
+    name = study.about["task"]
+    path = folder / f"{name}.py" if folder else places.frozen(name)
+    freeze.write(path, text)
+    if folder:
+        shutil.copyfile(study.data_path, folder / study.data_path.name)
+    print(f"wrote {path}: trial {trial.number} of study {study.name}. Train it: python {path}")
+    return 0
+
+
+@verb("port")
+def ui(options):
+    """Show the log in a browser: MLflow, on this machine only."""
+    from search.ui import serve
+
+    return serve(options.port or 5000)
+
+
+def _task(options):
+    from search import tasks
+
+    if options.task is None:
+        import objectives
+
+        raise UsageError(f"TASK is missing: valid are {', '.join(objectives.names())}")
+    return tasks.find(options.task)
+
+
+def _study(options):
+    """The study that is meant, to look at."""
+    from search import study
+
+    task = _task(options)
+    name = study.resolve(task, options.study, options.data)[1]
+    if name not in study.names() and options.study is None:
+        raise NoWinner(f"task {options.task!r} has no study {name!r} yet: make search TASK={options.task}")
+    found = study.Study.read(name)
+    found.must_be(task)
+    return found
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message):
+        raise UsageError(f"{message}; see python -m search --help")
+
+
+def parser():
+    """The command line; `--help` is its reference."""
+    lines = []
+    for name, (function, options) in VERBS.items():
+        lines.append(f"{name}: {function.__doc__}")
+        lines += [f"    --{o} {OPTIONS[o][1]}".ljust(24) + OPTIONS[o][2] for o in options] + [""]
+    top = Parser(
+        prog="python -m search",
+        description="Systematic hyperparameter search: every trial written down, the winner frozen.",
+        epilog="\n".join([*lines, EXIT_CODES]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="python -m search VERB [--name value ...], or make VERB [NAME=value ...]",
+    )
+    top.add_argument("verb", metavar="VERB", help=", ".join(VERBS))
+    return top
+
+
+def parse(arguments):
+    """The verb's function and its options. Raises UsageError."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        parser().parse_args(["--help"])
+    if arguments[0] not in VERBS:
+        raise unknown("verb", arguments[0], VERBS)
+    function, names = VERBS[arguments[0]]
+    verb_parser = Parser(
+        prog=f"python -m search {arguments[0]}", description=function.__doc__, allow_abbrev=False
+    )
+    for name in names:
+        read, metavar, text = OPTIONS[name]
+        verb_parser.add_argument(f"--{name}", type=read, metavar=metavar, help=text)
+    # `make` passes NAME=value as --NAME=value: case and underscores do not matter here.
+    spelt = [_lower(argument) if argument.startswith("--") else argument for argument in arguments[1:]]
+    options, rest = verb_parser.parse_known_args(spelt)
+    if rest:
+        raise unknown("option", rest[0].lstrip("-").partition("=")[0], names)
+    return function, options
+
+
+def _lower(argument):
+    name, equals, value = argument.partition("=")
+    return name.lower().replace("_", "-") + equals + value
+
+
+def main(arguments):
+    """Run a verb. Returns the exit code."""
+    from data import DataError
+
+    try:
+        function, options = parse(arguments)
+        return function(options)
+    except TrialbookError as error:
+        code, message = error.exit_code, error
+    except DataError as error:
+        code, message = UsageError.exit_code, error
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

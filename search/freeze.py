@@ -1,0 +1,228 @@
+"""From a winner to one script that stands alone, made of the real sources.
+
+What the script needs is taken out of the task's file, its model, its data source and
+`objectives/replay.py` as it stands there, comments included: nothing is written twice. New are
+only the head, the record and the defaults of `Config`, and these are values, written as literals.
+"""
+
+import ast
+import graphlib
+import importlib
+import inspect
+import os
+import sys
+
+from objectives import replay
+from search import tasks
+from search.errors import TrialbookError
+
+OURS = ("data", "models", "objectives")
+
+
+def freeze(study, trial, run_id):
+    """The text of the frozen script of a trial. `run_id` is its run in the log."""
+    task = study.task
+    record = _record(study, trial, run_id)
+    sources = Sources()
+    for module, name in ((task, "Config"), (task.DATA, "load"), (task, "train"), (task, "score")):
+        sources.need(module.__name__, name)
+    sources.need(replay.__name__, "replay")
+    sources.need(replay.__name__, "sys")
+    parts = [f"{_head(task, record)}\n\n{sources.imports()}", f"RECORD = {_literal(record)}"]
+    parts.append(_with_defaults(sources.modules[task.__name__], trial.config, tasks.ranges(task)))
+    for source in sources.in_order():
+        texts = [source.text(name) for name in source.definitions if name in source.needed - {"Config"}]
+        if texts:
+            parts += [source.title(), *texts]
+    parts.append('if __name__ == "__main__":\n    sys.exit(replay(RECORD, Config(), load, train, score))')
+    return "\n\n\n".join(parts) + "\n"
+
+
+def write(path, text):
+    """Put a script in its place: whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+class Sources:
+    """The modules of this project that a script is made of, and what it needs of each."""
+
+    def __init__(self):
+        self.modules = {}  # name -> Source
+        self._external = {}  # name in the script -> the import statement that binds it
+        self._origin = {}  # name in the script -> the module that defines it
+
+    def need(self, module, name):
+        """Take a name of a module into the script, with all that it uses."""
+        source = self.modules.setdefault(module, Source(module))
+        if name in source.definitions and name not in source.needed:
+            if self._origin.setdefault(name, module) != module:
+                raise TrialbookError(
+                    f"{self._origin[name]} and {module} both define {name}: one script cannot hold both"
+                )
+            source.needed.add(name)
+            for used in source.uses(name):
+                self.need(module, used)
+        elif name in source.imports:
+            origin, original, statement = source.imports[name]
+            if origin.partition(".")[0] not in OURS:
+                self._external[name] = statement
+            elif name != original:
+                raise TrialbookError(
+                    f"{module} uses {origin} under another name, {name}: import it by its own"
+                )
+            else:
+                source.reads.add(origin)
+                self.need(origin, original)
+
+    def imports(self):
+        """The import statements, the standard library's first."""
+        mine, others = set(), set()
+        for statement in self._external.values():
+            package = statement.split()[1].partition(".")[0]
+            (mine if package in sys.stdlib_module_names else others).add(statement)
+        return "\n\n".join("\n".join(_sorted(statements)) for statements in (mine, others))
+
+    def in_order(self):
+        """The modules, each after those that it reads."""
+        graph = {name: sorted(source.reads) for name, source in self.modules.items()}
+        return [self.modules[name] for name in graphlib.TopologicalSorter(graph).static_order()]
+
+
+class Source:
+    """One module, as text."""
+
+    def __init__(self, module):
+        self.name = module
+        self.needed = set()  # names that the script takes from here
+        self.reads = set()  # modules of ours that those use
+        text = inspect.getsource(importlib.import_module(module))
+        self.lines, tree = text.splitlines(), ast.parse(text)
+        self.doc = ast.get_docstring(tree) or ""
+        self.definitions, self.imports = {}, {}
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                self.definitions[node.name] = node
+            elif isinstance(node, ast.Assign):
+                names = [name.id for name in ast.walk(node) if isinstance(name, ast.Name)]
+                self.definitions |= dict.fromkeys(names, node)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    self.imports[alias.asname or alias.name] = _import(node, alias)
+
+    def uses(self, name):
+        """The names that a definition uses."""
+        nodes = ast.walk(self.definitions[name])
+        return [node.id for node in nodes if isinstance(node, ast.Name)]
+
+    def text(self, name):
+        """A definition as it stands, with its decorators and the comment above it."""
+        node = self.definitions[name]
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
+        while self.lines[first - 1].startswith("#"):
+            first -= 1
+        return "\n".join(self.lines[first : node.end_lineno])
+
+    def title(self):
+        """The module's docstring, as a comment. A package's describes the package: not that."""
+        path = self.name.replace(".", "/")
+        if not self.name.count("."):
+            return f"# From {path}/"
+        lines = [f"From {path}.py: {self.doc}"] if self.doc else [f"From {path}.py"]
+        return "\n".join(f"# {line}".rstrip() for line in "\n".join(lines).splitlines())
+
+
+def _import(node, alias):
+    """Where an imported name comes from: its module, its name there, and a statement for it."""
+    if isinstance(node, ast.Import):
+        renamed = f" as {alias.asname}" if alias.asname else ""
+        return alias.name, alias.name, f"import {alias.name}{renamed}"
+    renamed = f" as {alias.asname}" if alias.asname else ""
+    return node.module, alias.name, f"from {node.module} import {alias.name}{renamed}"
+
+
+def _sorted(statements):
+    """`import` before `from`, each by name; names from one module in one statement."""
+    plain = sorted(statement for statement in statements if statement.startswith("import"))
+    named = {}
+    for statement in statements - set(plain):
+        module, _, names = statement.removeprefix("from ").partition(" import ")
+        named.setdefault(module, []).append(names)
+    return plain + [f"from {module} import {', '.join(sorted(named[module]))}" for module in sorted(named)]
+
+
+def _with_defaults(source, values, ranges):
+    """The class Config with these values as its defaults, each with the range searched."""
+    node = source.definitions["Config"]
+    start = node.decorator_list[0].lineno
+    lines = source.text("Config").splitlines()
+    for field in node.body:
+        if not isinstance(field, ast.AnnAssign):
+            continue
+        name = field.target.id
+        line = lines[field.lineno - start]
+        comment = line[field.end_col_offset :].strip().removeprefix("#").strip()
+        searched = f"; searched {tasks.describe(ranges[name])}" if name in ranges else ""
+        declared = f"{name}: {ast.unparse(field.annotation)} = {_literal(values[name])}"
+        lines[field.lineno - start] = f"    {declared}  # {comment}{searched}"
+    return "\n".join(lines)
+
+
+def _literal(value, depth=1):
+    """A value as Python text that holds nothing but that value. Raises TrialbookError."""
+    if isinstance(value, dict):
+        items = [f"{'    ' * depth}{_literal(k)}: {_literal(v, depth + 1)},\n" for k, v in value.items()]
+        return "{\n" + "".join(items) + "    " * (depth - 1) + "}"
+    text = repr(value)
+    try:
+        same = ast.literal_eval(text) == value
+    except (ValueError, SyntaxError):
+        same = False
+    if not same or type(value) not in (int, float, bool, str, type(None)):
+        raise TrialbookError(f"{text} is no plain value: a frozen script holds numbers and text only")
+    return text
+
+
+def _record(study, trial, run_id):
+    """What the script should reach, and where it comes from."""
+    return {
+        "task": study.about["task"],
+        "study": study.name,
+        "trial": trial.number,
+        "run": run_id,
+        "commit": trial.provenance["commit"] + ("-dirty" if trial.provenance["dirty"] else ""),
+        "data_file": study.data_path.name,
+        "digest": study.about["digest"],
+        "metric": study.about["metric"],
+        "direction": study.about["direction"],
+        "score": trial.score,
+        "standard_error": trial.standard_error,
+        "tolerance": study.task.TOLERANCE,
+        "machine": trial.provenance["machine"],
+    }
+
+
+def _head(task, record):
+    """The script's docstring: what it is, where it comes from, what it should reach."""
+    name = record["task"]
+    error = f"{record['standard_error']:.2g}"
+    lines = [
+        inspect.getdoc(task).strip(),
+        "",
+        f"The best configuration that a search found for the task {name}, as one script that needs",
+        "numpy and torch alone. It trains the network from scratch, prints the curve and compares its",
+        f"score with the recorded one: {record['metric']} {record['score']:.5g} on validation data (standard error {error}).",
+        "It was one training with one seed, the best of several: expect a little less from another seed.",
+        "",
+        f"    python {name}.py --data {record['data_file']}",
+        "",
+        f"From study {record['study']}, trial {record['trial']}, run {record['run']};",
+        f"code {record['commit']}; data {record['data_file']}, digest {record['digest']}.",
+        "Generated by `make export`: to change it, change the task and export again.",
+    ]
+    text = "\n".join(lines)
+    if '"""' in text or "\\" in text:
+        raise TrialbookError("the head of a frozen script cannot hold quotes or backslashes")
+    return f'"""{text}\n"""'

@@ -1,0 +1,257 @@
+"""The log: every trial as an MLflow run. A projection of the study, which stays the truth.
+
+One experiment a task, one parent run a study, one child run a trial. What is written of a trial
+is a function of the `Trial`, and writing it again changes nothing; so the log can be brought up to
+date from the studies alone, whatever it missed and wherever it was deleted.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import sqlite3
+import time
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a search must not wait for a server
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag, ViewType
+
+from search import artifacts, places, tasks
+from search.errors import NoWinner
+
+EVERY = 2.0  # seconds between two writes of a curve that grows
+STATUS = {
+    "running": "RUNNING",
+    "completed": "FINISHED",
+    "pruned": "KILLED",
+    "interrupted": "KILLED",
+}
+AT_ONCE = 1000  # metrics that MLflow takes in one call
+
+
+def connect():
+    """A client of the store in the root, or of the one that MLFLOW_TRACKING_URI names."""
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return MlflowClient(uri)
+    places.artifacts().mkdir(parents=True, exist_ok=True)
+    with open(places.artifacts() / "mlflow.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a fresh database must be made by one process alone
+        return MlflowClient(f"sqlite:///{places.mlflow_database()}")
+
+
+class Log:
+    """The log of one study. A watcher of its search: see `search.coordinator`.
+
+    A store that fails stops nothing: `behind` says why the log is incomplete, until
+    `bring_up_to_date` could mend it.
+    """
+
+    def __init__(self, study):
+        self.study = study
+        self.behind = None
+        self._runs = {}  # trial number -> run id
+        self._epochs = {}  # trial number -> epochs of its curve that are written
+        self._written = {}  # trial number -> when its curve was written last
+        self._attempt(self._open)
+
+    # What a watcher hears
+
+    def started(self, trial):
+        self._attempt(self._create, trial)
+
+    def reported(self, trial):
+        if time.monotonic() - self._written.get(trial.number, 0) > EVERY:
+            self._attempt(self._write, trial)
+
+    def finished(self, trial):
+        self._attempt(self._write, trial)
+
+    # The whole of it
+
+    def bring_up_to_date(self):
+        """Write what the log lacks of trials that have ended, then the study's own run."""
+        self.behind = None
+        self._attempt(self._open)
+        self._attempt(self._mend)
+        self._attempt(self._conclude)
+
+    def run_id(self, number):
+        """The MLflow run of a trial, or "unknown"."""
+        return self._runs.get(number, "unknown")
+
+    # Inside
+
+    def _attempt(self, write, *arguments):
+        """Write, unless the log is behind already; what fails is told in one line."""
+        if self.behind:
+            return
+        try:
+            write(*arguments)
+        except Exception as error:  # MLflow lets through whatever its database or its server raises
+            self.behind = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+    def _open(self):
+        """Find or make the experiment and the study's run, and find the runs of its trials."""
+        self._client = connect()
+        self._experiment = self._open_experiment(tasks.name_of(self.study.task))
+        found = self._search(f"tags.study = '{self.study.name}' AND tags.kind = 'study'")
+        about = self.study.about
+        self.parent = found[0].info.run_id if found else self._create_parent(about)
+        children = self._search(f"tags.`mlflow.parentRunId` = '{self.parent}'")
+        self._runs = {int(run.data.tags["trial"]): run.info.run_id for run in children}
+        self._states = {int(run.data.tags["trial"]): run.data.tags.get("state") for run in children}
+
+    def _open_experiment(self, name):
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            local = "MLFLOW_TRACKING_URI" not in os.environ
+            location = str(places.artifacts() / name) if local else None
+            return self._client.create_experiment(name, artifact_location=location)
+        if experiment.lifecycle_stage == "deleted":
+            self._client.restore_experiment(experiment.experiment_id)
+        return experiment.experiment_id
+
+    def _create_parent(self, about):
+        tags = {
+            "kind": "study",
+            "study": self.study.name,
+            "data": about["source"],
+            "data_digest": about["digest"],
+            "seed": str(about["seed"]),
+            "metric": about["metric"],
+            "direction": about["direction"],
+        }
+        for name, distribution in tasks.ranges(self.study.task).items():
+            tags[f"space.{name}"] = tasks.describe(distribution)
+        run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags)
+        return run.info.run_id
+
+    def _search(self, query):
+        """All runs that match, deleted ones too, so that none is made twice."""
+        runs, token = [], None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment], query, ViewType.ALL, max_results=1000, page_token=token
+            )
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def _create(self, trial):
+        """Make the run of a trial."""
+        where = trial.provenance
+        tags = {
+            "kind": "trial",
+            "study": self.study.name,
+            "mlflow.parentRunId": self.parent,
+            "trial": str(trial.number),
+            "draw": str(trial.draw),
+            "state": "running",
+            "why tried": trial.proposal,
+            "data": self.study.about["source"],
+            "data_digest": self.study.about["digest"],
+            "commit": where.get("commit", "unknown"),
+            "dirty": str(where.get("dirty", "unknown")),
+            "packages": json.dumps(where.get("packages")),
+            "machine": json.dumps(where.get("machine")),
+            "threads": str(where.get("machine", {}).get("threads")),
+        }
+        if trial.retry_of is not None:
+            tags["retry of"] = str(trial.retry_of)
+        started = int(trial.started.timestamp() * 1000)
+        run = self._client.create_run(self._experiment, started, tags, f"trial-{trial.number:04}")
+        self._runs[trial.number] = run.info.run_id
+        params = [Param(name, str(value)) for name, value in trial.config.items()]
+        self._client.log_batch(run.info.run_id, params=params)
+
+    def _write(self, trial):
+        """Write what is new in a trial's curve, and how it ended where it did."""
+        run_id, known = self._runs[trial.number], self._epochs.get(trial.number, 0)
+        metrics = [metric for entry in trial.curve[known:] for metric in _metrics(entry)]
+        tags = []
+        if trial.state != "running":
+            ended = int(trial.ended.timestamp() * 1000)
+            metrics += [
+                Metric(name, value, ended, 0) for name, value in summary(trial, self.study.about).items()
+            ]
+            tags = [RunTag("state", trial.state), RunTag("why ended", trial.reason)]
+        for start in range(0, max(1, len(metrics)), AT_ONCE):
+            self._client.log_batch(run_id, metrics[start : start + AT_ONCE], tags=tags)
+        if trial.state != "running":
+            self._client.set_terminated(run_id, STATUS.get(trial.state, "FAILED"), ended)
+        self._epochs[trial.number] = len(trial.curve)
+        self._written[trial.number] = time.monotonic()
+
+    def _mend(self):
+        """Write the trials that have ended and that the log does not show as they ended."""
+        for trial in self.study.trials():
+            if trial.state in ("running", self._states.get(trial.number)):
+                continue
+            if trial.number not in self._runs:
+                self._create(trial)
+            self._epochs.pop(trial.number, None)
+            self._write(trial)
+
+    def _conclude(self):
+        """Write the study's own run: budget, winner, numbers, the table of trials and the plots."""
+        tags = {"budget": json.dumps(self.study.budget())}
+        metrics = {"trials": self.study.counted()}
+        try:
+            best = self.study.best()
+            tags["winner"] = f"trial {best.number} (unconfirmed: one seed)"
+            metrics |= {"best_score": best.score, "best_standard_error": best.standard_error}
+            metrics |= {"best_trial": best.number}
+        except NoWinner as none:
+            tags["winner"] = str(none)
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            self.parent,
+            [Metric(name, value, now, 0) for name, value in metrics.items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
+        if plots := artifacts.plots_html(self.study):
+            self._client.log_text(self.parent, plots, "plots.html")
+        self._client.set_terminated(self.parent, "FINISHED", now)
+        _analyze()
+
+
+def summary(trial, about):
+    """What the log shows of an ended trial as one number each; `about` is the study's."""
+    metrics = {"seconds_total": trial.seconds, "epochs_trained": len(trial.curve)}
+    if trial.weights is not None:
+        metrics["weights"] = trial.weights
+    if trial.score is not None:
+        metrics |= {"score": trial.score, "score_standard_error": trial.standard_error}
+    if trial.curve:
+        measured = trial.curve[-1].keys() - {"epoch", "time", "seconds"}
+        metrics |= {f"last_{name}": trial.curve[-1][name] for name in measured}
+        better = max if about["direction"] == "maximize" else min
+        scored = f"validation_{about['metric']}"
+        metrics["best_validation_loss"] = min(entry["validation_loss"] for entry in trial.curve)
+        metrics[f"best_{scored}"] = better(entry[scored] for entry in trial.curve)
+    return metrics
+
+
+def _metrics(entry):
+    """An epoch as MLflow metrics, at the time at which it ended."""
+    at = int(entry["time"] * 1000)
+    return [
+        Metric(name, value, at, entry["epoch"])
+        for name, value in entry.items()
+        if name not in ("epoch", "time")
+    ]
+
+
+def _analyze():
+    """Let sqlite see what it holds: without, MLflow's searches become quadratic."""
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        with sqlite3.connect(places.mlflow_database()) as database:
+            database.execute("ANALYZE")
+        database.close()

@@ -1,0 +1,213 @@
+"""What a person sees of a search: a live display, or plain lines where there is no terminal.
+
+Both are watchers of the search: see `search.coordinator`.
+"""
+
+import math
+import statistics
+import time
+from collections import Counter
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def watch(console, study, trials, seconds, jobs):
+    """The display that suits the console; a context manager and a watcher."""
+    tally = Tally(study, trials, seconds, jobs)
+    return Display(console, tally) if console.is_terminal else Lines(console, tally)
+
+
+class Tally:
+    """What is known of a search at one moment.
+
+    Args:
+        study: the study, as it is when the search begins.
+        trials, seconds: the limits of the search; inf where there is none.
+        jobs: how many trials train at once.
+    """
+
+    def __init__(self, study, trials, seconds, jobs):
+        self.study, self.trials, self.seconds, self.jobs = study, trials, seconds, jobs
+        self.began = time.monotonic()
+        self.running = {}
+        self.best = None
+        self.states = Counter()
+        self._durations = []
+        for trial in study.trials():
+            self._count(trial)
+
+    def started(self, trial):
+        self.running[trial.number] = trial
+
+    def reported(self, trial):
+        self.running[trial.number] = trial
+
+    def finished(self, trial):
+        """Returns whether this is the best so far."""
+        self.running.pop(trial.number, None)
+        return self._count(trial)
+
+    @property
+    def done(self):
+        """Trials that count."""
+        return self.states.total() - self.states["interrupted"]
+
+    def seconds_left(self):
+        """Until the first limit is reached, as far as the trials so far can tell; None if they cannot."""
+        left = self.seconds - (time.monotonic() - self.began)
+        if self._durations and math.isfinite(self.trials):
+            to_do = self.trials - self.done
+            left = min(left, to_do * statistics.mean(self._durations) / self.jobs)
+        return max(0, left) if math.isfinite(left) else None
+
+    def _count(self, trial):
+        self.states[trial.state] += 1
+        if trial.state in ("completed", "pruned", "diverged"):
+            self._durations.append(trial.seconds)
+        if trial.state == "completed":
+            first = self.best is None
+            higher = not first and trial.score > self.best.score
+            if first or (trial.score != self.best.score and higher == self._maximize):
+                self.best = trial
+                return True
+        return False
+
+    @property
+    def _maximize(self):
+        return self.study.about["direction"] == "maximize"
+
+
+class Lines:
+    """One line an event."""
+
+    def __init__(self, console, tally):
+        self.console, self.tally = console, tally
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def started(self, trial):
+        self.tally.started(trial)
+        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial)}")
+
+    def reported(self, trial):
+        self.tally.reported(trial)
+        entry, metric = trial.curve[-1], self.tally.study.about["metric"]
+        if entry["epoch"] % max(1, trial.config["epochs"] // 4) == 0:
+            score = entry[f"validation_{metric}"]
+            epochs = f"epoch {entry['epoch']} of {trial.config['epochs']}"
+            self._print(f"trial {trial.number} {epochs}: validation {metric} {score:.4g}")
+
+    def finished(self, trial):
+        best = " (best so far)" if self.tally.finished(trial) else ""
+        self._print(f"trial {trial.number} {ending(trial)}{best}")
+
+    def _print(self, line):
+        left, tally = self.tally.seconds_left(), self.tally
+        limit = f"/{tally.trials}" if math.isfinite(tally.trials) else ""
+        time_left = f", about {duration(left)} left" if left is not None else ""
+        self.console.print(f"[{tally.done}{limit}{time_left}] {line}", markup=False, soft_wrap=True)
+
+
+class Display(Live):
+    """A display that is redrawn in place; each trial leaves one line above it when it ends."""
+
+    def __init__(self, console, tally):
+        super().__init__(console=console, refresh_per_second=4)
+        self.tally = tally
+
+    def started(self, trial):
+        self.tally.started(trial)
+
+    def reported(self, trial):
+        self.tally.reported(trial)
+
+    def finished(self, trial):
+        best = self.tally.finished(trial)
+        line = f"trial {trial.number} {ending(trial)}{' (best so far)' if best else ''}"
+        self.console.print(Text(line, style="bold green" if best else ""))
+
+    def get_renderable(self):
+        tally = self.tally
+        return Group(_bar(tally), _best(tally), *([_running(tally)] if tally.running else []))
+
+
+def _bar(tally):
+    line = Table.grid(padding=(0, 2))
+    states = ", ".join(f"{n} {state}" for state, n in sorted(tally.states.items()) if n) or "none yet"
+    left = tally.seconds_left()
+    of = f" of {tally.trials}" if math.isfinite(tally.trials) else ""
+    line.add_row(
+        ProgressBar(tally.trials if of else 1, tally.done if of else 0, width=24),
+        f"{tally.done}{of} trials: {states}, {len(tally.running)} running",
+        f"{duration(left)} left" if left is not None else "",
+    )
+    return line
+
+
+def _best(tally):
+    if tally.best is None:
+        return Text("best so far: none")
+    return Text(f"best so far: {scored(tally.best, tally.study.about)}, {settings(tally.best)}")
+
+
+def _running(tally):
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    metric = tally.study.about["metric"]
+    for title in ("trial", "epoch", f"validation {metric}", "curve", "configuration"):
+        table.add_column(title)
+    for trial in tally.running.values():
+        values = [entry[f"validation_{metric}"] for entry in trial.curve]
+        epoch = trial.curve[-1]["epoch"] if values else 0
+        shown = f"{values[-1]:.4g}" if values else ""
+        epochs = f"{epoch}/{trial.config['epochs']}"
+        table.add_row(str(trial.number), epochs, shown, sparkline(values), settings(trial))
+    return table
+
+
+def sparkline(values, width=20):
+    """The last values as a row of bars, on a log scale where they span more than a factor of 10."""
+    values = values[-width:]
+    if values and min(values) > 0 and max(values) > 10 * min(values):
+        values = [math.log(value) for value in values]
+    low, span = min(values, default=0), max(values, default=0) - min(values, default=0)
+    return "".join(BARS[round((value - low) / (span or 1) * (len(BARS) - 1))] for value in values)
+
+
+def settings(trial):
+    """The searched hyperparameters of a trial, in one line."""
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in trial.params.items()
+    )
+
+
+def scored(trial, about):
+    """A trial's score with its uncertainty."""
+    error = f"{trial.standard_error:.2g}"
+    return f"{about['metric']} {trial.score:.4g} ± {error} (trial {trial.number}, one seed)"
+
+
+def ending(trial):
+    """How a trial ended, in one line."""
+    if trial.state == "completed":
+        error = f"{trial.standard_error:.2g}"
+        return f"completed in {duration(trial.seconds)}: {trial.score:.4g} ± {error}"
+    return f"{trial.state} after {duration(trial.seconds)}: {trial.reason}"
+
+
+def duration(seconds):
+    """Seconds as a person says them."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

@@ -1,0 +1,131 @@
+"""One search as a person sees it: what is done, how it goes, what was found, what to type next."""
+
+import math
+import os
+import signal
+
+from rich.console import Console
+
+from search import coordinator, progress, tables, tasks
+from search.errors import NoWinner, unknown
+from search.study import Study
+
+TRAINERS = ("processes", "inline")
+
+
+def run(task, *, trials=None, timeout=None, jobs=None, study=None, seed=None, data=None, trainers=None):
+    """Search a task, or go on with a study of it.
+
+    Args:
+        task: the module of a task.
+        trials: how many in total; None for no limit.
+        timeout: seconds; None for no limit.
+        jobs: trainers at once; by default one a core.
+        study, seed, data: see `Study.open`.
+        trainers: "processes" (default) or "inline".
+
+    Returns the exit code: 0, or 130 or 143 where a signal stopped it. Raises TrialbookError.
+    """
+    if trainers not in (None, *TRAINERS):
+        raise unknown("TRAINERS", trainers, TRAINERS)
+    say = Console(highlight=False).print
+    trials, timeout = trials or math.inf, timeout or math.inf
+    name = tasks.name_of(task)
+    say(f"Task {name}: {task.__doc__.splitlines()[0]}", markup=False)
+    with Signals() as signals, Study.open(task, study, data, seed) as opened:
+        done = opened.counted()
+        say(_what(opened, done), markup=False)
+        if done >= trials:
+            say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
+        else:
+            opened.set_budget(trials, timeout)
+            _search(opened, trials, timeout, jobs or cores(), trainers, signals)
+        _found(say, opened, signals)
+    return signals.exit_code
+
+
+def _search(study, trials, timeout, jobs, kind, signals):
+    """Search, with everything shown and logged."""
+    console = Console(highlight=False)
+    jobs = 1 if kind == "inline" else min(jobs, trials - study.counted())
+    plug = _trainers(kind, study, jobs)  # first: they warm up while MLflow is imported
+    console.print(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
+    from search.log import Log
+
+    log = Log(study)
+    with progress.watch(console, study, trials, timeout, jobs) as display:
+        coordinator.search(
+            study,
+            plug,
+            trials=trials,
+            seconds=timeout,
+            watchers=(display, log),
+            stopping=lambda: signals.received is not None,
+        )
+    console.print("Writing the table of trials and the plots to the log ...")
+    log.bring_up_to_date()
+    if log.behind:
+        console.print(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
+
+
+def _trainers(kind, study, jobs):
+    if kind == "inline":
+        from search.trainers.inline import Inline
+
+        return Inline(study)
+    from search.trainers.processes import Processes
+
+    return Processes(study, jobs)
+
+
+def _what(study, done):
+    """The study and its data, in one line."""
+    about = study.about
+    history = f"goes on after {done} trials" if done else "is new"
+    return f"Study {study.name} {history}. Data: {about['source']}, {study.data_path} (digest {about['digest']})."
+
+
+def _found(say, study, signals):
+    """What came of it, and what to type next."""
+    name, default = study.about["task"], f"{study.about['task']}-{study.about['source']}"
+    which = f"TASK={name}" + ("" if study.name == default else f" STUDY={study.name}")
+    if signals.received is not None:
+        say(f"Stopped. `make search {which}` goes on from here.", markup=False)
+    try:
+        say(tables.of_winner(study, study.best()))
+    except NoWinner as none:
+        say(f"No winner: {none}.", markup=False)
+        return
+    say(f"make export {which}    the winner as one script", markup=False)
+    say("make ui                     every trial, in the browser", markup=False)
+
+
+def cores():
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+class Signals:
+    """Ctrl-C and SIGTERM: the first one ends the search cleanly, a second one at once."""
+
+    def __init__(self):
+        self.received = None
+
+    def __enter__(self):
+        self._before = {
+            number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number, _frame):
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = number
+
+    @property
+    def exit_code(self):
+        return 0 if self.received is None else 128 + self.received

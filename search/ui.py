@@ -1,0 +1,34 @@
+"""The log in a browser: MLflow's own pages, small and for this machine only."""
+
+import os
+import sys
+
+from search import places
+from search.errors import StudyConflict
+from search.log import Log
+from search.study import Study, names
+
+SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def serve(port):
+    """Bring the log up to date, then become MLflow's server. Returns 0 where the log is elsewhere."""
+    for name in names():
+        try:
+            with Study.hold(name) as study:
+                log = Log(study)
+                log.bring_up_to_date()
+        except StudyConflict:
+            continue  # its search is running, and writes the log itself
+        if log.behind:
+            print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
+    if "MLFLOW_TRACKING_URI" in os.environ:
+        print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
+        return 0
+    hosts = ",".join(f"{host}:{port}" for host in ("localhost", "127.0.0.1"))
+    print(f"The log: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    os.chdir(places.home())
+    command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]
+    command += ["--allowed-hosts", hosts]
+    os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL})
