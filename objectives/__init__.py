@@ -23,6 +23,9 @@ and cannot tell who calls it: a search, another process, a cluster or a frozen s
 import pkgutil
 from typing import NamedTuple
 
+# Tasks may also lie outside: in a folder `objectives` of any folder in PYTHONPATH.
+__path__ = pkgutil.extend_path(__path__, __name__)
+
 
 class Score(NamedTuple):
     """How good a model is on one split."""
@@ -33,4 +36,4 @@ class Score(NamedTuple):
 
 def names():
     """The names of all tasks, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "replay")
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"replay"})

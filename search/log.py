@@ -111,7 +111,8 @@ class Log:
         if experiment is None:
             local = "MLFLOW_TRACKING_URI" not in os.environ
             location = str(places.artifacts() / name) if local else None
-            return self._client.create_experiment(name, artifact_location=location)
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # the pages that suit it
+            return self._client.create_experiment(name, artifact_location=location, tags=tags)
         if experiment.lifecycle_stage == "deleted":
             self._client.restore_experiment(experiment.experiment_id)
         return experiment.experiment_id

@@ -6,7 +6,7 @@ import signal
 
 from rich.console import Console
 
-from search import coordinator, progress, tables, tasks
+from search import coordinator, progress, tables
 from search.errors import NoWinner, unknown
 from search.study import Study
 
@@ -30,10 +30,9 @@ def run(task, *, trials=None, timeout=None, jobs=None, study=None, seed=None, da
         raise unknown("TRAINERS", trainers, TRAINERS)
     say = Console(highlight=False).print
     trials, timeout = trials or math.inf, timeout or math.inf
-    name = tasks.name_of(task)
-    say(f"Task {name}: {task.__doc__.splitlines()[0]}", markup=False)
     with Signals() as signals, Study.open(task, study, data, seed) as opened:
         done = opened.counted()
+        say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
         say(_what(opened, done), markup=False)
         if done >= trials:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
@@ -82,7 +81,8 @@ def _what(study, done):
     """The study and its data, in one line."""
     about = study.about
     history = f"goes on after {done} trials" if done else "is new"
-    return f"Study {study.name} {history}. Data: {about['source']}, {study.data_path} (digest {about['digest']})."
+    data = f"{about['source']}, {study.data_path} (digest {about['digest']})"
+    return f"Study {study.name} {history}. Data: {data}."
 
 
 def _found(say, study, signals):

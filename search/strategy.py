@@ -43,4 +43,5 @@ def why_hopeless(study, trial, epoch):
     others = [other.intermediate_values[epoch] for other in completed if epoch in other.intermediate_values]
     better = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
     best = better(study.get_trials(deepcopy=False)[trial.number].intermediate_values.values())
-    return f"at epoch {epoch} its best was {best:.4g}, and the median of {len(others)} completed trials {statistics.median(others):.4g}"
+    median = f"the median of {len(others)} completed trials {statistics.median(others):.4g}"
+    return f"at epoch {epoch} its best was {best:.4g}, and {median}"

@@ -61,9 +61,8 @@ class Study:
             _create(task, name, source, digest, seed or 0)
         study = cls._held(name, lock)
         if study.about["digest"] != digest:
-            raise StudyConflict(
-                f"the data of study {name!r} changed ({study.about['digest']}, now {digest}): choose a new STUDY="
-            )
+            was = study.about["digest"]
+            raise StudyConflict(f"the data of study {name!r} was {was}, is {digest}: choose a new STUDY=")
         return study
 
     @classmethod

@@ -12,7 +12,7 @@ SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def serve(port):
-    """Bring the log up to date, then become MLflow's server. Returns 0 where the log is elsewhere."""
+    """Bring the log up to date, then become MLflow's server."""
     for name in names():
         try:
             with Study.hold(name) as study:
@@ -31,4 +31,4 @@ def serve(port):
     command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]
     command += ["--allowed-hosts", hosts]
-    os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL})
+    return os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL})

@@ -18,6 +18,7 @@ import time
 import torch
 
 import data
+from objectives.replay import THREADS
 
 
 class Stop(Exception):
@@ -33,7 +34,7 @@ class Trainer:
     """
 
     def __init__(self, task, data_path):
-        torch.set_num_threads(1)
+        torch.set_num_threads(THREADS)
         arrays = data.read(data_path)
         self.task = task
         self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")

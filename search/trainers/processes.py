@@ -5,6 +5,7 @@ A trainer sends ("ready",), ("report", number, entry), ("finished", number, scor
 each report ("verdict", number, epoch, go_on).
 """
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -89,10 +90,8 @@ class _Process:
         self.number = None  # of the trial that it trains
 
     def send(self, message):
-        try:
+        with contextlib.suppress(ConnectionError):  # it has ended: `listen` will hear so
             self.connection.send(message)
-        except ConnectionError:
-            pass  # it has ended: `listen` will hear so
 
     def end(self):
         """Wait for its end, and say in words what that was."""

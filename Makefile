@@ -1,0 +1,53 @@
+# The front door. `make VERB NAME=value` is `python -m search VERB --name value`.
+
+PYTHON ?= python3
+VERBS := search status winner export ui
+SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
+
+# What is typed is text, and is neither expanded by make nor read by the shell.
+$(foreach v,$(SETTINGS),$(eval override $v := $$(value $v))$(eval export $v))
+OPTIONS = $(foreach v,$(filter-out PYTHON,$(SETTINGS)),--$v="$$$v")
+
+.PHONY: help setup lock test test-slow bench lint $(VERBS)
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@echo '`.venv/bin/python -m search --help` lists every option; `make search TASK=langid` starts.'
+
+search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= JOBS= STUDY= SEED= DATA=
+status: .venv/ready  ## all studies, as a table: TASK=
+winner: .venv/ready  ## the best configuration of a study: TASK= STUDY=
+export: .venv/ready  ## the winner as one script, models/frozen/TASK.py: TASK= STUDY= OUT=folder
+ui: .venv/ready  ## the log of all trials, in a browser: PORT=
+$(VERBS):
+	@.venv/bin/python -m search $@ $(OPTIONS)
+
+test: .venv/ready  ## all tests that are quick, in less than five minutes
+	@.venv/bin/python -m pytest -q
+
+test-slow: .venv/ready  ## the tests that need minutes
+	@.venv/bin/python -m pytest -q -m slow
+
+lint: .venv/ready  ## style: ruff
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+bench: .venv/ready  ## speed, side by side with the course's way
+	@.venv/bin/python tests/bench/langid_epoch.py && .venv/bin/python tests/bench/trial_overhead.py
+
+setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'error: Python 3.11 or newer is needed, and $(PYTHON) is older: make setup PYTHON=python3.11' >&2; exit 2; }
+	@echo 'Setting up .venv from requirements.txt (once; a minute or two) ...'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+lock:  ## pin anew what requirements.in asks for
+	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
+	@{ echo '# Pinned by `make lock` from requirements.in.'; \
+	   .venv-lock/bin/python -m pip freeze | sed 's/+[a-z0-9.]*$$//'; } > requirements.txt
+	@rm -rf .venv-lock
