@@ -30,17 +30,12 @@ def read(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise DataError(f"no data at {path}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}") from None
+        raise DataError(f"cannot read {path}: {error}") from None
 
 
 def digest(arrays):
-    """Twelve hex digits of SHA-256 over the arrays' names, types, shapes and bytes.
-
-    Of the content, not of the file, so that it does not depend on how it was compressed.
-    """
+    """Twelve hex digits of SHA-256 over names, types, shapes and bytes, however they are compressed."""
     sha = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())

@@ -37,22 +37,19 @@ class Words(NamedTuple):
 def load(arrays, split):
     """The words of "train", "validation" or "test". Raises DataError.
 
-    Where the file's validation words are fewer than ENOUGH, training words (every n-th of them)
-    are held out to make up for it: they are in "validation" and not in "train".
+    Validation words that are lacking are held out from the training words, every n-th of them.
     """
     try:
-        (x, y), (dev_x, dev_y), test = (
-            (arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in ("train", "dev", "test")
-        )
+        (x, y), dev, test = ((arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in ("train", "dev", "test"))
     except KeyError as missing:
         raise DataError(f"this is no file of words: it has no array {missing}") from None
     held_out = np.zeros(len(y), dtype=bool)
-    if len(dev_y) < ENOUGH:
-        held_out[np.linspace(0, len(y), ENOUGH - len(dev_y), endpoint=False, dtype=int)] = True
+    if len(dev[1]) < ENOUGH:
+        held_out[np.linspace(0, len(y), ENOUGH - len(dev[1]), endpoint=False, dtype=int)] = True
     if split == "train":
         x, y = x[~held_out], y[~held_out]
     elif split == "validation":
-        x, y = np.concatenate([dev_x, x[held_out]]), np.concatenate([dev_y, y[held_out]])
+        x, y = np.concatenate([dev[0], x[held_out]]), np.concatenate([dev[1], y[held_out]])
     else:
         x, y = test
     order = np.argsort((x >= 0).sum(1), kind="stable")

@@ -10,9 +10,7 @@ from torch import nn
 class RecurrentLayer(nn.Module):
     """Reads a sequence: z_0 = x_0 W_x, z_i = x_i W_x + h_i W_hidden, and h_(i+1) = relu(z_i).
 
-    Args:
-        inputs: the module that multiplies by W_x.
-        hidden_size: H.
+    `inputs` is the module that multiplies by W_x.
     """
 
     def __init__(self, inputs, hidden_size):
@@ -32,13 +30,8 @@ class RecurrentLayer(nn.Module):
 class LanguageIDModel(nn.Module):
     """Reads a word letter by letter; the state after the last one decides.
 
-    Each further layer reads the states of the one below. Source: course handout, question 4.
-
-    Args:
-        hidden_size: units of each layer's state, 100 to 500 recommended.
-        layers: recurrent layers, 1 to 3 recommended.
-        letters: size of the alphabet.
-        languages: K.
+    Each of the `layers`, 1 to 3 recommended, reads the states of the one below, and has a state of
+    `hidden_size` units, 100 to 500 recommended. Source: course handout, question 4.
     """
 
     def __init__(self, hidden_size=300, layers=1, letters=47, languages=5):

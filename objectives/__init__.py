@@ -15,23 +15,16 @@ A task has
                               calls `report(epoch, metrics)` as it goes, with "train_loss",
                               "validation_loss", "validation_<METRIC>" and "learning_rate";
                               `report` may end it by an exception, which it must let pass
-    score(model, split) -> Score
+    score(model, split) -> (value, standard_error)
+                              the metric on one split, and how sure that is
 
 and cannot tell who calls it: a search, another process, a cluster or a frozen script.
 """
 
 import pkgutil
-from typing import NamedTuple
 
 # Tasks may also lie outside: in a folder `objectives` of any folder in PYTHONPATH.
 __path__ = pkgutil.extend_path(__path__, __name__)
-
-
-class Score(NamedTuple):
-    """How good a model is on one split."""
-
-    value: float
-    standard_error: float
 
 
 def names():

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from data import words
 from models.langid import LanguageIDModel
-from objectives import Score
 
 METRIC, DIRECTION = "accuracy", "maximize"
 TOLERANCE = 0.015
@@ -27,7 +26,7 @@ class Config:
 
     hidden_size: int = 200  # units of each layer's state
     layers: int = 1  # recurrent layers
-    learning_rate: float = 1e-3  # of Adam at the start, from where it falls linearly to zero
+    learning_rate: float = 1e-3  # of Adam, falling to zero
     batch_size: int = 64  # words, all of one length
     epochs: int = 8  # passes over the training words
     seed: int = 0  # of the initial weights and the order of batches
@@ -56,8 +55,8 @@ def train(config, training, validation, report):
     for epoch in range(1, config.epochs + 1):
         loss_sum, batches = 0.0, shuffled_batches(training, config.batch_size)
         for step, (x_LB, y_B) in enumerate(batches):
-            done = (epoch - 1 + step / len(batches)) / config.epochs
-            optimizer.param_groups[0]["lr"] = config.learning_rate * (1 - done)
+            rate = config.learning_rate * (1 - (epoch - 1 + step / len(batches)) / config.epochs)
+            optimizer.param_groups[0]["lr"] = rate
             loss = F.cross_entropy(model(x_LB), y_B)
             optimizer.zero_grad()
             loss.backward()
@@ -65,23 +64,16 @@ def train(config, training, validation, report):
             loss_sum += loss.item() * len(y_B)
             if not math.isfinite(loss_sum):
                 break  # diverged: the rest of the epoch can tell nothing
-        validation_loss, validation_accuracy = evaluate(model, validation)
-        report(
-            epoch,
-            {
-                "train_loss": loss_sum / len(training.y_N),
-                "validation_loss": validation_loss,
-                "validation_accuracy": validation_accuracy,
-                "learning_rate": optimizer.param_groups[0]["lr"],
-            },
-        )
+        loss, accuracy = evaluate(model, validation)
+        metrics = {"train_loss": loss_sum / len(training.y_N), "learning_rate": rate}
+        report(epoch, metrics | {"validation_loss": loss, "validation_accuracy": accuracy})
     return model
 
 
 def score(model, split):
-    """Accuracy (0..1) on the words of a split, with its standard error."""
+    """Accuracy (0..1) on the words of a split, and its standard error."""
     _, accuracy = evaluate(model, split)
-    return Score(accuracy, math.sqrt(accuracy * (1 - accuracy) / len(split.y_N)))
+    return accuracy, math.sqrt(accuracy * (1 - accuracy) / len(split.y_N))
 
 
 @torch.no_grad()

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from data import sine
 from models.regression import RegressionModel
-from objectives import Score
 
 METRIC, DIRECTION = "mse", "minimize"
 TOLERANCE = 1e-3
@@ -28,7 +27,7 @@ class Config:
 
     hidden_size: int = 200  # units of each hidden layer
     layers: int = 1  # hidden layers
-    learning_rate: float = 1e-3  # of Adam at the start, from where it falls linearly to zero
+    learning_rate: float = 1e-3  # of Adam, falling to zero
     batch_size: int = 20  # points; divides the 200 that there are
     epochs: int = 400  # passes over the training points
     seed: int = 0  # of the initial weights and the order of points
@@ -55,7 +54,8 @@ def train(config, training, validation, report):
     model = build(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     for epoch in range(1, config.epochs + 1):
-        optimizer.param_groups[0]["lr"] = config.learning_rate * (1 - (epoch - 1) / config.epochs)
+        rate = config.learning_rate * (1 - (epoch - 1) / config.epochs)
+        optimizer.param_groups[0]["lr"] = rate
         loss_sum = torch.zeros(())
         for rows_B in torch.randperm(len(training.x_N1)).split(config.batch_size):
             loss = F.mse_loss(model(training.x_N1[rows_B]), training.y_N1[rows_B])
@@ -64,21 +64,14 @@ def train(config, training, validation, report):
             optimizer.step()
             loss_sum += loss.detach() * len(rows_B)
         if epoch % REPORT_EVERY == 0 or epoch == config.epochs:
-            validation_mse = score(model, validation).value
-            report(
-                epoch,
-                {
-                    "train_loss": loss_sum.item() / len(training.x_N1),
-                    "validation_loss": validation_mse,
-                    "validation_mse": validation_mse,
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                },
-            )
+            mse, _ = score(model, validation)
+            metrics = {"train_loss": loss_sum.item() / len(training.x_N1), "validation_loss": mse}
+            report(epoch, metrics | {"validation_mse": mse, "learning_rate": rate})
     return model
 
 
 @torch.no_grad()
 def score(model, split):
-    """Mean squared error on the points of a split, with its standard error."""
+    """Mean squared error on the points of a split, and its standard error."""
     squares_N1 = (model(split.x_N1) - split.y_N1) ** 2
-    return Score(squares_N1.mean().item(), squares_N1.std().item() / math.sqrt(len(squares_N1)))
+    return squares_N1.mean().item(), squares_N1.std().item() / math.sqrt(len(squares_N1))

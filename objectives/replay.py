@@ -6,8 +6,8 @@ A frozen script ends with this; a search asks it only what `machine` it runs on.
 import argparse
 import os
 import platform
+import re
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ THREADS = 1  # of torch: so trainings run side by side, and repeat to the last b
 
 
 def replay(record, config, load, train, score):
-    """Train as recorded, print the curve, compare. Returns the exit code: 0 as recorded, 1 a miss."""
+    """Train as recorded, print the curve, compare. Returns 0 as recorded, 1 on a miss, 2 without data."""
     parser = argparse.ArgumentParser(description=f"Train the {record['task']} winner, compare its score.")
     parser.add_argument("--data", type=Path, metavar="FILE", help=f"where {record['data_file']} is")
     try:
@@ -28,15 +28,13 @@ def replay(record, config, load, train, score):
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+    def show(epoch, metrics):
+        print(f"epoch {epoch:3}", *(f" {name} {value:.4g}" for name, value in metrics.items()), flush=True)
+
     torch.set_num_threads(THREADS)
-    started = time.perf_counter()
-
-    def report(epoch, metrics):
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        print(f"epoch {epoch:3}  {shown}  {time.perf_counter() - started:.0f} s", flush=True)
-
     print(config, flush=True)
-    value = score(train(config, *splits, report), splits[1]).value
+    value, _ = score(train(config, *splits, show), splits[1])
     here = machine() | {"data": digest(arrays)}
     there = record["machine"] | {"data": record["digest"]}
     return verdict(record, value, [name for name in here if here[name] != there[name]])
@@ -44,14 +42,12 @@ def replay(record, config, load, train, score):
 
 def verdict(record, value, differs):
     """Say how a score compares with the recorded one, and by which rule. Returns the exit code."""
-    expected = record["score"]
+    expected, rule = record["score"], "equal to the last bit, as machine, versions and data are the same"
+    met = value == expected
     if differs:
         rule = f"within {record['tolerance']:.4g}, as these differ: {', '.join(differs)}"
         worse = expected - value if record["direction"] == "maximize" else value - expected
         met = worse <= record["tolerance"]
-    else:
-        rule = "equal to the last bit, as machine, versions and data are the same"
-        met = value == expected
     print(f"validation {record['metric']} {value!r}, recorded {expected!r}")
     print(f"{'As recorded' if met else 'MISSED'}: expected {rule}.")
     return 0 if met else 1
@@ -64,21 +60,17 @@ def find_data(record):
     for folder in (here, data / "cache", Path(os.environ.get("DATA_DIR", data / "course"))):
         if (folder / name).exists():
             return folder / name
-    how = f"`make export TASK={record['task']} OUT=folder` writes it, with the script"
-    raise DataError(f"{name} is not here: name it with --data FILE; {how}")
+    raise DataError(f"no {name} here: name it with --data, or `make export TASK={record['task']} OUT=folder`")
 
 
 def machine():
     """What a score depends on to the last bit, besides code and data."""
-    processor = platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-        processor = names[0] if names else processor
+    cpus = Path("/proc/cpuinfo")
+    models = re.findall(r"model name\s*: (.*)", cpus.read_text()) if cpus.exists() else []
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
-        "processor": f"{processor}, {torch.backends.cpu.get_cpu_capability()}",
+        "processor": f"{(models or [platform.machine()])[0]}, {torch.backends.cpu.get_cpu_capability()}",
         "threads": THREADS,
     }

@@ -29,11 +29,9 @@ def search(study, trainers, *, trials=math.inf, seconds=math.inf, watchers=(), s
 
     coordinator = Coordinator(study, trainers, watchers, over)
     try:
-        while not over():
+        while study.counted() < trials and not over():
             while trainers.free and study.counted() + len(coordinator.running) < trials:
                 coordinator.ask()
-            if not coordinator.running:
-                break
             trainers.listen(coordinator, min(HEARING, max(0, deadline - time.monotonic())))
     finally:
         coordinator.interrupt(over() or "the search ended with an error")

@@ -122,8 +122,8 @@ class Display(Live):
     """A display that is redrawn in place; each trial leaves one line above it when it ends."""
 
     def __init__(self, console, tally):
-        super().__init__(console=console, refresh_per_second=4)
         self.tally = tally
+        super().__init__(console=console, refresh_per_second=4)
 
     def started(self, trial):
         self.tally.started(trial)

@@ -1,0 +1,68 @@
+"""What tests share: a home of their own, tasks that train in no time, and a ready log."""
+
+import shutil
+
+import optuna
+import pytest
+
+from search import log, places
+from search.study import Study
+from search.trainers.inline import Inline
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Studies, log and frozen scripts of a test lie in a folder of its own; it has no course data."""
+    monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "no-course"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory):
+    """An MLflow database as it is when new. Making one takes seconds: it is made once, and copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("database")))
+        log.connect()
+        return places.mlflow_database()
+
+
+@pytest.fixture
+def database(home, fresh_database):
+    """The test's home has an MLflow database."""
+    home.mkdir(exist_ok=True)
+    shutil.copyfile(fresh_database, places.mlflow_database())
+    return places.mlflow_database()
+
+
+@pytest.fixture
+def bowl():
+    """A task with a known optimum."""
+    from objectives import bowl
+
+    return bowl
+
+
+@pytest.fixture
+def moody(monkeypatch):
+    """A task that fails as it is told: `moody("nan", "error")` lets these be drawn."""
+    from objectives import moody
+
+    def in_moods(*moods):
+        monkeypatch.setenv("MOODS", ",".join(("well", *moods)))
+        return moody
+
+    return in_moods
+
+
+@pytest.fixture
+def searched(bowl):
+    """A study of the bowl, of 12 trials."""
+    from search.coordinator import search
+
+    with Study.open(bowl, "searched") as study:
+        search(study, Inline(study), trials=12)
+        yield study

@@ -1,0 +1,184 @@
+"""A frozen script stands alone, holds only values, and reaches its score."""
+
+import ast
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from search import freeze
+from search.coordinator import search
+from search.errors import TrialbookError
+from search.study import Study
+from search.trainers.inline import Inline
+
+
+@pytest.fixture
+def carried(searched, tmp_path):
+    """The frozen winner of the bowl and its data, in an empty folder."""
+    folder = tmp_path / "elsewhere"
+    freeze.write(folder / "bowl.py", freeze.freeze(searched, searched.best(), "run-1"))
+    shutil.copyfile(searched.data_path, folder / searched.data_path.name)
+    return folder
+
+
+def run(script, *arguments):
+    """Run a script in a clean interpreter that sees no project."""
+    return subprocess.run(
+        [sys.executable, "-I", script.name, *arguments], cwd=script.parent, capture_output=True, text=True
+    )
+
+
+def test_it_reaches_its_score_to_the_last_bit(carried, searched):
+    done = run(carried / "bowl.py")
+    assert done.returncode == 0, done.stderr
+    assert f"recorded {searched.best().score!r}" in done.stdout
+    assert "As recorded: expected equal to the last bit" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("epoch")] == list("12345")
+
+
+def changed(script, old, new):
+    text = script.read_text()
+    assert text.count(old) == 1
+    script.write_text(text.replace(old, new))
+
+
+def test_a_changed_score_is_a_miss(carried, searched):
+    changed(
+        carried / "bowl.py",
+        f'"score": {searched.best().score!r}',
+        f'"score": {searched.best().score + 1e-15!r}',
+    )
+    done = run(carried / "bowl.py")
+    assert done.returncode == 1 and "MISSED" in done.stdout
+
+
+def test_elsewhere_it_is_compared_within_the_tolerance(carried, searched):
+    changed(carried / "bowl.py", '"python": "', '"python": "other ')
+    done = run(carried / "bowl.py")
+    assert (
+        done.returncode == 0 and "As recorded: expected within 1e-06, as these differ: python" in done.stdout
+    )
+    changed(carried / "bowl.py", f'"score": {searched.best().score!r}', '"score": -1.0')
+    assert run(carried / "bowl.py").returncode == 1
+
+
+def test_other_data_is_said(carried, searched):
+    changed(carried / "bowl.py", f'"digest": "{searched.about["digest"]}"', '"digest": "0123456789ab"')
+    done = run(carried / "bowl.py")
+    assert done.returncode == 0 and "as these differ: data" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [(None, "no sine-builtin.npz here"), (b"PK nonsense", "cannot read"), (b"", "cannot read")],
+)
+def test_missing_or_damaged_data_is_one_line(carried, content, said):
+    data = carried / "sine-builtin.npz"
+    data.unlink()
+    if content is not None:
+        data.write_bytes(content)
+    done = run(carried / "bowl.py")
+    assert done.returncode == 2
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_it_imports_nothing_but_the_standard_library_numpy_and_torch(carried):
+    tree = ast.parse((carried / "bowl.py").read_text())
+    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert {module.partition(".")[0] for module in modules} <= {"numpy", "torch"} | set(
+        sys.stdlib_module_names
+    )
+
+
+def test_definitions_stand_as_in_the_sources(carried, bowl):
+    import inspect
+
+    from models import langid
+    from objectives import replay
+
+    text = (carried / "bowl.py").read_text()
+    for part in (bowl.train, bowl.score, bowl.DATA.load, replay.replay, replay.verdict):
+        assert inspect.getsource(part) in text
+    assert "def space" not in text and "def prepare" not in text
+    assert inspect.getsource(langid.LanguageIDModel) not in text
+
+
+def test_winning_values_are_the_defaults_each_with_its_range(carried, searched):
+    namespace = {"__name__": "frozen"}
+    text = (carried / "bowl.py").read_text()
+    exec(compile(text, "bowl.py", "exec"), namespace)  # ours, made a moment ago
+    assert vars(namespace["Config"]()) == searched.best().config
+    config = searched.best().config
+    assert f"    x: float = {config['x']!r}  # to the right; searched 0.0 to 1.0\n" in text
+    assert f"    y: int = {config['y']}  # to the back; searched 0 to 100\n" in text
+    assert "    epochs: int = 5  # measurements, each nearer to the truth\n" in text
+
+
+def test_the_head_says_where_it_comes_from(carried, searched):
+    head = ast.get_docstring(ast.parse((carried / "bowl.py").read_text()))
+    best = searched.best()
+    for what in (
+        f"study searched, trial {best.number}, run run-1",
+        searched.about["digest"],
+        f"{best.score:.5g}",
+    ):
+        assert what in head
+    assert best.provenance["commit"] in head
+
+
+HOSTILE = [
+    "'",
+    '"',
+    '"""',
+    "\n",
+    "\\",
+    "\u2028",
+    "\ud800",
+    "😀",
+    "__import__('os').system('x')",
+    "{x}",
+    "#",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=repr)
+def test_text_is_held_as_a_value(text):
+    literal = freeze._literal({"key": text, text: [text][0]})
+    assert ast.literal_eval(literal) == {"key": text, text: text}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
+def test_what_is_no_plain_value_is_refused(value):
+    with pytest.raises(TrialbookError, match="is no plain value"):
+        freeze._literal(value)
+
+
+@pytest.mark.parametrize("name", ["regression", "langid"])
+def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
+    from search import tasks
+
+    task = tasks.find(name)
+    with Study.open(task, "short") as study:
+        trial = study.ask()
+        trial = study.tell(trial.number, "completed", "told so", (0.5, 0.1))
+        text = freeze.freeze(study, trial, "run")
+    lines = text.splitlines()
+    assert 100 <= len(lines) <= 300
+    assert max(map(len, lines)) <= 110
+    compile(text, name, "exec")
+
+
+def test_regression_for_real(tmp_path):
+    """A real network, trained in a search, and again in another process from the script alone."""
+    from objectives import regression
+
+    with Study.open(regression, "real") as study:
+        search(study, Inline(study), trials=1)
+        freeze.write(tmp_path / "regression.py", freeze.freeze(study, study.best(), "run"))
+        done = run(tmp_path / "regression.py", "--data", str(study.data_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "equal to the last bit" in done.stdout

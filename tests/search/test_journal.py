@@ -1,0 +1,60 @@
+"""The journal: one writer, whole records."""
+
+import multiprocessing
+import os
+
+import optuna
+import pytest
+
+from search import journal
+from search.errors import StudyConflict
+
+
+def records(path, count):
+    study = optuna.create_study(storage=optuna.storages.JournalStorage(journal.Journal(path)), study_name="s")
+    for number in range(count):
+        study.add_trial(optuna.trial.create_trial(value=number))
+    return study
+
+
+def read(path):
+    storage = optuna.storages.JournalStorage(journal.Journal(path))
+    return [trial.value for trial in optuna.load_study(study_name="s", storage=storage).trials]
+
+
+def test_what_is_written_is_read_by_us_and_by_plain_optuna(tmp_path):
+    records(tmp_path / "j", 5)
+    assert read(tmp_path / "j") == [0, 1, 2, 3, 4]
+    plain = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "j")))
+    assert len(optuna.load_study(study_name="s", storage=plain).trials) == 5
+
+
+def test_every_torn_end_is_cut_back_to_the_last_whole_record(tmp_path):
+    records(tmp_path / "j", 3)
+    content = (tmp_path / "j").read_bytes()
+    last = content[:-1].rfind(b"\n") + 1
+    for end in range(last, len(content)):
+        (tmp_path / "j").write_bytes(content[:end])
+        journal.cut_torn_end(tmp_path / "j")
+        assert (tmp_path / "j").read_bytes() == content[:last]
+        assert read(tmp_path / "j") == [0, 1]
+
+
+def hold(path, held, done):
+    with journal.lock(path):
+        held.set()
+        done.wait(30)
+
+
+def test_a_second_process_is_told_who_holds_it(tmp_path):
+    context = multiprocessing.get_context("fork")
+    held, done = context.Event(), context.Event()
+    process = context.Process(target=hold, args=(tmp_path / "s.journal", held, done))
+    process.start()
+    assert held.wait(30)
+    with pytest.raises(StudyConflict, match=rf"'s'.*process {process.pid}$"):
+        journal.lock(tmp_path / "s.journal")
+    done.set()
+    process.join()
+    with journal.lock(tmp_path / "s.journal"):
+        assert (tmp_path / "s.lock").read_text() == str(os.getpid())

@@ -1,0 +1,191 @@
+"""The log, read back from a real MLflow store."""
+
+import csv
+import io
+
+import pytest
+from mlflow import MlflowClient
+
+from search import log, places
+from search.coordinator import search
+from search.log import Log
+from search.study import Study
+from search.trainers.inline import Inline
+
+
+class Shown:
+    """What the store holds of one study."""
+
+    def __init__(self, task="bowl"):
+        self.client = MlflowClient(f"sqlite:///{places.mlflow_database()}")
+        self.experiment = self.client.get_experiment_by_name(task)
+        runs = self.client.search_runs([self.experiment.experiment_id], max_results=1000)
+        self.parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+        children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+        self.trials = {int(run.data.tags["trial"]): run for run in children}
+        assert len(self.trials) == len(children)
+
+    def curves(self, run):
+        return {
+            name: [
+                (m.step, m.value, m.timestamp) for m in self.client.get_metric_history(run.info.run_id, name)
+            ]
+            for name in run.data.metrics
+        }
+
+    def artifact(self, name):
+        run = self.parents[0].info.run_id
+        with open(self.client.download_artifacts(run, name), encoding="utf-8") as file:
+            return file.read()
+
+    def everything(self):
+        """All that is shown of the trials, without the ids of the runs."""
+        return {
+            number: (
+                run.info.status,
+                run.info.start_time,
+                run.info.end_time,
+                run.data.params,
+                {tag: value for tag, value in run.data.tags.items() if tag != "mlflow.parentRunId"},
+                self.curves(run),
+            )
+            for number, run in self.trials.items()
+        }
+
+
+@pytest.fixture
+def logged(bowl, database):
+    """A study of 12 trials, logged live, with one that was interrupted among them."""
+    with Study.open(bowl, "logged") as study:
+        live = Log(study)
+        search(study, Inline(study), trials=3, watchers=[live])
+        count = iter(range(3))
+        search(study, Inline(study), trials=12, watchers=[live], stopping=lambda: next(count, 2) == 2)
+        search(study, Inline(study), trials=12, watchers=[live])
+        live.bring_up_to_date()
+        assert live.behind is None
+        yield study
+
+
+def test_one_experiment_a_task_one_parent_a_study_one_child_a_trial(logged):
+    shown = Shown()
+    assert [run.info.run_name for run in shown.parents] == ["logged"]
+    assert shown.trials.keys() == {trial.number for trial in logged.trials()}
+    assert shown.experiment.artifact_location == str(places.artifacts() / "bowl")
+
+
+def test_a_trial_is_shown_as_it_was(logged):
+    shown = Shown()
+    for trial in logged.trials():
+        run = shown.trials[trial.number]
+        expected = {"completed": "FINISHED", "pruned": "KILLED", "interrupted": "KILLED"}
+        assert run.info.status == expected[trial.state]
+        assert run.data.params == {name: str(value) for name, value in trial.config.items()}
+        assert run.data.tags["state"] == trial.state
+        assert run.data.tags["why ended"] == trial.reason
+        assert run.data.tags["why tried"] == trial.proposal
+        assert run.data.tags["data_digest"] == logged.about["digest"]
+        for tag in ("commit", "dirty", "packages", "machine", "threads", "data", "draw"):
+            assert run.data.tags[tag] not in ("", "None", "unknown")
+        assert run.data.metrics["weights"] == 2
+        assert run.data.metrics["seconds_total"] == trial.seconds
+        assert run.data.metrics.get("score") == trial.score
+        assert run.info.end_time == int(trial.ended.timestamp() * 1000)
+
+
+def test_every_epoch_is_shown_once_with_its_step_value_and_time(logged):
+    shown = Shown()
+    for trial in logged.trials():
+        curves = shown.curves(shown.trials[trial.number])
+        for name in ("train_loss", "validation_loss", "validation_height", "learning_rate", "seconds"):
+            expected = [(e["epoch"], e[name], int(e["time"] * 1000)) for e in trial.curve]
+            assert sorted(curves.get(name, [])) == expected
+
+
+def test_best_and_last_values_have_names_of_their_own(logged):
+    shown = Shown()
+    for trial in logged.trials():
+        if trial.curve:
+            metrics = shown.trials[trial.number].data.metrics
+            heights = [entry["validation_height"] for entry in trial.curve]
+            assert metrics["best_validation_height"] == min(heights)
+            assert metrics["last_validation_height"] == heights[-1]
+
+
+def test_the_study_is_shown_with_space_budget_winner_table_and_plots(logged):
+    shown, best = Shown(), logged.best()
+    parent = shown.parents[0]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["space.x"] == "0.0 to 1.0"
+    assert parent.data.tags["winner"] == f"trial {best.number} (unconfirmed: one seed)"
+    assert parent.data.metrics["best_score"] == best.score
+    assert parent.data.metrics["trials"] == 12
+    rows = list(csv.DictReader(io.StringIO(shown.artifact("trials.csv"))))
+    assert [int(row["trial"]) for row in rows] == [trial.number for trial in logged.trials()]
+    assert [float(row["x"]) for row in rows] == [trial.params["x"] for trial in logged.trials()]
+    assert [row["state"] for row in rows] == [trial.state for trial in logged.trials()]
+    plots = shown.artifact("plots.html")
+    assert "Optimization History Plot" in plots and "Hyperparameter Importances" in plots
+    assert "<script src=" not in plots  # it needs no network
+
+
+def test_a_deleted_log_is_made_again_as_it_was(logged, fresh_database):
+    before = Shown().everything()
+    places.mlflow_database().write_bytes(fresh_database.read_bytes())
+    again = Log(logged)
+    again.bring_up_to_date()
+    assert again.behind is None
+    assert Shown().everything() == before
+
+
+def test_bringing_up_to_date_twice_changes_nothing(logged):
+    before = Shown().everything()
+    Log(logged).bring_up_to_date()
+    assert Shown().everything() == before
+    assert len(Shown().parents) == 1
+
+
+def test_a_log_that_fails_stops_no_search_and_is_completed_later(bowl, database, monkeypatch):
+    with Study.open(bowl) as study:
+        live = Log(study)
+        monkeypatch.setattr(live._client, "log_batch", lambda *_, **__: 1 / 0)
+        search(study, Inline(study), trials=3, watchers=[live])
+        assert study.counted() == 3
+        assert live.behind == "ZeroDivisionError: division by zero"
+        live.bring_up_to_date()
+        assert live.behind is None
+        assert {run.info.status for run in Shown().trials.values()} == {"FINISHED"}
+
+
+def test_a_run_that_was_deleted_in_the_browser_stays_deleted(logged):
+    client = Shown().client
+    client.delete_run(Shown().trials[2].info.run_id)
+    Log(logged).bring_up_to_date()
+    assert 2 not in Shown().trials and 1 in Shown().trials
+
+
+def test_an_experiment_that_was_deleted_in_the_browser_comes_back(logged):
+    before = Shown().everything()
+    Shown().client.delete_experiment(Shown().experiment.experiment_id)
+    again = Log(logged)
+    again.bring_up_to_date()
+    assert again.behind is None
+    assert Shown().everything() == before
+
+
+def test_what_diverged_or_failed_is_shown_so(moody, database):
+    with Study.open(moody("late nan", "error")) as study:
+        live = Log(study)
+        search(study, Inline(study), trials=12, watchers=[live])
+        trials = list(study.trials())
+    shown = Shown("moody")
+    assert {trial.state for trial in trials} == {"completed", "diverged", "failed"}
+    for trial in trials:
+        run = shown.trials[trial.number]
+        assert run.data.tags["state"] == trial.state
+        assert run.info.status == ("FINISHED" if trial.state == "completed" else "FAILED")
+
+
+def test_names_in_summary_do_not_hide_those_of_the_curve(searched):
+    trial = searched.best()
+    assert not log.summary(trial, searched.about).keys() & trial.curve[-1].keys()

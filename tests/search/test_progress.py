@@ -1,0 +1,92 @@
+"""What a person sees while a search runs."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from search import progress
+from search.coordinator import search
+from search.study import Study
+from search.trainers.inline import Inline
+
+
+def shown(study, trials, terminal, seconds=3600):
+    """What is printed during a search, and what was drawn last."""
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=160, color_system=None)
+    with progress.watch(console, study, trials, seconds, 1) as display:
+        search(study, Inline(study), trials=trials, watchers=[display])
+    return console.file.getvalue(), display
+
+
+def test_plain_lines_tell_each_event(bowl):
+    with Study.open(bowl) as study:
+        text, _ = shown(study, 12, terminal=False)
+        trials = list(study.trials())
+    for trial in trials:
+        assert f"trial {trial.number} starts ({trial.proposal}): x " in text
+        assert f"trial {trial.number} {trial.state}" in text
+    assert "trial 0 completed" in text and "0.45 ± 0.001 (best so far)" in text
+    assert text.count("(best so far)") >= 2
+    assert "\x1b" not in text
+    assert all(line.startswith("[") for line in text.splitlines())
+
+
+def test_the_display_shows_counts_best_and_what_trains(bowl):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=12)
+        console = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None)
+        display = progress.watch(console, study, 20, 3600, 1)
+        running = study.ask()
+        display.started(running)
+        for epoch in (1, 2):
+            entry = {"epoch": epoch, "validation_height": 1 / epoch}
+            study.report(running.number, entry)
+            display.reported(study.trial(running.number))
+        console.print(display.get_renderable())
+        text, best = console.file.getvalue(), study.best()
+    completed = sum(trial.state == "completed" for trial in study.trials())
+    assert f"12 of 20 trials: {completed} completed" in text and "1 running" in text and " left" in text
+    assert f"best so far: height {best.score:.4g} ± 0.001 (trial {best.number}, one seed)" in text
+    assert "12     2/5    0.5" in text and "█▁" in text
+
+
+def test_a_terminal_gets_a_display_and_a_line_for_each_trial(bowl):
+    with Study.open(bowl) as study:
+        text, display = shown(study, 6, terminal=True)
+    assert isinstance(display, progress.Display)
+    assert all(f"trial {number} " in text for number in range(6))
+    assert "6 of 6 trials" in text
+
+
+def test_time_left_is_that_of_the_nearer_limit(bowl):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=4)
+        assert progress.Tally(study, 4, 100, 1).seconds_left() == 0
+        far = progress.Tally(study, 10**6, 100, 1).seconds_left()
+        near = progress.Tally(study, 5, 100, 1).seconds_left()
+        none = progress.Tally(study, float("inf"), float("inf"), 1).seconds_left()
+    assert 99 < far <= 100 and 0 < near < 10 and none is None
+
+
+@pytest.mark.parametrize(
+    "values, bars",
+    [
+        ([], ""),
+        ([1], "▁"),
+        ([1, 2], "▁█"),
+        ([2, 1], "█▁"),
+        ([1, 10, 100], "▁▅█"),
+        ([-1, 0, 1], "▁▅█"),
+        ([0] * 3, "▁▁▁"),
+    ],
+)
+def test_sparkline(values, bars):
+    assert progress.sparkline(values) == bars
+
+
+@pytest.mark.parametrize(
+    "seconds, said", [(0.123, "0.1 s"), (59.7, "1 min 00 s"), (12, "12 s"), (61, "1 min 01 s")]
+)
+def test_durations(seconds, said):
+    assert progress.duration(seconds) == said

@@ -1,0 +1,107 @@
+"""What every plug must keep to: the same trials, wherever they train."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from search.coordinator import search
+from search.study import Study
+from search.trainers.inline import Inline
+from search.trainers.processes import Processes
+
+PLUGS = {"inline": Inline, "one process": lambda study: Processes(study, 1), "two": lambda s: Processes(s, 2)}
+
+
+@pytest.fixture(params=PLUGS)
+def plug(request):
+    return PLUGS[request.param]
+
+
+def test_trials_are_trained_to_the_end(bowl, plug):
+    with Study.open(bowl) as study:
+        search(study, plug(study), trials=6)
+        trials = list(study.trials())
+    assert len(trials) == 6
+    for trial in trials:
+        assert trial.state in ("completed", "pruned")
+        assert [entry["epoch"] for entry in trial.curve] == list(range(1, len(trial.curve) + 1))
+    assert sum(trial.state == "completed" for trial in trials) >= 4
+
+
+def test_one_process_finds_exactly_what_inline_finds(bowl):
+    found = []
+    for name in ("inline", "one process"):
+        with Study.open(bowl, name.replace(" ", "-")) as study:
+            search(study, PLUGS[name](study), trials=20)
+            found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "mood, reason",
+    [
+        ("exit", "the trainer exited with code 7"),
+        ("kill", "the trainer was ended by SIGKILL"),
+        ("error", "RuntimeError: out of sorts"),
+    ],
+)
+def test_a_trainer_that_dies_is_replaced_and_its_trial_failed(moody, mood, reason):
+    with Study.open(moody(mood)) as study:
+        search(study, Processes(study, 1), trials=6)
+        failed = [trial for trial in study.trials() if trial.params["mood"] == mood]
+        assert study.counted() == 6 and study.best().params == {"mood": "well"}
+    assert failed and {(trial.state, trial.reason) for trial in failed} == {("failed", reason)}
+
+
+def test_trainers_that_cannot_start_are_an_error_and_no_endless_loop(bowl, tmp_path):
+    class Elsewhere:
+        task, data_path = bowl, tmp_path / "nothing.npz"
+
+    class Ear:
+        def failed(self, number, cause):
+            raise AssertionError
+
+    plug = Processes(Elsewhere, 1)
+    with pytest.raises(Exception, match="trainers do not start: the trainer exited with code 1"):
+        while True:
+            plug.listen(Ear(), 30)
+    plug.close()
+
+
+def test_closing_leaves_no_process(bowl):
+    with Study.open(bowl) as study:
+        plug = Processes(study, 2)
+        processes = [trainer.process for trainer in plug._trainers]
+        plug.close()
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_trainers_end_with_their_coordinator(bowl):
+    with Study.open(bowl) as study:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            plug = Processes(study, 1)
+            plug.listen(None, 60)  # it says that it is ready
+            os.write(writer, f"{plug._trainers[0].process.pid}\n".encode())
+            signal.pause()
+        trainer = int(os.read(reader, 100))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        gone = threading.Event()
+        for _ in range(100):
+            if not _alive(trainer):
+                gone.set()
+                break
+            gone.wait(0.1)
+        assert gone.is_set()
+
+
+def _alive(process):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
