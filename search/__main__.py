@@ -5,6 +5,7 @@ trainer processes import this file too.
 """
 
 import argparse
+import os
 import re
 import sys
 
@@ -35,6 +36,13 @@ def seconds(text):
     return float(text)
 
 
+def folder(text):
+    """An option that is a folder which is there."""
+    if not os.path.isdir(text):
+        raise UsageError(f"DATA_DIR {text!r} is not a folder")
+    return text
+
+
 OPTIONS = {
     "task": (str, "NAME", "which task of objectives/"),
     "study": (str, "NAME", "which study; by default the task's name and its data's"),
@@ -47,7 +55,7 @@ OPTIONS = {
     "jobs": (whole("JOBS", 1, 256), "N", "trainers at once (one a core)"),
     "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
     "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
-    "data-dir": (str, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
+    "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
     "out": (str, "FOLDER", "write script and data into this folder, to be carried away"),
     "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
@@ -115,23 +123,14 @@ def winner(options):
 @verb("task", "study", "data", "data-dir", "out")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
-    import shutil
-    from pathlib import Path
-
-    from search import freeze, places
+    from search import freeze
     from search.log import Log
 
+    if options.out is not None and not _may_be_folder(options.out):
+        raise UsageError(f"OUT {options.out!r} is not a folder")
     study = _study(options)
     trial = study.best()
-    folder = Path(options.out) if options.out is not None else None
-    if folder is not None and (not options.out or (folder.exists() and not folder.is_dir())):
-        raise UsageError(f"OUT {options.out!r} is not a folder")
-    text = freeze.freeze(study, trial, Log(study).run_id(trial.number))
-    name = study.about["task"]
-    path = folder / f"{name}.py" if folder else places.frozen(name)
-    freeze.write(path, text)
-    if folder:
-        shutil.copyfile(study.data_path, folder / study.data_path.name)
+    path = freeze.export(study, trial, Log(study).run_id(trial.number), options.out)
     print(f"wrote {path}: trial {trial.number} of study {study.name}. Train it: python {path}")
     return 0
 
@@ -160,11 +159,17 @@ def _study(options):
 
     task = _task(options)
     name = study.resolve(task, options.study, options.data)[1]
-    if name not in study.names() and options.study is None:
-        raise NoWinner(f"task {options.task!r} has no study {name!r} yet: make search TASK={options.task}")
+    if options.study is None and name not in study.names():
+        others = [each for each in study.names() if study.Study.read(each).task is task]
+        hint = f"STUDY= {', '.join(others)}" if others else f"make search TASK={options.task}"
+        raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
     found.must_be(task)
     return found
+
+
+def _may_be_folder(name):
+    return bool(name) and (os.path.isdir(name) or not os.path.exists(name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -223,6 +228,8 @@ def main(arguments):
 
     try:
         function, options = parse(arguments)
+        if getattr(options, "data_dir", None):
+            os.environ["DATA_DIR"] = options.data_dir  # for the trainers too
         return function(options)
     except TrialbookError as error:
         code, message = error.exit_code, error

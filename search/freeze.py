@@ -12,10 +12,12 @@ import inspect
 import json
 import os
 import re
+import shutil
 import sys
+from pathlib import Path
 
 from objectives import replay
-from search import tasks
+from search import places, tasks
 from search.errors import TrialbookError
 
 OURS = ("data", "models", "objectives")
@@ -48,12 +50,23 @@ def freeze(study, trial, run_id):
     return "\n\n\n".join(parts) + "\n"
 
 
+def export(study, trial, run_id, folder=None):
+    """Freeze a trial into the project, or with its data into a folder. Returns the script's path."""
+    name = study.about["task"]
+    text = freeze(study, trial, run_id)
+    if folder is None:
+        return write(places.frozen(name), text)
+    path = write(Path(folder) / f"{name}.py", text)
+    shutil.copyfile(study.data_path, path.with_name(study.data_path.name))
+    return path
+
+
 def write(path, text):
-    """Put a script in its place: whole, or not at all."""
+    """Put a script in its place: whole, or not at all. Returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    return unfinished.replace(path)
 
 
 class Sources:

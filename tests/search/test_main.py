@@ -1,0 +1,137 @@
+"""The command line: verbs, options, and one line for what is wrong."""
+
+import pytest
+
+from search import places
+from search.__main__ import OPTIONS, VERBS, main
+
+
+def said(capsys):
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    "typed, wrong",
+    [
+        ("serach --task bowl", "unknown verb 'serach': valid are .* Did you mean 'search'?"),
+        ("search", "TASK is missing: valid are bowl, langid"),
+        ("search --task", "expected one argument"),
+        ("search --task=", "unknown TASK '': valid are"),
+        ("search --task bowls", "unknown TASK 'bowls'.*Did you mean 'bowl'"),
+        ("search --task ../data", "unknown TASK"),
+        ("search --task bowl --trails 3", "unknown option 'trails': valid are .*Did you mean 'trials'"),
+        ("search --task bowl extra", "unknown option 'extra'"),
+        ("search --task bowl --trials 0", "TRIALS '0' is not valid: a whole number from 1 to 1000000"),
+        ("search --task bowl --trials 1e3", "TRIALS '1e3'"),
+        ("search --task bowl --trials -3", "TRIALS '-3'|expected one argument"),
+        ("search --task bowl --trials ٣", "TRIALS '٣'"),
+        ("search --task bowl --trials 99999999", "TRIALS '99999999'"),
+        ("search --task bowl --timeout 0", "TIMEOUT '0' is not valid: seconds, more than 0"),
+        ("search --task bowl --timeout nan", "TIMEOUT 'nan'"),
+        ("search --task bowl --timeout 1e9", "TIMEOUT '1e9'"),
+        ("search --task bowl --jobs 0", "JOBS '0' is not valid: a whole number from 1 to 256"),
+        ("search --task bowl --seed -1", "SEED '-1'|expected one argument"),
+        ("search --task bowl --seed 2147483648", "SEED '2147483648'"),
+        ("search --task bowl --data curse", "unknown DATA 'curse': valid are builtin"),
+        ("search --task langid --data course", r"lang_id\.npz.*DATA_DIR"),
+        ("search --task bowl --study ../up", "STUDY '../up' is no name: valid are a-z"),
+        ("search --task bowl --trainers ray", "unknown TRAINERS 'ray': valid are inline, processes"),
+        ("search --task bowl --data-dir nowhere", "DATA_DIR 'nowhere' is not a folder"),
+        ("winner --task bowl --study none", "unknown STUDY 'none': valid are none yet"),
+        ("export --task bowl --out x --trials 3", "unknown option 'trials'"),
+        ("status --task bowls", "unknown TASK 'bowls'"),
+        ("ui --port 0", "PORT '0' is not valid"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(typed, wrong, capsys, home):
+    import re
+
+    assert main(typed.split(" ")) == 2
+    out, err = said(capsys)
+    assert err.startswith("error: ") and err.count("\n") == 1 and out == ""
+    assert re.search(wrong, err), err
+    assert not home.exists()
+
+
+def test_no_study_and_no_trial_are_no_winner(bowl, capsys):
+    from search.study import Study
+
+    assert main(["winner", "--task", "bowl"]) == 5
+    assert "make search TASK=bowl" in said(capsys)[1]
+    with Study.open(bowl):
+        pass
+    assert main(["export", "--task", "bowl"]) == 5
+    assert "no completed trial" in said(capsys)[1]
+
+
+def test_help_is_the_reference(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    out, _ = said(capsys)
+    assert all(f"\n{name}: " in out for name in VERBS)
+    assert all(f"--{name} " in out for name in OPTIONS)
+    with pytest.raises(SystemExit):
+        main([])
+
+
+def test_a_verb_has_help(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["search", "--help"])
+    assert end.value.code == 0 and "--trials N" in said(capsys)[0]
+
+
+def test_make_may_write_names_in_capitals(searched, capsys):
+    assert main(["winner", "--TASK=bowl", "--STUDY=searched"]) == 0
+    assert "Winner of study searched" in said(capsys)[0]
+
+
+def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, capsys):
+    search = ["search", "--task", "bowl", "--trainers", "inline"]
+    assert main([*search, "--trials", "2"]) == 0
+    out, _ = said(capsys)
+    assert "Study bowl-builtin is new" in out and "make export TASK=bowl" in out
+    assert main([*search, "--trials", "3"]) == 0
+    out, _ = said(capsys)
+    assert "goes on after 2 trials" in out and "trial 2 starts" in out and "trial 1 starts" not in out
+    assert main([*search, "--trials", "3"]) == 0
+    out, _ = said(capsys)
+    assert "Nothing to do: it has 3 trials, and 3 were asked for in total." in out
+
+
+def test_status_shows_studies(searched, capsys):
+    assert main(["status"]) == 0
+    out, _ = said(capsys)
+    assert "searched" in out and "completed" in out and f"{searched.best().score:.4g}" in out
+    assert main(["status", "--task", "regression"]) == 0
+    assert "searched" not in said(capsys)[0]
+
+
+def test_winner_shows_score_origin_values_and_ranges(searched, capsys):
+    best = searched.best()
+    assert main(["winner", "--task", "bowl", "--study", "searched"]) == 0
+    out, _ = said(capsys)
+    for part in (f"{best.score:.5g} ± 0.001", f"{best.number} of 12", "searched: 0.0 to 1.0", "one seed"):
+        assert part in out
+
+
+def test_export_writes_the_script_into_the_project_or_with_its_data_elsewhere(searched, database, tmp_path):
+    export = ["export", "--task", "bowl", "--study", "searched"]
+    assert main(export) == 0
+    assert places.frozen("bowl").exists()
+    assert main([*export, "--out", str(tmp_path / "away")]) == 0
+    assert sorted(path.name for path in (tmp_path / "away").iterdir()) == ["bowl.py", "sine-builtin.npz"]
+    assert places.frozen("bowl").read_text() == (tmp_path / "away" / "bowl.py").read_text()
+
+
+def test_export_needs_a_folder(searched, database, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for out in ("", str(tmp_path / "file")):
+        assert main(["export", "--task", "bowl", "--study", "searched", "--out", out]) == 2
+        assert "is not a folder" in said(capsys)[1]
+
+
+def test_a_study_that_is_being_searched_is_a_conflict(searched, capsys):
+    assert main(["search", "--task", "bowl", "--study", "searched", "--trials", "20"]) == 4
+    assert "is being searched by process" in said(capsys)[1]
