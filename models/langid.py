@@ -16,14 +16,14 @@ class RecurrentLayer(nn.Module):
     def __init__(self, inputs, hidden_size):
         super().__init__()
         self.inputs = inputs
-        self.hidden = nn.Linear(hidden_size, hidden_size)
+        self.hidden = nn.Linear(hidden_size, hidden_size, bias=False)
 
     def forward(self, x_LB):
         """The states after each element of x (L, B, ...): a list of L tensors (B, H)."""
         first_BH, *rest_BH = self.inputs(x_LB)
         states_BH = [torch.relu(first_BH)]
         for z_BH in rest_BH:
-            states_BH.append(torch.relu(z_BH + self.hidden(states_BH[-1])))
+            states_BH.append(torch.addmm(z_BH, states_BH[-1], self.hidden.weight.T).relu_())
         return states_BH
 
 

@@ -33,7 +33,7 @@ def plots_html(study):
     """Optuna's plots on one page that needs no network; None while there is too little to plot."""
     if sum(trial.state == "completed" for trial in study.trials()) < 2:
         return None
-    searched = study.optuna_study()
+    searched = study.for_plots()
     score = f"validation {study.about['metric']}"
     figures = [
         visualization.plot_optimization_history(searched, target_name=score),

@@ -74,7 +74,7 @@ class Log:
     # The whole of it
 
     def bring_up_to_date(self):
-        """Write what the log lacks of trials that have ended, then the study's own run."""
+        """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
         self._attempt(self._open)
         self._attempt(self._mend)
@@ -100,8 +100,8 @@ class Log:
         self._client = connect()
         self._experiment = self._open_experiment(tasks.name_of(self.study.task))
         found = self._search(f"tags.study = '{self.study.name}' AND tags.kind = 'study'")
-        about = self.study.about
-        self.parent = found[0].info.run_id if found else self._create_parent(about)
+        self.parent = found[0].info.run_id if found else self._create_parent(self.study.about)
+        self._concluded = found[0].data.tags.get("concluded") if found else None
         children = self._search(f"tags.`mlflow.parentRunId` = '{self.parent}'")
         self._runs = {int(run.data.tags["trial"]): run.info.run_id for run in children}
         self._states = {int(run.data.tags["trial"]): run.data.tags.get("state") for run in children}
@@ -168,6 +168,7 @@ class Log:
         started = int(trial.started.timestamp() * 1000)
         run = self._client.create_run(self._experiment, started, tags, f"trial-{trial.number:04}")
         self._runs[trial.number] = run.info.run_id
+        self._written[trial.number] = time.monotonic()
         params = [Param(name, str(value)) for name, value in trial.config.items()]
         self._client.log_batch(run.info.run_id, params=params)
 
@@ -201,7 +202,10 @@ class Log:
 
     def _conclude(self):
         """Write the study's own run: budget, winner, numbers, the table of trials and the plots."""
-        tags = {"budget": json.dumps(self.study.budget())}
+        ended = str(sum(trial.ended is not None for trial in self.study.trials()))
+        if ended == self._concluded:
+            return  # nothing has ended since
+        tags = {"budget": json.dumps(self.study.budget()), "concluded": ended}
         metrics = {"trials": self.study.counted()}
         try:
             best = self.study.best()
@@ -210,15 +214,15 @@ class Log:
             metrics |= {"best_trial": best.number}
         except NoWinner as none:
             tags["winner"] = str(none)
+        self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
+        if plots := artifacts.plots_html(self.study):
+            self._client.log_text(self.parent, plots, "plots.html")
         now = int(time.time() * 1000)
         self._client.log_batch(
             self.parent,
             [Metric(name, value, now, 0) for name, value in metrics.items()],
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
-        self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
-        if plots := artifacts.plots_html(self.study):
-            self._client.log_text(self.parent, plots, "plots.html")
         self._client.set_terminated(self.parent, "FINISHED", now)
         _analyze()
 

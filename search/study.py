@@ -3,6 +3,7 @@
 Whatever the log, a table or a frozen script shows of a trial is read from here, as a `Trial`.
 """
 
+import copy
 import functools
 import re
 from dataclasses import asdict, replace
@@ -124,9 +125,18 @@ class Study:
         """What was asked for last: {"trials": n or None, "seconds": s or None}."""
         return self._optuna.user_attrs.get("budget", {})
 
-    def optuna_study(self):
-        """Optuna's own view, for its plots and its importances."""
-        return self._optuna
+    def for_plots(self):
+        """The ended trials as an Optuna study of their own, in memory.
+
+        It lacks what only Trialbook reads: Optuna's plots copy all trials again and again.
+        """
+        plain = optuna.create_study(direction=self.about["direction"])
+        for frozen in self._optuna.get_trials(deepcopy=False):
+            if frozen.state.is_finished():
+                bare = copy.copy(frozen)
+                bare.user_attrs = {}
+                plain.add_trial(bare)
+        return plain
 
     # One trial's way: ask, report, tell
 

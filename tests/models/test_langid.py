@@ -15,7 +15,7 @@ def by_the_handout(model, x_LB):
             inputs = [layer.inputs(h) for h in states]  # noqa: F821
         states = [inputs[0].relu()]
         for z in inputs[1:]:
-            states.append((z + states[-1] @ layer.hidden.weight.T + layer.hidden.bias).relu())
+            states.append((z + states[-1] @ layer.hidden.weight.T).relu())
     return states[-1] @ model.output.weight.T + model.output.bias
 
 
@@ -39,4 +39,4 @@ def test_gradients_reach_every_weight():
 
 def test_number_of_weights():
     count = sum(weight.numel() for weight in LanguageIDModel(hidden_size=100, layers=2).parameters())
-    assert count == 47 * 100 + 3 * (100 * 100 + 100) + 100 * 5 + 5
+    assert count == 47 * 100 + 2 * 100 * 100 + (100 * 100 + 100) + 100 * 5 + 5

@@ -85,7 +85,7 @@ def test_trials_that_a_killed_search_left_are_closed_and_retried(bowl):
 
 def test_a_search_killed_before_its_trial_was_described_is_resumed(bowl):
     with Study.open(bowl, "killed") as study:
-        study.optuna_study().ask()
+        study._optuna.ask()
     with Study.open(bowl, "killed") as study:
         search(study, Inline(study), trials=2)
         assert [trial.state for trial in study.trials()] == ["interrupted", "completed", "completed"]

@@ -34,4 +34,4 @@ def test_weights_are_counted_without_making_them(bowl):
     from objectives import langid
 
     config = langid.Config(hidden_size=100, layers=1)
-    assert tasks.count_weights(langid, config) == 47 * 100 + 100 * 100 + 100 + 100 * 5 + 5
+    assert tasks.count_weights(langid, config) == 47 * 100 + 100 * 100 + 100 * 5 + 5
