@@ -1,5 +1,7 @@
 # The front door. `make VERB NAME=value` is `python -m search VERB --name value`.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VERBS := search status winner export ui
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
@@ -41,9 +43,11 @@ setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'error: Python 3.11 or newer is needed, and $(PYTHON) is older: make setup PYTHON=python3.11' >&2; exit 2; }
-	@echo 'Setting up .venv from requirements.txt (once; a minute or two) ...'
+	@echo 'Setting up .venv from requirements.txt: once, a minute or two and what the downloads take ...'
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@.venv/bin/python -m pip install --disable-pip-version-check -r requirements.txt 2>.venv/setup.log \
+	  | { grep --line-buffered -E '^ *(Downloading|Installing).*( MB|packages)' | cut -c 1-100 || true; } \
+	  || { cat .venv/setup.log >&2; exit 1; }
 	@touch $@
 
 lock:  ## pin anew what requirements.in asks for

@@ -29,16 +29,16 @@ def run(task, *, trials=None, timeout=None, jobs=None, study=None, seed=None, da
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
     say = Console(highlight=False).print
-    trials, timeout = trials or math.inf, timeout or math.inf
     with Signals() as signals, Study.open(task, study, data, seed) as opened:
         done = opened.counted()
         say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
         say(_what(opened, done), markup=False)
-        if done >= trials:
+        if trials and done >= trials:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
         else:
             opened.set_budget(trials, timeout)
-            _search(opened, trials, timeout, jobs or cores(), trainers, signals)
+            limits = trials or math.inf, timeout or math.inf
+            _search(opened, *limits, jobs or cores(), trainers, signals)
         _found(say, opened, signals)
     return signals.exit_code
 

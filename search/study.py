@@ -18,6 +18,8 @@ from search.errors import NoWinner, StoreError, StudyConflict, UsageError, unkno
 from search.provenance import provenance
 from search.trial import view
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
+
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -125,6 +127,14 @@ class Study:
         """What was asked for last: {"trials": n or None, "seconds": s or None}."""
         return self._optuna.user_attrs.get("budget", {})
 
+    def must_be(self, task, source=None, seed=None):
+        """Raises StudyConflict where this study is about something else."""
+        asked = {"task": tasks.name_of(task), "source": source, "seed": seed, "space": _space(task)}
+        for what, value in asked.items():
+            if value is not None and value != self.about[what]:
+                seen = "another one" if what == "space" else f"{self.about[what]!r}, not {value!r}"
+                raise StudyConflict(f"study {self.name!r} has as its {what} {seen}: choose a new STUDY=")
+
     def for_plots(self):
         """The ended trials as an Optuna study of their own, in memory.
 
@@ -145,16 +155,16 @@ class Study:
         draw, earlier = self._next_draw()
         retried = earlier.params if earlier else {}
         fixed = tasks.baseline(self.task) if draw == 0 else retried
-        self._optuna.sampler = strategy.sampler(
-            strategy.derive_seed(self.about["seed"], "sampler", draw), fixed
+        sampling, training = (
+            strategy.derive_seed(self.about["seed"], purpose, draw) for purpose in ("sampler", "training")
         )
+        self._optuna.sampler = strategy.sampler(sampling, fixed)
         asked = self._optuna.ask()
-        seed = strategy.derive_seed(self.about["seed"], "training", draw)
-        config = replace(self.task.space(asked), seed=seed)
+        config = replace(self.task.space(asked), seed=training)
         about = {
             "draw": draw,
             "retry_of": earlier.number if earlier else None,
-            "proposal": _proposal(draw, earlier),
+            "proposal": _proposal(draw, earlier, asked.relative_params),
             "config": asdict(config),
             "weights": tasks.count_weights(self.task, config),
             "provenance": self._provenance(),
@@ -215,14 +225,6 @@ class Study:
             draw += 1
         return draw, tries.get(draw)
 
-    def must_be(self, task, source=None, seed=None):
-        """Raises StudyConflict where this study is about something else."""
-        asked = {"task": tasks.name_of(task), "source": source, "seed": seed, "space": _space(task)}
-        for what, value in asked.items():
-            if value is not None and value != self.about[what]:
-                seen = "another one" if what == "space" else f"{self.about[what]!r}, not {value!r}"
-                raise StudyConflict(f"study {self.name!r} has as its {what} {seen}: choose a new STUDY=")
-
 
 def names():
     """The names of all studies, sorted."""
@@ -274,9 +276,10 @@ def _space(task):
     return {name: distribution_to_json(ranges) for name, ranges in tasks.ranges(task).items()}
 
 
-def _proposal(draw, earlier):
+def _proposal(draw, earlier, modelled):
+    """Why a configuration is tried; `modelled` is what the sampler chose from what it has seen."""
     if earlier:
         return f"retry of trial {earlier.number}"
     if draw == 0:
         return "baseline: the task's defaults"
-    return "start-up: drawn at random" if draw < strategy.STARTUP else "TPE: near what scored well"
+    return "TPE: near what scored well" if modelled else "start-up: drawn at random"
