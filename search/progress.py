@@ -70,17 +70,11 @@ class Tally:
         self.states[trial.state] += 1
         if trial.state in ("completed", "pruned", "diverged"):
             self._durations.append(trial.seconds)
-        if trial.state == "completed":
-            first = self.best is None
-            higher = not first and trial.score > self.best.score
-            if first or (trial.score != self.best.score and higher == self._maximize):
-                self.best = trial
-                return True
+        rank = self.study.rank
+        if trial.state == "completed" and (self.best is None or rank(trial) < rank(self.best)):
+            self.best = trial
+            return True
         return False
-
-    @property
-    def _maximize(self):
-        return self.study.about["direction"] == "maximize"
 
 
 class Lines:

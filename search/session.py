@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import threading
 
 from rich.console import Console
 
@@ -29,7 +30,13 @@ def run(task, *, trials=None, timeout=None, jobs=None, study=None, seed=None, da
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
     say = Console(highlight=False).print
-    with Signals() as signals, Study.open(task, study, data, seed) as opened:
+    slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
+    slow.start()
+    try:
+        opened = Study.open(task, study, data, seed)
+    finally:
+        slow.cancel()
+    with Signals() as signals, opened:
         done = opened.counted()
         say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
         say(_what(opened, done), markup=False)
@@ -96,8 +103,11 @@ def _found(say, study, signals):
     except NoWinner as none:
         say(f"No winner: {none}.", markup=False)
         return
-    say(f"make export {which}    the winner as one script", markup=False)
-    say("make ui                     every trial, in the browser", markup=False)
+    for command, meaning in (
+        (f"make export {which}", "the winner as one script"),
+        ("make ui", "every trial"),
+    ):
+        say(f"{command.ljust(len(which) + 15)}{meaning}", markup=False)
 
 
 def cores():

@@ -116,12 +116,16 @@ class Study:
         return sum(trial.state not in ("running", "interrupted") for trial in self.trials())
 
     def best(self):
-        """The completed trial with the best score; the earlier of equals. Raises NoWinner."""
+        """The completed trial of the best rank. Raises NoWinner."""
         completed = [trial for trial in self.trials() if trial.state == "completed"]
         if not completed:
             raise NoWinner(f"study {self.name!r} has no completed trial")
+        return min(completed, key=self.rank)
+
+    def rank(self, trial):
+        """Completed trials sort by this: the better score first; of equals the smaller network."""
         sign = -1 if self.about["direction"] == "maximize" else 1
-        return min(completed, key=lambda trial: (sign * trial.score, trial.number))
+        return sign * trial.score, trial.weights, trial.number
 
     def budget(self):
         """What was asked for last: {"trials": n or None, "seconds": s or None}."""

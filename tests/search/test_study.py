@@ -42,6 +42,17 @@ def test_best_is_the_completed_trial_with_the_best_score(searched):
     assert searched.best().score == min(trial.score for trial in completed)
 
 
+def test_of_equal_scores_the_smaller_network_is_best():
+    from objectives import regression
+
+    with Study.open(regression) as study:
+        for score in (0.5, 0.25, 0.25, 0.25):
+            study.tell(study.ask().number, "completed", "told so", (score, 0.1))
+        smallest = min(list(study.trials())[1:], key=lambda trial: trial.weights)
+        assert len({trial.weights for trial in study.trials()}) == 4
+        assert study.best() == smallest
+
+
 def test_no_trial_no_winner(bowl):
     with Study.open(bowl) as study, pytest.raises(NoWinner, match="no completed trial"):
         study.best()
