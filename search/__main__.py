@@ -235,6 +235,8 @@ def main(arguments):
         code, message = error.exit_code, error
     except DataError as error:
         code, message = UsageError.exit_code, error
+    except KeyboardInterrupt:
+        return 130
     print(f"error: {message}", file=sys.stderr)
     return code
 

@@ -72,7 +72,7 @@ class Processes:
 
     def close(self):
         for trainer in self._trainers:
-            trainer.process.terminate()
+            trainer.process.kill()
         for trainer in self._trainers:
             trainer.end()
 
@@ -84,7 +84,10 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, task_name, data_path), daemon=True)
-        self.process.start()
+        # Ctrl-C reaches the whole group. What becomes of the trainers is for the coordinator to say.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        self.process.start()  # it inherits what is blocked
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.ready = False  # its data is loaded
         self.number = None  # of the trial that it trains
@@ -108,23 +111,24 @@ class _Process:
 
 def _work(connection, task_name, data_path):
     """What a trainer process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     trainer = Trainer(importlib.import_module(task_name), data_path)
-    connection.send(("ready",))
-    while True:
-        kind, number, config, *_ = connection.recv()
-        if kind == "verdict":
-            continue  # it came too late: that training has ended
-        try:
-            score = trainer.train(config, lambda entry, number=number: _ask(connection, number, entry))
-        except Stop:
-            connection.send(("stopped", number))
-        except Exception as error:
-            connection.send(("failed", number, cause_of(error)))
-        else:
-            connection.send(("finished", number, score))
+    with contextlib.suppress(EOFError, ConnectionError):  # the coordinator is gone
+        connection.send(("ready",))
+        while True:
+            kind, number, config, *_ = connection.recv()
+            if kind == "train":  # a verdict that comes now is on a training that has ended
+                connection.send(_train(trainer, number, config, connection))
+
+
+def _train(trainer, number, config, connection):
+    """Train a configuration. Returns the message that says how it ended."""
+    try:
+        return "finished", number, trainer.train(config, lambda entry: _ask(connection, number, entry))
+    except Stop:
+        return "stopped", number
+    except Exception as error:
+        return "failed", number, cause_of(error)
 
 
 def _ask(connection, number, entry):

@@ -66,6 +66,15 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
     assert Study.read("s").trial(max(studied)).retry_of is not None
 
 
+def test_a_signal_while_the_trainers_start_leaves_no_traceback(database):
+    process = start("--jobs", "2")
+    until(process, "Starting 2 trainers")
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.stdout.read()
+    assert process.wait(30) == 130
+    assert "Traceback" not in said and "Stopped." in said
+
+
 def test_a_killed_search_leaves_nothing_that_the_next_one_does_not_mend(database):
     process = start("--trials", "40", "--jobs", "2")
     until(process, "trial 1 epoch")
