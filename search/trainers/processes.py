@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
 from search.errors import TrialbookError
@@ -85,6 +86,7 @@ class _Process:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, task_name, data_path), daemon=True)
         # Ctrl-C reaches the whole group. What becomes of the trainers is for the coordinator to say.
+        resource_tracker.ensure_running()  # starting it, as the first process would, unblocks signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         self.process.start()  # it inherits what is blocked
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
