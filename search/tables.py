@@ -6,30 +6,28 @@ from rich.table import Table
 
 from search import tasks
 from search.errors import NoWinner
-from search.progress import duration, settings
+from search.progress import duration
 
 
 def of_studies(studies):
     """One row a study: what it asks, what was tried, the best so far."""
     table = Table(title="Studies", title_justify="left")
-    for title in ("study", "task", "data", "trials", "best", "configuration", "trained"):
-        table.add_column(title, overflow="fold")
+    for title in ("study", "task", "data", "trials", "best", "trained"):
+        table.add_column(title, no_wrap=title in ("study", "task", "data"))
     for study in studies:
         trials = list(study.trials())
         states = Counter(trial.state for trial in trials)
         try:
             best = study.best()
             score = f"{study.about['metric']} {best.score:.4g} ± {best.standard_error:.2g}"
-            configuration = settings(best)
         except NoWinner:
-            score = configuration = "none"
+            score = "none"
         table.add_row(
             study.name,
             study.about["task"],
             study.about["source"],
             "\n".join(f"{count} {state}" for state, count in sorted(states.items())) or "none",
             score,
-            configuration,
             duration(sum(trial.seconds for trial in trials if trial.ended)),
         )
     return table
