@@ -5,7 +5,8 @@ frozen scripts only read that file.
 
 Every module in this folder has
 
-    SOURCES                   the names that `DATA=` takes
+    SOURCES                   the names that `DATA=` takes; "builtin", which needs no network,
+                              is among them
     default_source()          the one that is used where none is named
     prepare(source) -> Path   the file, built where it is not there yet
     load(arrays, split)       tensors of "train", "validation" or "test"

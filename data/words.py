@@ -35,10 +35,7 @@ class Words(NamedTuple):
 
 
 def load(arrays, split):
-    """The words of "train", "validation" or "test". Raises DataError.
-
-    Validation words that are lacking are held out from the training words, every n-th of them.
-    """
+    """Words of "train", "validation" (topped up from those to train) or "test". Raises DataError."""
     try:
         (x, y), dev, test = ((arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in ("train", "dev", "test"))
     except KeyError as missing:

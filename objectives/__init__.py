@@ -13,7 +13,8 @@ A task has
     build(config) -> Module   the untrained network
     train(config, training, validation, report) -> Module
                               calls `report(epoch, metrics)` as it goes, with "train_loss",
-                              "validation_loss", "validation_<METRIC>" and "learning_rate";
+                              "validation_loss", "validation_<METRIC>" and "learning_rate",
+                              and with text where the task makes some, under a name of its own;
                               `report` may end it by an exception, which it must let pass
     score(model, split) -> (value, standard_error)
                               the metric on one split, and how sure that is

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +23,28 @@ def replay(record, config, load, train, score):
     """Train as recorded, print the curve, compare. Returns 0 as recorded, 1 on a miss, 2 without data."""
     parser = argparse.ArgumentParser(description=f"Train the {record['task']} winner, compare its score.")
     parser.add_argument("--data", type=Path, metavar="FILE", help=f"where {record['data_file']} is")
+    for name, value in vars(config).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value, help="default: %(default)s")
+    options = vars(parser.parse_args())
     try:
-        arrays = read(parser.parse_args().data or find_data(record))
+        arrays = read(options.pop("data") or find_data(record))
         splits = load(arrays, "train"), load(arrays, "validation")
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
     def show(epoch, metrics):
-        print(f"epoch {epoch:3}", *(f" {name} {value:.4g}" for name, value in metrics.items()), flush=True)
+        shown = (
+            f"{name} {v:.4g}" if isinstance(v, float) else f"{name} {v!r}" for name, v in metrics.items()
+        )
+        print(f"epoch {epoch:3} ", *shown, flush=True)
 
     torch.set_num_threads(THREADS)
-    print(config, flush=True)
-    value, _ = score(train(config, *splits, show), splits[1])
-    here = machine() | {"data": digest(arrays)}
-    there = record["machine"] | {"data": record["digest"]}
+    chosen = replace(config, **options)
+    print(chosen, flush=True)
+    value, _ = score(train(chosen, *splits, show), splits[1])
+    here = machine() | {"data": digest(arrays), "config": chosen}
+    there = record["machine"] | {"data": record["digest"], "config": config}
     return verdict(record, value, [name for name in here if here[name] != there[name]])
 
 

@@ -4,6 +4,8 @@ import optuna
 import pandas
 from optuna import visualization
 
+from search.trial import numbers
+
 PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>{name}</title>
@@ -23,7 +25,7 @@ def trials_csv(study):
         row |= {"weights": trial.weights, "retry_of": trial.retry_of}
         row |= {"why_tried": trial.proposal, "why_ended": trial.reason}
         if trial.curve:
-            metrics = trial.curve[-1].keys() - {"epoch", "time", "seconds"}
+            metrics = numbers(trial.curve[-1]).keys() - {"epoch", "time", "seconds"}
             row |= {f"last_{name}": trial.curve[-1][name] for name in sorted(metrics)}
         rows.append(row)
     return pandas.DataFrame(rows).to_csv(index=False)

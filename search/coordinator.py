@@ -8,6 +8,7 @@ import math
 import time
 
 from search.errors import TrialbookError
+from search.trial import numbers
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 HEARING = 0.25  # seconds between two looks at the clock
@@ -62,7 +63,7 @@ class Coordinator:
         if reason := self.over():
             self.interrupt(reason)
             return False
-        broken = [name for name, value in entry.items() if not math.isfinite(value)]
+        broken = [name for name, value in numbers(entry).items() if not math.isfinite(value)]
         if broken:
             self._tell(number, "diverged", f"{' and '.join(broken)} not finite at epoch {entry['epoch']}")
             return False

@@ -45,7 +45,7 @@ def freeze(study, trial, run_id):
             parts += texts  # a room's docstring describes the room
         elif texts:
             title = source.title(legend=source.name != task.__name__)  # the task's is in the head
-            parts += [f"{title}\n\n{texts[0]}", *texts[1:]]
+            parts += [f"{title}\n{texts[0]}", *texts[1:]]
     parts.append('if __name__ == "__main__":\n    sys.exit(replay(RECORD, Config(), load, train, score))')
     return "\n\n\n".join(parts) + "\n"
 

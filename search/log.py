@@ -21,6 +21,7 @@ from mlflow.entities import Metric, Param, RunTag, ViewType
 
 from search import artifacts, places, tasks
 from search.errors import NoWinner
+from search.trial import numbers
 
 EVERY = 2.0  # seconds between two writes of a curve that grows
 STATUS = {
@@ -187,6 +188,9 @@ class Log:
             self._client.log_batch(run_id, metrics[start : start + AT_ONCE], tags=tags)
         if trial.state != "running":
             self._client.set_terminated(run_id, STATUS.get(trial.state, "FAILED"), ended)
+        for entry in trial.curve[known:]:
+            for name in entry.keys() - numbers(entry).keys():
+                self._client.log_text(run_id, entry[name], f"{name}/epoch-{entry['epoch']:04}.txt")
         self._epochs[trial.number] = len(trial.curve)
         self._written[trial.number] = time.monotonic()
 
@@ -235,7 +239,7 @@ def summary(trial, about):
     if trial.score is not None:
         metrics |= {"score": trial.score, "score_standard_error": trial.standard_error}
     if trial.curve:
-        measured = trial.curve[-1].keys() - {"epoch", "time", "seconds"}
+        measured = numbers(trial.curve[-1]).keys() - {"epoch", "time", "seconds"}
         metrics |= {f"last_{name}": trial.curve[-1][name] for name in measured}
         better = max if about["direction"] == "maximize" else min
         scored = f"validation_{about['metric']}"
@@ -249,7 +253,7 @@ def _metrics(entry):
     at = int(entry["time"] * 1000)
     return [
         Metric(name, value, at, entry["epoch"])
-        for name, value in entry.items()
+        for name, value in numbers(entry).items()
         if name not in ("epoch", "time")
     ]
 

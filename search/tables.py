@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from rich import box
 from rich.table import Table
 
 from search import tasks
@@ -11,15 +12,15 @@ from search.progress import duration
 
 def of_studies(studies):
     """One row a study: what it asks, what was tried, the best so far."""
-    table = Table(title="Studies", title_justify="left")
+    table = Table(title="Studies", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("study", "task", "data", "trials", "best", "trained"):
-        table.add_column(title, no_wrap=title in ("study", "task", "data"))
+        table.add_column(title, overflow="fold")
     for study in studies:
         trials = list(study.trials())
         states = Counter(trial.state for trial in trials)
         try:
             best = study.best()
-            score = f"{study.about['metric']} {best.score:.4g} ± {best.standard_error:.2g}"
+            score = f"{study.about['metric']}\n{best.score:.4g} ± {best.standard_error:.2g}"
         except NoWinner:
             score = "none"
         table.add_row(

@@ -44,6 +44,11 @@ class Trial:
         return ((self.ended or datetime.now()) - self.started).total_seconds()
 
 
+def numbers(entry):
+    """The part of an epoch that is numbers; the rest is text."""
+    return {name: value for name, value in entry.items() if not isinstance(value, str)}
+
+
 def view(frozen):
     """The Trial that one of Optuna's frozen trials stands for."""
     about = frozen.user_attrs.get("about", {})

@@ -70,8 +70,9 @@ def test_a_training_reports_and_is_scored(task, splits):
     scored = f"validation_{task.METRIC}"
     for epoch, metrics in heard:
         assert 1 <= epoch <= brief(task).epochs
-        assert metrics.keys() == {"train_loss", "validation_loss", scored, "learning_rate"}
-        assert all(type(value) is float for value in metrics.values())
+        assert metrics.keys() >= {"train_loss", "validation_loss", scored, "learning_rate"}
+        for name, value in metrics.items():
+            assert type(value) is (float if name.startswith(("train", "validation", "learning")) else str)
     assert heard[-1][0] == brief(task).epochs
     value, standard_error = task.score(model, splits[1])
     assert math.isfinite(value) and standard_error >= 0

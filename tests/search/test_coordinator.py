@@ -9,6 +9,7 @@ from search.coordinator import search
 from search.errors import TrialbookError
 from search.study import Study
 from search.trainers.inline import Inline
+from search.trial import numbers
 
 
 class Watcher:
@@ -107,7 +108,7 @@ def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, mood, state, 
     for trial in trials:
         assert (trial.state, trial.reason, len(trial.curve)) == (state, reason, epochs)
         assert trial.score is None
-        assert all(math.isfinite(value) for entry in trial.curve for value in entry.values())
+        assert all(math.isfinite(value) for entry in trial.curve for value in numbers(entry).values())
 
 
 def test_the_sampler_learns_from_what_diverged(moody):

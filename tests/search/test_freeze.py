@@ -64,6 +64,13 @@ def test_elsewhere_it_is_compared_within_the_tolerance(carried, searched):
     assert run(carried / "bowl.py").returncode == 1
 
 
+def test_another_seed_or_setting_is_tried_from_the_command_line(carried):
+    done = run(carried / "bowl.py", "--epochs", "2", "--x", "0.5")
+    assert "epochs=2" in done.stdout and "epoch   3" not in done.stdout
+    assert done.returncode == 1 and "as these differ: config" in done.stdout
+    assert run(carried / "bowl.py", "--x", "five").returncode == 2
+
+
 def test_other_data_is_said(carried, searched):
     changed(carried / "bowl.py", f'"digest": "{searched.about["digest"]}"', '"digest": "0123456789ab"')
     done = run(carried / "bowl.py")

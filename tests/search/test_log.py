@@ -186,6 +186,16 @@ def test_what_diverged_or_failed_is_shown_so(moody, database):
         assert run.info.status == ("FINISHED" if trial.state == "completed" else "FAILED")
 
 
+def test_text_that_a_task_makes_is_shown_as_text(moody, database):
+    with Study.open(moody()) as study:
+        search(study, Inline(study), trials=1, watchers=[Log(study)])
+    shown = Shown("moody")
+    path = shown.client.download_artifacts(shown.trials[0].info.run_id, "diary/epoch-0003.txt")
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == "I am well."
+    assert "last_diary" not in shown.trials[0].data.metrics
+
+
 def test_names_in_summary_do_not_hide_those_of_the_curve(searched):
     trial = searched.best()
     assert not log.summary(trial, searched.about).keys() & trial.curve[-1].keys()

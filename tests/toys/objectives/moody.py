@@ -47,10 +47,8 @@ def train(config, training, validation, report):
         loss = (
             float("nan") if config.mood == "nan" or (config.mood == "late nan" and epoch > 1) else 1 / epoch
         )
-        report(
-            epoch,
-            {"train_loss": loss, "validation_loss": 1.0, "validation_mood": 0.5, "learning_rate": 0.1},
-        )
+        metrics = {"train_loss": loss, "validation_loss": 1.0, "validation_mood": 0.5, "learning_rate": 0.1}
+        report(epoch, metrics | {"diary": f"I am {config.mood}."})
     return build(config)
 
 
