@@ -57,7 +57,7 @@ OPTIONS = {
     "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
     "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
-    "out": (str, "FOLDER", "write script and data into this folder, to be carried away"),
+    "out": (str, "FOLDER", "write into this folder, to be carried away"),
     "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
 }
 VERBS = {}
@@ -132,6 +132,18 @@ def export(options):
     trial = study.best()
     path = freeze.export(study, trial, Log(study).run_id(trial.number), options.out)
     print(f"wrote {path}: trial {trial.number} of study {study.name}. Train it: python {path}")
+    return 0
+
+
+@verb("out")
+def bundle(options):
+    """Write the files that the course's grader takes, with the frozen winners in place: OUT=folder."""
+    from search import course
+
+    if options.out is None or not _may_be_folder(options.out):
+        raise UsageError(f"OUT {options.out or ''!r} is not a folder")
+    for path in course.bundle(options.out):
+        print(f"wrote {path}")
     return 0
 
 

@@ -36,7 +36,7 @@ def freeze(study, trial, run_id):
     sources.need(replay.__name__, "sys")
     parts = [
         f"{_head(task, record, trial.standard_error)}\n\n{sources.imports()}",
-        f"RECORD = {_literal(record)}",
+        f"RECORD = {literal(record)}",
     ]
     parts.append(_with_defaults(sources.modules[task.__name__], trial.config, tasks.ranges(task)))
     for source in sources.in_order():
@@ -191,17 +191,17 @@ def _with_defaults(source, values, ranges):
         line = lines[field.lineno - start]
         comment = line[field.end_col_offset :].strip().removeprefix("#").strip()
         searched = f"; searched {tasks.describe(ranges[name])}" if name in ranges else ""
-        declared = f"    {name}: {ast.unparse(field.annotation)} = {_literal(values[name])}"
+        declared = f"    {name}: {ast.unparse(field.annotation)} = {literal(values[name])}"
         remark = f"# {comment}{searched}"
         apart = len(declared) + len(remark) + 2 > WIDTH
         lines[field.lineno - start] = f"    {remark}\n{declared}" if apart else f"{declared}  {remark}"
     return "\n".join(lines)
 
 
-def _literal(value, depth=1):
+def literal(value, depth=1):
     """A value as Python text that holds nothing but that value. Raises TrialbookError."""
     if isinstance(value, dict):
-        items = [f"{'    ' * depth}{_literal(k)}: {_literal(v, depth + 1)},\n" for k, v in value.items()]
+        items = [f"{'    ' * depth}{literal(k)}: {literal(v, depth + 1)},\n" for k, v in value.items()]
         return "{\n" + "".join(items) + "    " * (depth - 1) + "}"
     plain = isinstance(value, str) and value.isascii() and value.isprintable()
     text = json.dumps(value) if plain else repr(value)

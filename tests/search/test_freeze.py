@@ -154,14 +154,14 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=repr)
 def test_text_is_held_as_a_value(text):
-    literal = freeze._literal({"key": text, text: [text][0]})
+    literal = freeze.literal({"key": text, text: [text][0]})
     assert ast.literal_eval(literal) == {"key": text, text: text}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(TrialbookError, match="is no plain value"):
-        freeze._literal(value)
+        freeze.literal(value)
 
 
 @pytest.mark.parametrize("name", ["regression", "langid"])

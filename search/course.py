@@ -1,0 +1,46 @@
+"""From the frozen winners to the files that the course's grader takes.
+
+The files in `course_files/` are written for the course's own names, imports and pipeline, which
+differ from ours: one file for all networks, a few names of torch, datasets that encode one sample
+at a time. Their settings, `TASK = {"name": value, ...}`, are replaced by the winners'.
+"""
+
+import ast
+from pathlib import Path
+
+from search import freeze, places
+from search.errors import NoWinner
+
+SOURCES = Path(__file__).parent / "course_files"
+
+
+def bundle(folder):
+    """Write the files into a folder, each whole or not at all. Returns their paths.
+
+    Raises NoWinner where a task that they need has no frozen script; nothing is written then.
+    """
+    texts = {path.name: with_winners(path.read_text()) for path in sorted(SOURCES.glob("*.py"))}
+    return [freeze.write(Path(folder) / name, text) for name, text in texts.items()]
+
+
+def with_winners(text):
+    """A file's text with the values of each `TASK = {"name": value, ...}` replaced by the winner's."""
+    lines = text.splitlines()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            task, found = node.targets[0].id, winning(node.targets[0].id.lower())
+            names = [key.value for key in node.value.keys]
+            settings = ", ".join(f'"{name}": {freeze.literal(found[name])}' for name in names)
+            lines[node.lineno - 1] = f"{task} = {{{settings}}}"
+    return "\n".join(lines) + "\n"
+
+
+def winning(task_name):
+    """The defaults of `Config` in a task's frozen script, by name; the script is read, not run."""
+    path = places.frozen(task_name)
+    if not path.exists():
+        raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
+    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    config = next(node for node in classes if node.name == "Config")
+    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
+    return {field.target.id: ast.literal_eval(field.value) for field in fields}
