@@ -39,13 +39,12 @@ def freeze(study, trial, run_id):
         f"RECORD = {literal(record)}",
     ]
     parts.append(_with_defaults(sources.modules[task.__name__], trial.config, tasks.ranges(task)))
+    untitled = (*OURS, task.__name__)  # a room's docstring describes the room; the task's is the head
     for source in sources.in_order():
-        texts = [source.text(name) for name in source.definitions if name in source.needed - {"Config"}]
-        if source.name in OURS:
-            parts += texts  # a room's docstring describes the room
-        elif texts:
-            title = source.title(legend=source.name != task.__name__)  # the task's is in the head
-            parts += [f"{title}\n{texts[0]}", *texts[1:]]
+        texts = source.texts(source.needed - {"Config"})
+        if texts and source.name not in untitled:
+            texts[0] = f"{source.title()}\n{texts[0]}"
+        parts += texts
     parts.append('if __name__ == "__main__":\n    sys.exit(replay(RECORD, Config(), load, train, score))')
     return "\n\n\n".join(parts) + "\n"
 
@@ -130,7 +129,8 @@ class Source:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 self.definitions[node.name] = node
             elif isinstance(node, ast.Assign):
-                names = [name.id for name in ast.walk(node) if isinstance(name, ast.Name)]
+                targets = [part for target in node.targets for part in ast.walk(target)]
+                names = [part.id for part in targets if isinstance(part, ast.Name)]
                 self.definitions |= dict.fromkeys(names, node)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 for alias in node.names:
@@ -149,11 +149,15 @@ class Source:
             first -= 1
         return "\n".join(self.lines[first : node.end_lineno])
 
-    def title(self, legend):
-        """Where a part of the script comes from and what it is; what its letters mean, if asked for."""
+    def texts(self, names):
+        """The definitions of these names in the order of the source, each once."""
+        return list(dict.fromkeys(self.text(name) for name in self.definitions if name in names))
+
+    def title(self):
+        """Where a part of the script comes from, what it is, and what its letters mean."""
         first, *paragraphs = self.doc.split("\n\n")
-        letters = [text for text in paragraphs[-1:] if legend and LEGEND.match(text)]
-        return "\n".join(f"# {line}" for line in (f"{self.name.replace('.', '/')}.py: {first}", *letters))
+        legend = [text for text in paragraphs[-1:] if LEGEND.match(text)]
+        return "\n".join(f"# {line}" for line in (f"{self.name.replace('.', '/')}.py: {first}", *legend))
 
 
 def _room(module):
@@ -241,7 +245,7 @@ def _head(task, record, error):
         "The best configuration that a search found for this task. The script needs numpy and torch",
         "alone: it trains the network from scratch, prints the curve and compares with the recorded",
         f"score, {metric} {score:.5g} on validation data (standard error {error:.2g}). That was one",
-        "training with one seed, the best of several: expect a little less of another seed.",
+        "training with one seed, the best of several: another seed may well do a little worse.",
         "",
         f"From study {record['study']}, trial {record['trial']}, run {record['run']},",
         f"code {record['commit']}, data {record['data_file']} ({record['digest']}).",
