@@ -1,7 +1,7 @@
 """One source of data a file. What they share: the file format.
 
-A source prepares one `.npz` file, once, with whatever library it needs; training and
-frozen scripts only read that file.
+A source prepares one `.npz` file (or a `.txt`, where it is a text), once, with whatever library
+it needs; training and frozen scripts only read that file.
 
 Every module in this folder has
 
@@ -14,7 +14,6 @@ Every module in this folder has
 
 import hashlib
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +26,13 @@ class DataError(Exception):
 
 
 def read(path):
-    """All arrays of an `.npz` file, as a dict of numpy arrays. Raises DataError."""
+    """All arrays of an `.npz` file by name; of a `.txt` file its bytes, as "text". Raises DataError."""
     try:
+        if str(path).endswith(".txt"):
+            return {"text": np.fromfile(path, dtype=np.uint8)}
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever numpy, zipfile and zlib find
         raise DataError(f"cannot read {path}: {error}") from None
 
 
@@ -45,12 +46,15 @@ def digest(arrays):
 
 
 def write(path, arrays):
-    """Write an `.npz` file that is either whole or not there."""
+    """Write an `.npz` file, or a `.txt` file of "text", that is either whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with open(unfinished, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            if path.suffix == ".txt":
+                file.write(arrays["text"])
+            else:
+                np.savez_compressed(file, **arrays)
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

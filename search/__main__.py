@@ -166,15 +166,18 @@ def _task(options):
 
 
 def _study(options):
-    """The study that is meant, to look at."""
+    """The study that is meant, to look at: the one named, else the task's only one, else its default."""
     from search import study
 
-    task = _task(options)
-    name = study.resolve(task, options.study, options.data)[1]
-    if options.study is None and name not in study.names():
-        others = [each for each in study.names() if study.Study.read(each).task is task]
-        hint = f"STUDY= {', '.join(others)}" if others else f"make search TASK={options.task}"
-        raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
+    task, name = _task(options), options.study
+    if name is None:
+        own = [each for each in study.names() if study.Study.read(each).task is task]
+        name = (
+            own[0] if len(own) == 1 and options.data is None else study.resolve(task, None, options.data)[1]
+        )
+        if name not in own:
+            hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
+            raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
     found.must_be(task)
     return found

@@ -2,7 +2,8 @@
 
 The files in `course_files/` are written for the course's own names, imports and pipeline, which
 differ from ours: one file for all networks, a few names of torch, datasets that encode one sample
-at a time. Their settings, `TASK = {"name": value, ...}`, are replaced by the winners'.
+at a time. Their settings, `TASK = {"name": value, ...}`, are replaced by the winners'. The GPT is
+ours as it stands, since the course has it in a file of its own.
 """
 
 import ast
@@ -20,6 +21,8 @@ def bundle(folder):
     Raises NoWinner where a task that they need has no frozen script; nothing is written then.
     """
     texts = {path.name: with_winners(path.read_text()) for path in sorted(SOURCES.glob("*.py"))}
+    gpt = (places.ROOT / "models" / "chargpt.py").read_text()
+    texts["gpt_model.py"] = gpt.replace("from models.attention import", "from models import")
     return [freeze.write(Path(folder) / name, text) for name, text in texts.items()]
 
 

@@ -2,14 +2,15 @@
 
 import shutil
 
-import optuna
 import pytest
+import torch
 
+from objectives.replay import THREADS
 from search import log, places
 from search.study import Study
 from search.trainers.inline import Inline
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+torch.set_num_threads(THREADS)  # as trainers do
 
 
 @pytest.fixture(autouse=True)

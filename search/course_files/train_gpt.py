@@ -5,7 +5,7 @@ import sys
 import torch
 from gpt_model import Character_GPT
 
-CHARGPT = {"n_embd": 200, "layers": 2, "block_size": 32, "batch_size": 64, "learning_rate": 2e-3}
+CHARGPT = {"n_embd": 200, "n_layer": 2, "block_size": 32, "batch_size": 64, "learning_rate": 2e-3}
 STEPS = 5000
 
 
@@ -17,7 +17,7 @@ def main(path="input.txt", prompt="Pacman"):
     code = {symbol: number for number, symbol in enumerate(symbols)}
     codes = torch.tensor([code[symbol] for symbol in text])
     block = CHARGPT["block_size"]
-    model = Character_GPT(block, CHARGPT["n_embd"], CHARGPT["layers"], len(symbols))
+    model = Character_GPT(block, CHARGPT["n_embd"], CHARGPT["n_layer"], len(symbols))
     optimizer = torch.optim.Adam(model.parameters(), lr=CHARGPT["learning_rate"])
     for step in range(1, STEPS + 1):
         optimizer.param_groups[0]["lr"] = CHARGPT["learning_rate"] * (1 - (step - 1) / STEPS)

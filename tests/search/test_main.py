@@ -15,7 +15,7 @@ def said(capsys):
     "typed, wrong",
     [
         ("serach --task bowl", "unknown verb 'serach': valid are .* Did you mean 'search'?"),
-        ("search", "TASK is missing: valid are bowl, langid"),
+        ("search", "TASK is missing: valid are .*bowl.* langid"),
         ("search --task", "expected one argument"),
         ("search --task=", "unknown TASK '': valid are"),
         ("search --task bowls", "unknown TASK 'bowls'.*Did you mean 'bowl'"),
@@ -63,6 +63,17 @@ def test_no_study_and_no_trial_are_no_winner(bowl, capsys):
         pass
     assert main(["export", "--task", "bowl"]) == 5
     assert "no completed trial" in said(capsys)[1]
+
+
+def test_a_task_with_one_study_needs_no_name_for_it(searched, capsys):
+    from search.study import Study
+
+    assert main(["winner", "--task", "bowl"]) == 0
+    assert "Winner of study searched" in said(capsys)[0]
+    with Study.open(searched.task, "another"):
+        pass
+    assert main(["winner", "--task", "bowl"]) == 5
+    assert "no study 'bowl-builtin' yet: STUDY= another, searched" in said(capsys)[1]
 
 
 def test_help_is_the_reference(capsys):

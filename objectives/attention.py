@@ -1,0 +1,79 @@
+"""Which character comes next in a text, as far as one attention tells?
+
+Target: 2.4 nats a character on Shakespeare's plays, where the last character alone allows 2.5.
+Source: course handout, question 6: its attention, at work on the text of question 7.
+
+B batch, T characters of a window, W windows.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from data import text
+from models.attention import AttentionModel
+
+METRIC, DIRECTION = "nats", "minimize"
+TOLERANCE = 0.02  # nats: twice what the scores of three seeds ranged over
+DATA = text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How one network is built and trained."""
+
+    n_embd: int = 160  # units of a place
+    block_size: int = 32  # characters of context
+    learning_rate: float = 2e-3  # of Adam, falling to zero
+    batch_size: int = 32  # windows
+    epochs: int = 10  # reports, one every 65,536 characters
+    seed: int = 0  # of the initial weights and the choice of windows
+
+
+def space(trial):
+    """The ranges that the handout recommends."""
+    return Config(
+        n_embd=trial.suggest_int("n_embd", 100, 500, step=20),
+        block_size=trial.suggest_categorical("block_size", [16, 32, 64]),
+        learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+        batch_size=trial.suggest_int("batch_size", 8, 128, step=8),
+    )
+
+
+def build(config):
+    """The untrained network."""
+    return AttentionModel(config.block_size, config.n_embd)
+
+
+def train(config, training, validation, report):
+    """Train a network on windows of `training`; after each epoch report how it does."""
+    torch.manual_seed(config.seed)
+    model = build(config)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    windows_WT = training.unfold(0, config.block_size + 1, 1)
+    steps = 2**16 // (config.batch_size * config.block_size)  # of an epoch
+    for epoch in range(1, config.epochs + 1):
+        loss_sum = torch.zeros(())
+        for step in range(steps):
+            done = epoch - 1 + step / steps  # epochs; during the first the rate rises
+            rate = config.learning_rate * min(done + 1 / steps, 1 - done / config.epochs)
+            optimizer.param_groups[0]["lr"] = rate
+            window_BT = windows_WT[torch.randint(len(windows_WT), (config.batch_size,))]
+            loss = model.get_loss(window_BT[:, :-1], window_BT[:, 1:])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.detach()
+        nats, _ = score(model, validation)
+        metrics = {"train_loss": loss_sum.item() / steps, "validation_loss": nats, "validation_nats": nats}
+        report(epoch, metrics | {"learning_rate": rate})
+    return model
+
+
+@torch.no_grad()
+def score(model, split):
+    """Mean cross-entropy (nats a character) in every third window of a split, and its standard error."""
+    windows_WT = split.unfold(0, model.block_size + 1, model.block_size)[::3]
+    losses = torch.stack([model.get_loss(x[:, :-1], x[:, 1:]) for x in windows_WT.tensor_split(64)])
+    return losses.mean().item(), losses.std().item() / math.sqrt(len(losses))
