@@ -26,5 +26,5 @@ def test_a_frozen_script_reaches_its_score(script, tmp_path):
 
 
 def test_every_task_of_the_course_has_a_winner():
-    questions = "perceptron regression digits langid convolution attention chargpt".split()
+    questions = ["perceptron", "regression", "digits", "langid", "convolution", "attention", "chargpt"]
     assert {script.stem for script in SCRIPTS} >= set(questions)
