@@ -39,11 +39,3 @@ def test_the_example_learns_the_plane(example, database, tmp_path):
     assert "As recorded: expected equal to the last bit" in said
     planes = re.findall(r"plane 'y = (\S+) x0 \+ (\S+) x1 \+ (\S+)'", said)
     assert [float(number) for number in planes[-1]] == pytest.approx([7, 8, 3], abs=0.01)
-
-
-def test_the_example_keeps_to_the_contract(example, tmp_path):
-    path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    contract = str(ROOT / "tests" / "objectives" / "test_contract.py")
-    command = ["-m", "pytest", "-q", "-k", "[line]", "-p", "no:cacheprovider", contract]
-    said = run(*command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path})
-    assert " passed" in said
