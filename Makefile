@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner export bundle ui
+VERBS := search status winner export void unvoid bundle ui
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -17,10 +17,12 @@ help:  ## this list
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 	@echo '`.venv/bin/python -m search --help` lists every option; `make search TASK=langid` starts.'
 
-search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= JOBS= STUDY= SEED= DATA=
+search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= JOBS= STUDY= SEED= DATA= OLD=
 status: .venv/ready  ## all studies, as a table: TASK=
-winner: .venv/ready  ## the best configuration of a study: TASK= STUDY=
-export: .venv/ready  ## the winner as one script, models/frozen/TASK.py: TASK= STUDY= OUT=folder
+winner: .venv/ready  ## the winning configuration of a study: TASK= STUDY= BAR=score TEST=1
+export: .venv/ready  ## the winner as one script, models/frozen/TASK.py: TASK= STUDY= BAR= OUT=folder
+void: .venv/ready  ## cross trials out: TASK= STUDY= TRIALS=3-9,14 or SINCE= or CODE=, REASON="mask was wrong"
+unvoid: .venv/ready  ## let them count again: TASK= STUDY= TRIALS= or SINCE= or CODE=
 bundle: .venv/ready  ## the files that the course's grader takes, with the frozen winners: OUT=folder
 ui: .venv/ready  ## the log of all trials, in a browser: PORT=
 $(VERBS):

@@ -5,6 +5,7 @@ trainer processes import this file too.
 """
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -36,6 +37,42 @@ def seconds(text):
     return float(text)
 
 
+def number(text):
+    """An option that is any number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"BAR {text!r} is not valid: a number")
+    return value
+
+
+def repeats(text):
+    """An option that is a number of fresh seeds: from one alone nothing could be told."""
+    if text != "0" and not (re.fullmatch("[0-9]{1,3}", text) and 2 <= int(text) <= 100):
+        raise UsageError(f"CONFIRM {text!r} is not valid: a whole number from 2 to 100, or 0 for none")
+    return int(text)
+
+
+def flag(name):
+    """An option that is on where it stands alone or is 1."""
+
+    def read(text):
+        if text not in ("0", "1"):
+            raise UsageError(f"{name} {text!r} is not valid: 1 or 0")
+        return text == "1"
+
+    return read
+
+
+def sentence(text):
+    """An option that is a reason."""
+    if not text.strip() or len(text) > 300 or not text.isprintable():
+        raise UsageError(f"REASON {text[:40]!r} is not valid: one line of 1 to 300 characters")
+    return text.strip()
+
+
 def folder(text):
     """An option that is a folder which is there."""
     if not os.path.isdir(text):
@@ -54,6 +91,14 @@ OPTIONS = {
     ),
     "jobs": (whole("JOBS", 1, 256), "N", "trainers at once (one a core)"),
     "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
+    "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
+    "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
+    "bar": (number, "SCORE", "of those whose repeats clear this score with 95%, the cheapest"),
+    "test": (flag("TEST"), "1", "score the confirmed winner on the test data; each look is counted"),
+    "which": (str, "3-9,14", "the trials that are meant, by number"),
+    "since": (str, "WHEN", "the trials since a time, or since a commit"),
+    "code": (str, "DIGEST", "the trials of a fingerprint of the code"),
+    "reason": (sentence, "TEXT", "why: it is written down"),
     "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
     "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
@@ -64,16 +109,23 @@ VERBS = {}
 
 
 def verb(*options):
-    """A function is a verb; its name and its docstring are the verb's."""
+    """A function is a verb; its name and its docstring are the verb's.
+
+    An option is one of OPTIONS; "name=one" is that one under another name.
+    """
+    named = {}
+    for option in options:
+        name, _, one = option.partition("=")
+        named[name] = OPTIONS[one or name]
 
     def declare(function):
-        VERBS[function.__name__] = function, options
+        VERBS[function.__name__] = function, named
         return function
 
     return declare
 
 
-@verb("task", "trials", "timeout", "jobs", "study", "seed", "data", "data-dir", "trainers")
+@verb("task", "trials", "timeout", "confirm", "jobs", "study", "seed", "data", "data-dir", "old", "trainers")
 def search(options):
     """Search a task's ranges, or go on with a study of it."""
     from search.session import run
@@ -90,6 +142,8 @@ def search(options):
         seed=options.seed,
         data=options.data,
         trainers=options.trainers,
+        old=options.old,
+        **({} if options.confirm is None else {"confirm": options.confirm}),
     )
 
 
@@ -98,29 +152,38 @@ def status(options):
     """All studies: what was tried, the best so far."""
     from rich.console import Console
 
-    from search import study, tables
+    from search import studies, tables
+    from search.study import Study
 
-    studies = [study.Study.read(name) for name in study.names()]
+    found = [Study.read(name) for name in studies.names()]
     if options.task is not None:
         task = _task(options)
-        studies = [each for each in studies if each.task is task]
-    Console().print(tables.of_studies(studies) if studies else "no studies yet: make search TASK=langid")
+        found = [each for each in found if each.task is task]
+    Console().print(tables.of_studies(found) if found else "no studies yet: make search TASK=langid")
     return 0
 
 
-@verb("task", "study", "data", "data-dir")
+@verb("task", "study", "data", "data-dir", "bar", "test")
 def winner(options):
-    """The best configuration of a study."""
+    """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
     from rich.console import Console
 
     from search import tables
+    from search.log import Log
+    from search.winner import look
 
     study = _study(options)
-    Console().print(tables.of_winner(study, study.best()))
+    standing = _winner(study, options)
+    if options.test:
+        with study.hold(study.name) as study:
+            value, error, looks = look(study, standing)
+            Log(study).bring_up_to_date()
+        print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
+    Console().print(tables.of_winner(study, standing))
     return 0
 
 
-@verb("task", "study", "data", "data-dir", "out")
+@verb("task", "study", "data", "data-dir", "bar", "out")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
     from search import freeze
@@ -129,10 +192,30 @@ def export(options):
     if options.out is not None and not _may_be_folder(options.out):
         raise UsageError(f"OUT {options.out!r} is not a folder")
     study = _study(options)
-    trial = study.best()
-    path = freeze.export(study, trial, Log(study).run_id(trial.number), options.out)
-    print(f"wrote {path}: trial {trial.number} of study {study.name}. Train it: python {path}")
+    standing = _winner(study, options)
+    trial = standing.trial
+    print(
+        f"Proving the script: it trains as trial {trial.number} did, {trial.seconds:.0f} s then ...",
+        flush=True,
+    )
+    path = freeze.export(study, standing, Log(study).run_id(trial.number), options.out)
+    confirmed = f"mean {standing.mean:.5g} on fresh seeds" if standing.confirmed else "unconfirmed: one seed"
+    print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
+
+
+@verb("task", "study", "trials=which", "since", "code", "reason")
+def void(options):
+    """Cross out trials that a bug made worthless, by TRIALS=3-9,14 or SINCE= or CODE=, with a REASON=."""
+    if options.reason is None:
+        raise UsageError("REASON is missing: why are these trials crossed out?")
+    return _cross(options, "void")
+
+
+@verb("task", "study", "trials=which", "since", "code", "reason")
+def unvoid(options):
+    """Let trials count again that were crossed out: TRIALS= or SINCE= or CODE=."""
+    return _cross(options, "restore")
 
 
 @verb("out")
@@ -167,20 +250,49 @@ def _task(options):
 
 def _study(options):
     """The study that is meant, to look at: the one named, else the task's only one, else its default."""
-    from search import study
+    from search import studies, study
 
-    task, name = _task(options), options.study
+    task, name, source = _task(options), options.study, getattr(options, "data", None)
     if name is None:
-        own = [each for each in study.names() if study.Study.read(each).task is task]
-        name = (
-            own[0] if len(own) == 1 and options.data is None else study.resolve(task, None, options.data)[1]
-        )
+        own = [each for each in studies.names() if study.Study.read(each).task is task]
+        name = own[0] if len(own) == 1 and source is None else study.resolve(task, None, source)[1]
         if name not in own:
             hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
     found.must_be(task)
     return found
+
+
+def _winner(study, options):
+    """The winner that is meant: the cheapest that clears a bar, or the best."""
+    from search.winner import cheapest, choose
+
+    return choose(study) if options.bar is None else cheapest(study, options.bar)
+
+
+def _cross(options, action):
+    """Cross trials out or restore them, in the study, the log and the frozen script."""
+    from search import crossing, freeze
+    from search.log import Log
+
+    with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
+        trials = [trial for trial in study.trials() if bool(trial.crossed) == (action == "restore")]
+        everyone = list(study.trials()) if options.trials is not None else trials
+        numbers = crossing.chosen(everyone, options.trials, options.since, options.code)
+        study.cross(action, numbers, options.reason or "restored")
+        log = Log(study)
+        log.bring_up_to_date()
+        flagged = freeze.flag(study)
+        done = "count again" if action == "restore" else "are void"
+        print(
+            f"trials {crossing.ranges(numbers)} of study {study.name} {done}; {study.counted()} trials count"
+        )
+        if flagged:
+            print(f"{flagged} was made from a trial that is void: it says so now")
+        if log.behind:
+            print(f"The log is incomplete ({log.behind}): `make ui` completes it.")
+    return 0
 
 
 def _may_be_folder(name):
@@ -199,7 +311,9 @@ def parser():
     lines = []
     for name, (function, options) in VERBS.items():
         lines.append(f"{name}: {function.__doc__}")
-        lines += [f"    --{o} {OPTIONS[o][1]}".ljust(24) + OPTIONS[o][2] for o in options] + [""]
+        for option, (_, metavar, text) in options.items():
+            lines.append(f"    --{option} {metavar}".ljust(24) + text)
+        lines.append("")
     top = Parser(
         prog="python -m search",
         description="Systematic hyperparameter search: every trial written down, the winner frozen.",
@@ -221,9 +335,9 @@ def parse(arguments):
     verb_parser = Parser(
         prog=f"python -m search {arguments[0]}", description=function.__doc__, allow_abbrev=False
     )
-    for name in names:
-        read, metavar, text = OPTIONS[name]
-        verb_parser.add_argument(f"--{name}", type=read, metavar=metavar, help=text)
+    for name, (read, metavar, text) in names.items():
+        alone = {"nargs": "?", "const": True} if metavar == "1" else {}
+        verb_parser.add_argument(f"--{name}", type=read, metavar=metavar, help=text, **alone)
     # `make` passes NAME=value as --NAME=value: case and underscores do not matter here.
     spelt = [_lower(argument) if argument.startswith("--") else argument for argument in arguments[1:]]
     options, rest = verb_parser.parse_known_args(spelt)

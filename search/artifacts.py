@@ -22,7 +22,8 @@ def trials_csv(study):
         row = {"trial": trial.number, "state": trial.state, "score": trial.score}
         row |= {"standard_error": trial.standard_error, **trial.config}
         row |= {"epochs": len(trial.curve), "seconds": round(trial.seconds, 3)}
-        row |= {"weights": trial.weights, "retry_of": trial.retry_of}
+        row |= {"weights": trial.weights, "retry_of": trial.retry_of, "repeats": trial.confirms}
+        row |= {"crossed_out": str(trial.crossed or ""), "code": trial.fingerprint.get("code")}
         row |= {"why_tried": trial.proposal, "why_ended": trial.reason}
         if trial.curve:
             metrics = numbers(trial.curve[-1]).keys() - {"epoch", "time", "seconds"}
@@ -33,7 +34,7 @@ def trials_csv(study):
 
 def plots_html(study):
     """Optuna's plots on one page that needs no network; None while there is too little to plot."""
-    if sum(trial.state == "completed" for trial in study.trials()) < 2:
+    if len(study.completed()) < 2:
         return None
     searched = study.for_plots()
     score = f"validation {study.about['metric']}"

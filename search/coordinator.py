@@ -7,6 +7,7 @@ the terminal) is a watcher, with `started(trial)`, `reported(trial)` and `finish
 import math
 import time
 
+from search import strategy, winner
 from search.errors import TrialbookError
 from search.trial import numbers
 
@@ -14,12 +15,39 @@ SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configura
 HEARING = 0.25  # seconds between two looks at the clock
 
 
-def search(study, trainers, *, trials=math.inf, seconds=math.inf, watchers=(), stopping=lambda: False):
-    """Search until the study has so many trials, the time is over or `stopping()` says so.
+def search(study, trainers, *, trials=math.inf, **limits):
+    """Search until the study has so many trials in total, those of earlier searches too.
 
-    Trials count in total, those of earlier searches too. What then still trains is closed as
-    interrupted, and retried when the study is continued. Raises TrialbookError where trial after
-    trial fails with one cause.
+    `limits` are those of `train_all`.
+    """
+
+    def next_one(running):
+        return study.ask() if study.counted() + running < trials else None
+
+    train_all(study, trainers, next_one, **limits)
+
+
+def confirm(study, trainers, *, repeats, **limits):
+    """Train the best few configurations again, each on so many fresh seeds at the most: see `search.winner`.
+
+    `limits` are those of `train_all`.
+    """
+
+    def next_one(_):
+        chosen = winner.next_repeat(study, repeats)
+        return chosen and study.ask_again(*chosen)
+
+    train_all(study, trainers, next_one, **limits)
+
+
+def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopping=lambda: False):
+    """Train what `next_one(running)` begins, until it begins nothing, the time is over or `stopping()`.
+
+    Args:
+        next_one: given how many trials run, it begins another and returns it, or returns None.
+
+    What then still trains is closed as interrupted, and retried when the study is continued. Raises
+    TrialbookError where trial after trial fails with one cause.
     """
     deadline = time.monotonic() + seconds
 
@@ -30,13 +58,16 @@ def search(study, trainers, *, trials=math.inf, seconds=math.inf, watchers=(), s
 
     coordinator = Coordinator(study, trainers, watchers, over)
     try:
-        while study.counted() < trials and not over():
-            while trainers.free and study.counted() + len(coordinator.running) < trials:
-                coordinator.ask()
+        while not over():
+            begun = True
+            while begun and trainers.free:
+                if begun := next_one(len(coordinator.running)):
+                    coordinator.start(begun)
+            if not begun and not coordinator.running:
+                break
             trainers.listen(coordinator, min(HEARING, max(0, deadline - time.monotonic())))
     finally:
         coordinator.interrupt(over() or "the search ended with an error")
-        trainers.close()
 
 
 class Coordinator:
@@ -48,9 +79,8 @@ class Coordinator:
         self.running = set()
         self._causes = []  # of the failures in a row
 
-    def ask(self):
-        """Begin a trial."""
-        trial = self.study.ask()
+    def start(self, trial):
+        """Have a trial trained."""
         self.running.add(trial.number)
         self.trainers.start(trial.number, self.study.task.Config(**trial.config))
         for watcher in self.watchers:
@@ -65,7 +95,8 @@ class Coordinator:
             return False
         broken = [name for name, value in numbers(entry).items() if not math.isfinite(value)]
         if broken:
-            self._tell(number, "diverged", f"{' and '.join(broken)} not finite at epoch {entry['epoch']}")
+            what = f"{' and '.join(broken)} not finite at epoch {entry['epoch']}"
+            self._tell(number, "diverged", what + self._blame(number))
             return False
         hopeless = self.study.report(number, entry)
         trial = self.study.trial(number)
@@ -82,7 +113,7 @@ class Coordinator:
         if all(map(math.isfinite, score)):
             self._tell(number, "completed", "trained to the end", score)
         else:
-            self._tell(number, "diverged", "score not finite")
+            self._tell(number, "diverged", "score not finite" + self._blame(number))
 
     def failed(self, number, cause):
         """A trial ended with an error, or its trainer did."""
@@ -97,6 +128,9 @@ class Coordinator:
         """Close all trials that run."""
         for number in sorted(self.running):
             self._tell(number, "interrupted", reason)
+
+    def _blame(self, number):
+        return strategy.why_diverged(self.study.trial(number).params, self.study.ranges())
 
     def _tell(self, number, state, reason, score=(None, None)):
         self.running.discard(number)

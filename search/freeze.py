@@ -10,6 +10,9 @@ import inspect
 import json
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from objectives import replay
@@ -18,20 +21,21 @@ from search.errors import TrialbookError
 from search.sources import OURS, Sources
 
 WIDTH = 110  # of a line
+FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
 
 
-def freeze(study, trial, run_id):
-    """The text of the frozen script of a trial. `run_id` is its run in the log."""
-    task = study.task
+def freeze(study, standing, run_id):
+    """The text of the frozen script of a winner. `run_id` is its trial's run in the log."""
+    task, trial = study.task, standing.trial
     record = _record(study, trial, run_id)
     sources = Sources(task)
     sources.need(replay.__name__, "replay")
     sources.need(replay.__name__, "sys")
     parts = [
-        f"{_head(task, record, trial.standard_error)}\n\n{sources.imports()}",
+        f"{_head(task, record, standing)}\n\n{sources.imports()}",
         f"RECORD = {literal(record)}",
     ]
-    parts.append(_with_defaults(sources.modules[task.__name__], trial.config, tasks.ranges(task)))
+    parts.append(_with_defaults(sources.modules[task.__name__], trial.config, study.ranges()))
     untitled = (*OURS, task.__name__)  # a room's docstring describes the room; the task's is the head
     for source in sources.in_order():
         texts = source.texts(source.needed - {"Config"})
@@ -42,15 +46,57 @@ def freeze(study, trial, run_id):
     return "\n\n\n".join(parts) + "\n"
 
 
-def export(study, trial, run_id, folder=None):
-    """Freeze a trial into the project, or with its data into a folder. Returns the script's path."""
+def export(study, standing, run_id, folder=None):
+    """Freeze a winner into the project, or with its data into a folder. Returns the script's path.
+
+    Raises TrialbookError where the script does not reach its score; nothing is written then.
+    """
     name = study.about["task"]
-    text = freeze(study, trial, run_id)
+    text = freeze(study, standing, run_id)
+    prove(text, study.data_path)
     if folder is None:
         return write(places.frozen(name), text)
     path = write(Path(folder) / f"{name}.py", text)
     shutil.copyfile(study.data_path, path.with_name(study.data_path.name))
     return path
+
+
+def prove(text, data_path):
+    """Run a script in a clean interpreter, far from this project. Raises TrialbookError on a miss."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = write(Path(folder) / "script.py", text)
+        command = [sys.executable, "-I", script, "--data", data_path.resolve()]
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if ran.returncode != 0:
+        last = " ".join((ran.stdout + ran.stderr).strip().splitlines()[-2:])[:300]
+        raise TrialbookError(f"the script does not reach its score, and was not written: {last}")
+
+
+def flag(study):
+    """Say at the top of a frozen script whether the trial it was made from is crossed out.
+
+    Returns its path where it was made from a trial of this study that is crossed out, else None.
+    """
+    path = places.frozen(study.about["task"])
+    if not path.exists() or record(path)["study"] != study.name:
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    plain = "".join(lines[1:] if lines[0].startswith(FLAG) else lines)
+    crossed = study.trial(record(path)["trial"]).crossed
+    text = f"{FLAG}{' '.join(str(crossed).split())}\n{plain}" if crossed else plain
+    if text != "".join(lines):
+        write(path, text)
+    return path if crossed else None
+
+
+def record(path):
+    """The RECORD of a frozen script; the script is read, not run."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "RECORD"
+    )
 
 
 def write(path, text):
@@ -114,16 +160,17 @@ def _record(study, trial, run_id):
     }
 
 
-def _head(task, record, error):
+def _head(task, record, standing):
     """The script's docstring: what it is, where it comes from, what it should reach."""
-    name, metric, score = record["task"], record["metric"], record["score"]
+    name, metric = record["task"], record["metric"]
+    score = f"{record['score']:.5g} on validation data (standard error {standing.trial.standard_error:.2g})"
     lines = [
         inspect.getdoc(task),
         "",
         "The best configuration that a search found for this task. The script needs numpy and torch",
         "alone: it trains the network from scratch, prints the curve and compares with the recorded",
-        f"score, {metric} {score:.5g} on validation data (standard error {error:.2g}). That was one",
-        "training with one seed, the best of several: another seed may well do a little worse.",
+        f"score, {metric} {score}.",
+        _worth(standing),
         "",
         f"From study {record['study']}, trial {record['trial']}, run {record['run']},",
         f"code {record['commit']}, data {record['data_file']} ({record['digest']}).",
@@ -133,3 +180,11 @@ def _head(task, record, error):
     if '"""' in text or "\\" in text:
         raise TrialbookError("the head of a frozen script cannot hold quotes or backslashes")
     return f'"""{text}\n"""'
+
+
+def _worth(standing):
+    """What that score is worth, in a line."""
+    if not standing.confirmed:
+        return "That was one seed, the best of several trials: another seed may well do a little worse."
+    mean = f"{standing.mean:.5g} (standard error {standing.standard_error:.2g})"
+    return f"Confirmed: the mean of {len(standing.scores)} trainings on fresh seeds is {mean}."

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from search.errors import StoreError, StudyConflict
@@ -29,6 +30,24 @@ class Journal(JournalFileBackend):
         """Wait for the disk."""
         with open(self.path, "rb") as file:
             os.fsync(file.fileno())
+
+
+class Storage(JournalStorage):
+    """Optuna's view of a journal. Trials that are `hidden`, by number, are not in it: no sampler, pruner
+    or plot learns from them.
+    """
+
+    def __init__(self, journal):
+        self.hidden = set()
+        super().__init__(journal)
+
+    def get_all_trials(self, study_id, deepcopy=True, states=None):
+        trials = super().get_all_trials(study_id, deepcopy, states)
+        return [trial for trial in trials if trial.number not in self.hidden]
+
+    def every_trial(self, study_id):
+        """The hidden ones too, by number: not copies, to be read only."""
+        return super().get_all_trials(study_id, deepcopy=False)
 
 
 class _NoLock:

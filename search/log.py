@@ -19,8 +19,9 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import artifacts, places, tasks
+from search import artifacts, places, tasks, winner
 from search.errors import NoWinner
+from search.progress import standing_line
 from search.trial import numbers
 
 EVERY = 2.0  # seconds between two writes of a curve that grows
@@ -105,7 +106,7 @@ class Log:
         self._concluded = found[0].data.tags.get("concluded") if found else None
         children = self._search(f"tags.`mlflow.parentRunId` = '{self.parent}'")
         self._runs = {int(run.data.tags["trial"]): run.info.run_id for run in children}
-        self._states = {int(run.data.tags["trial"]): run.data.tags.get("state") for run in children}
+        self._shown = {int(run.data.tags["trial"]): run.data.tags for run in children}
 
     def _open_experiment(self, name):
         experiment = self._client.get_experiment_by_name(name)
@@ -128,7 +129,7 @@ class Log:
             "metric": about["metric"],
             "direction": about["direction"],
         }
-        for name, distribution in tasks.ranges(self.study.task).items():
+        for name, distribution in self.study.ranges().items():
             tags[f"space.{name}"] = tasks.describe(distribution)
         run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags)
         return run.info.run_id
@@ -166,8 +167,10 @@ class Log:
         }
         if trial.retry_of is not None:
             tags["retry of"] = str(trial.retry_of)
+        if trial.confirms is not None:
+            tags |= {"kind": "repeat", "repeats": str(trial.confirms), "repeat": str(trial.repeat)}
         started = int(trial.started.timestamp() * 1000)
-        run = self._client.create_run(self._experiment, started, tags, f"trial-{trial.number:04}")
+        run = self._client.create_run(self._experiment, started, tags, name_of(trial))
         self._runs[trial.number] = run.info.run_id
         self._written[trial.number] = time.monotonic()
         params = [Param(name, str(value)) for name, value in trial.config.items()]
@@ -183,7 +186,7 @@ class Log:
             metrics += [
                 Metric(name, value, ended, 0) for name, value in summary(trial, self.study.about).items()
             ]
-            tags = [RunTag("state", trial.state), RunTag("why ended", trial.reason)]
+            tags = [RunTag(name, value) for name, value in ending(trial).items()]
         for start in range(0, max(1, len(metrics)), AT_ONCE):
             self._client.log_batch(run_id, metrics[start : start + AT_ONCE], tags=tags)
         if trial.state != "running":
@@ -197,29 +200,36 @@ class Log:
     def _mend(self):
         """Write the trials that have ended and that the log does not show as they ended."""
         for trial in self.study.trials():
-            if trial.state in ("running", self._states.get(trial.number)):
+            shown = self._shown.get(trial.number, {})
+            if trial.state == "running" or ending(trial).items() <= shown.items():
                 continue
             if trial.number not in self._runs:
                 self._create(trial)
-            self._epochs.pop(trial.number, None)
+            if trial.state != shown.get("state"):
+                self._epochs.pop(trial.number, None)
             self._write(trial)
 
     def _conclude(self):
         """Write the study's own run: budget, winner, numbers, the table of trials and the plots."""
-        ended = str(sum(trial.ended is not None for trial in self.study.trials()))
-        if ended == self._concluded:
-            return  # nothing has ended since
-        tags = {"budget": json.dumps(self.study.budget()), "concluded": ended}
-        metrics = {"trials": self.study.counted()}
+        study = self.study
+        ended = sum(trial.ended is not None for trial in study.trials())
+        known = f"{ended} trials, {len(study.crossings())} crossings, {len(study.looks())} looks"
+        if known == self._concluded:
+            return
+        tags, metrics = {"budget": json.dumps(study.budget())}, {"trials": study.counted()}
         try:
-            best = self.study.best()
-            tags["winner"] = f"trial {best.number} (unconfirmed: one seed)"
-            metrics |= {"best_score": best.score, "best_standard_error": best.standard_error}
-            metrics |= {"best_trial": best.number}
+            standing = winner.choose(study)
         except NoWinner as none:
             tags["winner"] = str(none)
-        self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
-        if plots := artifacts.plots_html(self.study):
+        else:
+            tags["winner"], found = what_won(standing, study.about)
+            metrics |= found
+        for number, look in enumerate(study.looks(), 1):
+            tags[f"look {number} at the test data"] = json.dumps(look)
+        for standing in winner.standings(study):
+            self._write_standing(standing)
+        self._client.log_text(self.parent, artifacts.trials_csv(study), "trials.csv")
+        if plots := artifacts.plots_html(study):
             self._client.log_text(self.parent, plots, "plots.html")
         now = int(time.time() * 1000)
         self._client.log_batch(
@@ -228,7 +238,57 @@ class Log:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self.parent, "FINISHED", now)
+        self._client.set_tag(self.parent, "concluded", known)
         _analyze()
+
+    def _write_standing(self, standing):
+        """Write what its repeats say of a configuration to the run of its first trial."""
+        if not standing.confirmed:
+            return
+        at = max(trial.ended for trial in self.study.trials() if trial.confirms == standing.trial.number)
+        values = {"confirmed_mean": standing.mean, "confirmed_standard_error": standing.standard_error}
+        metrics = [
+            Metric(name, value, int(at.timestamp() * 1000), len(standing.scores))
+            for name, value in values.items()
+        ]
+        said = [RunTag("confirmed", standing_line(standing, self.study.about))]
+        self._client.log_batch(self._runs[standing.trial.number], metrics, tags=said)
+
+
+def name_of(trial):
+    """What a trial's run is called."""
+    name = f"trial-{trial.number:04}"
+    if trial.confirms is not None:
+        name += f" repeats {trial.confirms}"
+    return f"{name} ({trial.crossed.action})" if trial.crossed else name
+
+
+def ending(trial):
+    """How an ended trial is shown, as tags: how it ended, why, and whether it is crossed out."""
+    told = f"**Why it was tried:** {trial.proposal}\n\n**Why it ended:** {trial.state}: {trial.reason}"
+    if trial.crossed:
+        told = f"**Crossed out.** {trial.crossed}\n\n{told}"
+    return {
+        "state": trial.state,
+        "why ended": trial.reason,
+        "crossed out": str(trial.crossed or "no"),
+        "mlflow.runName": name_of(trial),
+        "mlflow.note.content": told,
+    }
+
+
+def what_won(standing, about):
+    """A study's winner in a line, and as metrics."""
+    trial = standing.trial
+    metrics = {
+        "best_score": trial.score,
+        "best_standard_error": trial.standard_error,
+        "best_trial": trial.number,
+    }
+    if not standing.confirmed:
+        return f"trial {trial.number} (unconfirmed: one seed)", metrics
+    metrics |= {"winner_mean": standing.mean, "winner_standard_error": standing.standard_error}
+    return f"trial {trial.number}, confirmed: {standing_line(standing, about)}", metrics
 
 
 def summary(trial, about):

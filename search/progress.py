@@ -14,12 +14,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search import winner
+
 BARS = "▁▂▃▄▅▆▇█"
 
 
-def watch(console, study, trials, seconds, jobs):
+def watch(console, tally):
     """The display that suits the console; a context manager and a watcher."""
-    tally = Tally(study, trials, seconds, jobs)
     return Display(console, tally) if console.is_terminal else Lines(console, tally)
 
 
@@ -32,6 +33,8 @@ class Tally:
         jobs: how many trials train at once.
     """
 
+    what = "trials"
+
     def __init__(self, study, trials, seconds, jobs):
         self.study, self.trials, self.seconds, self.jobs = study, trials, seconds, jobs
         self.began = time.monotonic()
@@ -40,7 +43,12 @@ class Tally:
         self.states = Counter()
         self._durations = []
         for trial in study.trials():
-            self._count(trial)
+            if self.about(trial):
+                self._count(trial)
+
+    def about(self, trial):
+        """Whether a trial is one of those that are told about here."""
+        return trial.counts
 
     def started(self, trial):
         self.running[trial.number] = trial
@@ -66,6 +74,12 @@ class Tally:
             left = min(left, to_do * statistics.mean(self._durations) / self.jobs)
         return max(0, left) if math.isfinite(left) else None
 
+    def leader(self):
+        """The best so far, in one line."""
+        if self.best is None:
+            return "best so far: none"
+        return f"best so far: {scored(self.best, self.study.about)}, {settings(self.best)}"
+
     def _count(self, trial):
         self.states[trial.state] += 1
         if trial.state in ("completed", "pruned", "diverged"):
@@ -75,6 +89,25 @@ class Tally:
             self.best = trial
             return True
         return False
+
+
+class Repeats(Tally):
+    """What is known while the best few are trained again; `trials` is the most repeats there can be."""
+
+    what = "repeats, or fewer"
+
+    def about(self, trial):
+        return trial.confirms is not None and not trial.crossed
+
+    def leader(self):
+        standing = winner.choose(self.study)
+        if not standing.confirmed:
+            return "winner so far: none is confirmed"
+        return f"winner so far: {standing_line(standing, self.study.about)}, {settings(standing.trial)}"
+
+    def _count(self, trial):
+        super()._count(trial)
+        return False  # one score makes no winner
 
 
 class Lines:
@@ -132,7 +165,7 @@ class Display(Live):
 
     def get_renderable(self):
         tally = self.tally
-        return Group(_bar(tally), _best(tally), *([_running(tally)] if tally.running else []))
+        return Group(_bar(tally), Text(tally.leader()), *([_running(tally)] if tally.running else []))
 
 
 def _bar(tally):
@@ -142,16 +175,10 @@ def _bar(tally):
     of = f" of {tally.trials}" if math.isfinite(tally.trials) else ""
     line.add_row(
         ProgressBar(tally.trials if of else 1, tally.done if of else 0, width=24),
-        f"{tally.done}{of} trials: {states}, {len(tally.running)} running",
+        f"{tally.done}{of} {tally.what}: {states}, {len(tally.running)} running",
         f"{duration(left)} left" if left is not None else "",
     )
     return line
-
-
-def _best(tally):
-    if tally.best is None:
-        return Text("best so far: none")
-    return Text(f"best so far: {scored(tally.best, tally.study.about)}, {settings(tally.best)}")
 
 
 def _running(tally):
@@ -189,6 +216,25 @@ def scored(trial, about):
     """A trial's score with its uncertainty."""
     error = f"{trial.standard_error:.2g}"
     return f"{about['metric']} {trial.score:.4g} ± {error} (trial {trial.number}, one seed)"
+
+
+def standing_line(standing, about):
+    """A configuration's mean over fresh seeds, with its uncertainty and what its first score was."""
+    mean = f"{about['metric']} {standing.mean:.4g} ± {standing.standard_error:.2g}"
+    first = f"first score {standing.trial.score:.4g}, {luck(standing, about)}"
+    return f"{mean} (trial {standing.trial.number}, mean of {len(standing.scores)} fresh seeds; {first})"
+
+
+def luck(standing, about):
+    """By how much the first score misled, in words: "lucky seed: 1.2 points"."""
+    size = (
+        f"{100 * abs(standing.luck):.2g} points"
+        if about["metric"] == "accuracy"
+        else f"{abs(standing.luck):.2g}"
+    )
+    if abs(standing.luck) <= standing.standard_error:
+        return f"as good as the mean, to {size}"
+    return f"{'lucky' if standing.luck > 0 else 'unlucky'} seed: {size}"
 
 
 def ending(trial):

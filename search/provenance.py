@@ -11,19 +11,19 @@ PACKAGES = ("torch", "numpy", "optuna", "mlflow")
 
 def provenance():
     """The git commit, whether the tree differs from it, package versions and the machine."""
-    commit = _git("rev-parse", "HEAD")
+    commit = git("rev-parse", "HEAD")
     return {
         "commit": commit or "none",
-        "dirty": bool(_git("status", "--porcelain")) if commit else True,
+        "dirty": git("status", "--porcelain") != "",
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "machine": machine(),
     }
 
 
-def _git(*arguments):
-    """What git says; nothing where it is not there or this is no checkout."""
+def git(*arguments):
+    """What git says of this checkout; None where it fails, as it does where there is none."""
     try:
         asked = subprocess.run(["git", *arguments], cwd=places.ROOT, capture_output=True, text=True)
     except OSError:
-        return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+        return None
+    return asked.stdout.strip() if asked.returncode == 0 else None

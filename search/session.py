@@ -7,23 +7,36 @@ import threading
 
 from rich.console import Console
 
-from search import coordinator, progress, tables
+from search import coordinator, progress, tables, winner
 from search.errors import NoWinner, unknown
 from search.study import Study
 
 TRAINERS = ("processes", "inline")
 
 
-def run(task, *, trials=None, timeout=None, jobs=None, study=None, seed=None, data=None, trainers=None):
-    """Search a task, or go on with a study of it.
+def run(
+    task,
+    *,
+    trials=None,
+    timeout=None,
+    jobs=None,
+    study=None,
+    seed=None,
+    data=None,
+    trainers=None,
+    confirm=winner.REPEATS,
+    old=None,
+):
+    """Search a task, or go on with a study of it; then train the best few again.
 
     Args:
         task: the module of a task.
         trials: how many in total; None for no limit.
-        timeout: seconds; None for no limit.
+        timeout: seconds to search; None for no limit.
         jobs: trainers at once; by default one a core.
-        study, seed, data: see `Study.open`.
+        study, seed, data, old: see `Study.open`.
         trainers: "processes" (default) or "inline".
+        confirm: on how many fresh seeds the best few are trained again at the most; 0 for none.
 
     Returns the exit code: 0, or 130 or 143 where a signal stopped it. Raises TrialbookError.
     """
@@ -33,41 +46,52 @@ def run(task, *, trials=None, timeout=None, jobs=None, study=None, seed=None, da
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
     try:
-        opened = Study.open(task, study, data, seed)
+        opened = Study.open(task, study, data, seed, old)
     finally:
         slow.cancel()
     with Signals() as signals, opened:
         done = opened.counted()
         say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
         say(_what(opened, done), markup=False)
-        if trials and done >= trials:
-            say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
-        else:
+        to_search = not trials or done < trials
+        if to_search:
             opened.set_budget(trials, timeout)
-            limits = trials or math.inf, timeout or math.inf
-            _search(opened, *limits, jobs or cores(), trainers, signals)
+        if to_search or (confirm and winner.next_repeat(opened, confirm)):
+            limits = {"trials": trials or math.inf, "seconds": timeout or math.inf}
+            _train(opened, limits if to_search else None, confirm, jobs or cores(), trainers, signals)
+        else:
+            say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
         _found(say, opened, signals)
     return signals.exit_code
 
 
-def _search(study, trials, timeout, jobs, kind, signals):
-    """Search, with everything shown and logged."""
+def _train(study, limits, repeats, jobs, kind, signals):
+    """Search within the limits, where there are any, then confirm; everything is shown and logged."""
     console = Console(highlight=False)
-    jobs = 1 if kind == "inline" else min(jobs, trials - study.counted())
-    plug = _trainers(kind, study, jobs)  # first: they warm up while MLflow is imported
-    console.print(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
-    from search.log import Log
+    jobs = 1 if kind == "inline" else jobs
+    if limits and not repeats:
+        jobs = min(jobs, limits["trials"] - study.counted())
+    with _trainers(kind, study, jobs) as trainers:  # first: they warm up while MLflow is imported
+        console.print(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
+        from search.log import Log
 
-    log = Log(study)
-    with progress.watch(console, study, trials, timeout, jobs) as display:
-        coordinator.search(
-            study,
-            plug,
-            trials=trials,
-            seconds=timeout,
-            watchers=(display, log),
-            stopping=lambda: signals.received is not None,
-        )
+        log = Log(study)
+
+        def show(tally, train, **how):
+            with progress.watch(console, tally) as display:
+                stopping = lambda: signals.received is not None  # noqa: E731
+                train(study, trainers, watchers=(display, log), stopping=stopping, **how)
+
+        if limits:
+            show(progress.Tally(study, **limits, jobs=jobs), coordinator.search, **limits)
+        few = winner.candidates(study) if repeats and signals.received is None else []
+        if few:
+            numbers = ", ".join(str(trial.number) for trial in few)
+            console.print(
+                f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ..."
+            )
+            tally = progress.Repeats(study, len(few) * repeats, math.inf, jobs)
+            show(tally, coordinator.confirm, repeats=repeats)
     console.print("Writing the table of trials and the plots to the log ...")
     log.bring_up_to_date()
     if log.behind:
@@ -99,7 +123,7 @@ def _found(say, study, signals):
     if signals.received is not None:
         say(f"Stopped. `make search {which}` goes on from here.", markup=False)
     try:
-        say(tables.of_winner(study, study.best()))
+        say(tables.of_winner(study, winner.choose(study)))
     except NoWinner as none:
         say(f"No winner: {none}.", markup=False)
         return

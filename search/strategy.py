@@ -5,12 +5,14 @@ Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Paramete
 """
 
 import hashlib
+import math
 import statistics
 import warnings
 
 import optuna
 
 STARTUP = 10  # draws at random before TPE models what it has seen
+NEAR = 0.2  # of a range: nearer in each hyperparameter, and a draw is said to exploit
 COMPARED = 4  # completed trials before one is given up by comparison
 
 
@@ -35,13 +37,71 @@ def pruner(epochs):
     return optuna.pruners.MedianPruner(n_startup_trials=COMPARED, n_warmup_steps=epochs // 4)
 
 
-def why_hopeless(study, trial, epoch):
+def why_proposed(completed, asked, about):
+    """Why a configuration is tried, in words.
+
+    Args:
+        completed: the trials that have a score, the best first.
+        asked: Optuna's trial, whose hyperparameters are drawn.
+        about: "confirms" and "repeat", or "draw" and "retry_of".
+    """
+    if "confirms" in about:
+        return f"repeat {about['repeat']} of trial {about['confirms']}, on a fresh seed"
+    if about["retry_of"] is not None:
+        return f"retry of trial {about['retry_of']}"
+    if about["draw"] == 0:
+        return "baseline: the task's defaults"
+    if not asked.relative_params:
+        return "start-up: drawn at random"
+    best = completed[: max(1, math.ceil(len(completed) / 10))]  # TPE's good ones: a tenth of all
+    apart = {trial.number: _apart(trial.params, asked.params, asked.distributions) for trial in best}
+    nearest = min(best, key=lambda trial: statistics.fmean(apart[trial.number].values()))
+    name, farthest = max(apart[nearest.number].items(), key=lambda item: item[1])
+    change = f"{name} {_shown(nearest.params[name])} to {_shown(asked.params[name])}"
+    if farthest > NEAR:
+        return f"TPE: exploring, away from trial {nearest.number} ({change})"
+    return f"TPE: exploiting, near trial {nearest.number}" + (f" ({change})" if farthest else "")
+
+
+def _apart(one, other, distributions):
+    """How far two configurations are apart in each hyperparameter, as a share of its range."""
+    apart = {}
+    for name, ranges in distributions.items():
+        if isinstance(ranges, optuna.distributions.CategoricalDistribution):
+            apart[name] = float(one[name] != other[name])
+        else:
+            low, high, a, b = (
+                math.log(value) if ranges.log else value
+                for value in (ranges.low, ranges.high, one[name], other[name])
+            )
+            apart[name] = abs(a - b) / ((high - low) or 1)
+    return apart
+
+
+def why_hopeless(study, asked, epoch):
     """Why a running trial should be given up at this epoch, in words; None where it should not."""
-    if not trial.should_prune():
+    if not asked.should_prune():
         return None
-    completed = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    others = [other.intermediate_values[epoch] for other in completed if epoch in other.intermediate_values]
     better = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
-    best = better(study.get_trials(deepcopy=False)[trial.number].intermediate_values.values())
-    median = f"the median of {len(others)} completed trials {statistics.median(others):.4g}"
-    return f"at epoch {epoch} its best was {best:.4g}, and {median}"
+    trials = study.get_trials(deepcopy=False)
+    values = next(trial for trial in trials if trial.number == asked.number).intermediate_values
+    completed = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    others = [trial.intermediate_values[epoch] for trial in completed if epoch in trial.intermediate_values]
+    median = f"against a median of {statistics.median(others):.4g} of {len(others)} completed trials"
+    return f"at epoch {epoch}: {better(values.values()):.4g} at best, {median}"
+
+
+def why_diverged(params, distributions):
+    """What is probably to blame where a loss is no longer finite, in words; "" where nothing stands out."""
+    name = "learning_rate"
+    if name not in distributions:
+        return ""
+    low, high = math.log(distributions[name].low), math.log(distributions[name].high)
+    if (math.log(params[name]) - low) < 0.5 * (high - low):
+        return ""
+    shape = [f"{other} {_shown(value)}" for other, value in params.items() if other != name]
+    return f": {name} {_shown(params[name])} is probably too high for {', '.join(shape)}"
+
+
+def _shown(value):
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -5,22 +5,24 @@ Whatever the log, a table or a frozen script shows of a trial is read from here,
 
 import copy
 import functools
-import re
+import hashlib
+import json
 from dataclasses import asdict, replace
 
 import optuna
-from optuna.distributions import distribution_to_json
+from optuna.distributions import check_distribution_compatibility, distribution_to_json, json_to_distribution
 from optuna.trial import TrialState
 
 import data
-from search import journal, places, strategy, tasks
-from search.errors import NoWinner, StoreError, StudyConflict, UsageError, unknown
+from search import crossing, journal, strategy, studies, tasks
+from search.errors import NoWinner, StoreError, StudyConflict, unknown
 from search.provenance import provenance
+from search.sources import Sources
 from search.trial import view
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+OLD = ("aside", "void")  # what can become of trials whose code, ranges or data are no longer those of today
 
 
 class Study:
@@ -29,22 +31,25 @@ class Study:
     def __init__(self, name, lock=None):
         self.name = name
         self._lock = lock
-        self._journal = journal.Journal(_file(name))
+        self._journal = journal.Journal(studies.file(name))
         try:
-            storage = optuna.storages.JournalStorage(self._journal)
-            self._optuna = optuna.load_study(study_name=name, storage=storage)
+            self._storage = journal.Storage(self._journal)
+            self._optuna = optuna.load_study(study_name=name, storage=self._storage)
+            self._id = self._storage.get_study_id_from_name(name)
             self.about = self._optuna.user_attrs["about"]
         except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
-            raise StoreError(f"{_file(name)} is damaged: {type(error).__name__} {error}") from None
+            raise StoreError(f"{studies.file(name)} is damaged: {type(error).__name__} {error}") from None
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
-        self._ended = {}  # number -> Trial, which no longer changes
+        self._ended = {}  # number -> Trial, which changes only by a crossing
         self._provenance = functools.cache(provenance)  # one for all trials of this process
+        self._fingerprint = functools.cache(self._today)
+        self._cross_out()
 
     # Open, read, close
 
     @classmethod
-    def open(cls, task, name=None, source=None, seed=None):
+    def open(cls, task, name=None, source=None, seed=None, old=None):
         """Create a study or go on with it, for this process alone.
 
         Args:
@@ -52,33 +57,40 @@ class Study:
             name: a-z0-9._-, at most 63; by default task-source.
             source: one of the task's sources of data; by default the study's, or the task's default.
             seed: from which all seeds of the study derive, 0 to 2^31 - 1; by default the study's, or 0.
+            old: what becomes of trials that were trained with other code, ranges or data than today's:
+                one of OLD. By default they are a StudyConflict: they never count beside new ones.
 
         Raises UsageError, StudyConflict, StoreError, data.DataError.
         """
         source, name = resolve(task, name, source)
-        if _file(name).exists():
+        if old not in (None, *OLD):
+            raise unknown("OLD", old, OLD)
+        if studies.file(name).exists():
             cls.read(name).must_be(task, source, seed)
         digest = data.digest(data.read(task.DATA.prepare(source)))
-        lock = journal.lock(_file(name))
-        if not _file(name).exists():
+        lock = journal.lock(studies.file(name))
+        if not studies.file(name).exists():
             _create(task, name, source, digest, seed or 0)
         study = cls._held(name, lock)
-        if study.about["digest"] != digest:
-            was = study.about["digest"]
-            raise StudyConflict(f"the data of study {name!r} was {was}, is {digest}: choose a new STUDY=")
+        try:
+            study._bring_to_today(digest, old)
+        except StudyConflict:
+            lock.close()
+            raise
         return study
 
     @classmethod
     def hold(cls, name):
-        """A study that exists, for this process alone. Raises StudyConflict, StoreError."""
-        return cls._held(name, journal.lock(_file(name)))
+        """A study that exists, for this process alone. Raises UsageError, StudyConflict, StoreError."""
+        cls.read(name)
+        return cls._held(name, journal.lock(studies.file(name)))
 
     @classmethod
     def read(cls, name):
         """A study to look at; another process may be searching it. Raises UsageError, StoreError."""
-        check_name(name)
-        if not _file(name).exists():
-            raise unknown("STUDY", name, names())
+        studies.check_name(name)
+        if not studies.file(name).exists():
+            raise unknown("STUDY", name, studies.names())
         return cls(name)
 
     def __enter__(self):
@@ -97,10 +109,10 @@ class Study:
         return self.task.DATA.prepare(self.about["source"])
 
     def trials(self):
-        """All trials, by number."""
-        for frozen in self._optuna.get_trials(deepcopy=False):
+        """All trials, by number: repeats of others and those that are crossed out, too."""
+        for frozen in self._storage.every_trial(self._id):
             if frozen.number not in self._ended:
-                trial = view(frozen)
+                trial = view(frozen, self._crossed.get(frozen.number))
                 if trial.state == "running":
                     yield trial
                     continue
@@ -109,34 +121,59 @@ class Study:
 
     def trial(self, number):
         """One trial."""
-        return self._ended.get(number) or view(self._optuna.get_trials(deepcopy=False)[number])
+        return self._ended.get(number) or view(
+            self._storage.every_trial(self._id)[number], self._crossed.get(number)
+        )
+
+    def history(self):
+        """The trials that the search learns from: see `Trial.counts`."""
+        return [trial for trial in self.trials() if trial.counts]
 
     def counted(self):
-        """Trials that count as done: all that ended, but for those that are to be retried."""
-        return sum(trial.state not in ("running", "interrupted") for trial in self.trials())
+        """How many of them are done: all that ended, but for those that are to be retried."""
+        return sum(trial.state not in ("running", "interrupted") for trial in self.history())
+
+    def completed(self):
+        """Those that have a score, the best first."""
+        return sorted((trial for trial in self.history() if trial.state == "completed"), key=self.rank)
 
     def best(self):
-        """The completed trial of the best rank. Raises NoWinner."""
-        completed = [trial for trial in self.trials() if trial.state == "completed"]
-        if not completed:
+        """The first of them: the best single score. Raises NoWinner."""
+        if not (completed := self.completed()):
             raise NoWinner(f"study {self.name!r} has no completed trial")
-        return min(completed, key=self.rank)
+        return completed[0]
+
+    @property
+    def sign(self):
+        """By which a score is multiplied so that more is better."""
+        return 1 if self.about["direction"] == "maximize" else -1
 
     def rank(self, trial):
         """Completed trials sort by this: the better score first; of equals the smaller network."""
-        sign = -1 if self.about["direction"] == "maximize" else 1
-        return sign * trial.score, trial.weights, trial.number
+        return -self.sign * trial.score, trial.weights, trial.number
 
     def budget(self):
-        """What was asked for last: {"trials": n or None, "seconds": s or None}."""
+        """What was asked for last: see `set_budget`."""
         return self._optuna.user_attrs.get("budget", {})
+
+    def crossings(self):
+        """All that was crossed out and restored, in order."""
+        return crossing.entries(self._optuna.user_attrs)
+
+    def looks(self):
+        """Each look at the test data, in order: its trial, score, standard error and time."""
+        return self._optuna.user_attrs.get("looks", [])
+
+    def ranges(self):
+        """What was searched: each hyperparameter's Optuna distribution, by name."""
+        return {name: json_to_distribution(text) for name, text in self.about["space"].items()}
 
     def must_be(self, task, source=None, seed=None):
         """Raises StudyConflict where this study is about something else."""
-        asked = {"task": tasks.name_of(task), "source": source, "seed": seed, "space": _space(task)}
+        asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
         for what, value in asked.items():
             if value is not None and value != self.about[what]:
-                seen = "another one" if what == "space" else f"{self.about[what]!r}, not {value!r}"
+                seen = f"{self.about[what]!r}, not {value!r}"
                 raise StudyConflict(f"study {self.name!r} has as its {what} {seen}: choose a new STUDY=")
 
     def for_plots(self):
@@ -155,34 +192,24 @@ class Study:
     # One trial's way: ask, report, tell
 
     def ask(self):
-        """Begin the next trial: a Trial that runs."""
+        """Begin the next trial of the search: a Trial that runs."""
         draw, earlier = self._next_draw()
-        retried = earlier.params if earlier else {}
-        fixed = tasks.baseline(self.task) if draw == 0 else retried
-        sampling, training = (
-            strategy.derive_seed(self.about["seed"], purpose, draw) for purpose in ("sampler", "training")
-        )
-        self._optuna.sampler = strategy.sampler(sampling, fixed)
-        asked = self._optuna.ask()
-        config = replace(self.task.space(asked), seed=training)
-        about = {
-            "draw": draw,
-            "retry_of": earlier.number if earlier else None,
-            "proposal": _proposal(draw, earlier, asked.relative_params),
-            "config": asdict(config),
-            "weights": tasks.count_weights(self.task, config),
-            "provenance": self._provenance(),
-        }
-        asked.set_user_attr("about", about)
-        self._journal.commit()
-        self._asked[asked.number] = asked
-        return self.trial(asked.number)
+        fixed = tasks.baseline(self.task) if draw == 0 else earlier.params if earlier else {}
+        about = {"draw": draw, "retry_of": earlier.number if earlier else None}
+        return self._begin(fixed, *(self._seed(purpose, draw) for purpose in ("sampler", "training")), about)
+
+    def ask_again(self, trial, repeat):
+        """Begin to train a trial's configuration again, on a fresh seed: a Trial that runs."""
+        seed = self._seed("repeat", repeat)
+        return self._begin(trial.params, seed, seed, {"confirms": trial.number, "repeat": repeat})
 
     def report(self, number, entry):
         """Write down an epoch of a running trial. Returns why to give it up, in words, or None."""
         asked, epoch = self._asked[number], entry["epoch"]
         asked.set_user_attr(f"epoch {epoch}", entry)
         asked.report(entry[f"validation_{self.task.METRIC}"], epoch)
+        if number in self._storage.hidden:
+            return None  # a repeat is to be compared by its score
         return strategy.why_hopeless(self._optuna, asked, epoch)
 
     def tell(self, number, state, reason, score=(None, None)):
@@ -204,12 +231,27 @@ class Study:
         """Write down what was asked for last."""
         self._optuna.set_user_attr("budget", {"trials": trials, "seconds": seconds})
 
+    def cross(self, action, numbers, reason):
+        """Add to the list of what is crossed out and restored: see `search.crossing`."""
+        new = crossing.entry(action, numbers, reason)
+        self._optuna.set_user_attr(*crossing.attribute(len(self.crossings()), new))
+        self._journal.commit()
+        self._cross_out()
+
+    def looked(self, trial, score):
+        """Write down a look at the test data. Returns how many there were."""
+        look = {"trial": trial.number, "score": score[0], "standard_error": score[1]}
+        looks = [*self.looks(), look | {"time": crossing.now()}]
+        self._optuna.set_user_attr("looks", looks)
+        self._journal.commit()
+        return len(looks)
+
     # Inside
 
     @classmethod
     def _held(cls, name, lock):
         """A study under its lock. What an earlier search left running is closed as interrupted."""
-        journal.cut_torn_end(_file(name))
+        journal.cut_torn_end(studies.file(name))
         study = cls(name, lock)
         study._optuna.pruner = strategy.pruner(study.task.Config().epochs)
         for trial in list(study.trials()):
@@ -218,11 +260,88 @@ class Study:
         study._journal.commit()
         return study
 
+    def _begin(self, fixed, sampling_seed, training_seed, about):
+        """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is."""
+        self._optuna.sampler = strategy.sampler(sampling_seed, fixed)
+        asked = self._optuna.ask()
+        if "confirms" in about:
+            self._storage.hidden.add(asked.number)
+        config = replace(self.task.space(asked), seed=training_seed)
+        about |= {
+            "proposal": strategy.why_proposed(self.completed(), asked, about),
+            "config": asdict(config),
+            "weights": tasks.count_weights(self.task, config),
+            "fingerprint": self._fingerprint(),
+            "provenance": self._provenance(),
+        }
+        asked.set_user_attr("about", about)
+        self._journal.commit()
+        self._asked[asked.number] = asked
+        return self.trial(asked.number)
+
+    def _seed(self, purpose, number):
+        return strategy.derive_seed(self.about["seed"], purpose, number)
+
+    def _cross_out(self):
+        """Make what is crossed out count no longer, and what is restored again."""
+        self._crossed = crossing.in_force(self.crossings())
+        self._ended.clear()
+        self._storage.hidden = {trial.number for trial in self.trials() if not trial.counts}
+
+    def _today(self):
+        """The fingerprint of a trial that begins now."""
+        code, space = Sources(self.task).digest(), json.dumps(_space(self.task), sort_keys=True)
+        space = hashlib.sha256(space.encode()).hexdigest()[:12]
+        return {"code": code, "space": space, "data": self.about["digest"]}
+
+    def _bring_to_today(self, digest, old):
+        """See to it that no trial counts that was trained with other code, ranges or data than today's."""
+        today, space = self._fingerprint() | {"data": digest}, _space(self.task)
+        trials, unsaid = list(self.trials()), today | {"data": self.about["digest"]}
+        old_ones = {}
+        for trial in trials:
+            then = unsaid | trial.fingerprint
+            if not trial.crossed and then != today:
+                old_ones[trial.number] = [what for what in today if then[what] != today[what]]
+        if old_ones or (trials and not self._can_be(space)):
+            changed = sorted(set().union(*old_ones.values())) or ["space"]
+            if old is None or not self._can_be(space):
+                raise StudyConflict(self._offer(changed, old_ones, self._can_be(space)))
+            self.cross(old, old_ones, f"the {' and '.join(changed)} changed")
+        if {"digest": digest, "space": space} != {name: self.about[name] for name in ("digest", "space")}:
+            self.about = self.about | {"digest": digest, "space": space}
+            self._optuna.set_user_attr("about", self.about)
+            self._fingerprint.cache_clear()
+
+    def _can_be(self, space):
+        """Whether Optuna takes trials of these ranges into this study."""
+        try:
+            for name in space.keys() & self.about["space"].keys():
+                check_distribution_compatibility(
+                    json_to_distribution(self.about["space"][name]), json_to_distribution(space[name])
+                )
+        except ValueError:
+            return False
+        return True
+
+    def _offer(self, changed, old_ones, can_go_on):
+        """What to do about trials of another day, in one line."""
+        said = f"the {' and '.join(changed)} of task {self.about['task']!r} changed since study {self.name!r}"
+        if not can_go_on:
+            return f"{said} began, to ranges of another kind: choose a new STUDY="
+        return (
+            f"{said} had trials {crossing.ranges(old_ones)}: OLD=aside goes on without them, OLD=void also "
+            "calls them wrong, and a new STUDY= leaves them alone"
+        )
+
     def _next_draw(self):
-        """The first draw that no trial has done or is doing, and its latest try, if it had one."""
+        """The first draw that no trial has done or is doing, and its latest try, if it had one.
+
+        What is crossed out has not been done: its draw is drawn again, from what counts now.
+        """
         tries = {}
         for trial in self.trials():
-            if trial.draw is not None:
+            if trial.draw is not None and trial.counts:
                 tries[trial.draw] = trial
         draw = 0
         while draw in tries and tries[draw].state != "interrupted":
@@ -230,34 +349,19 @@ class Study:
         return draw, tries.get(draw)
 
 
-def names():
-    """The names of all studies, sorted."""
-    return sorted(path.stem for path in places.studies().glob("*.journal"))
-
-
-def check_name(name):
-    """Raises UsageError where a study cannot be called so."""
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"STUDY {name!r} is no name: valid are a-z 0-9 . _ -, a letter or digit first, at most 63"
-        )
-
-
 def resolve(task, name, source):
-    """The source and the name that a study has where they are not given."""
+    """The source and the name that a study has where they are not given. Raises UsageError."""
     if name is not None:
-        check_name(name)
-    if source is not None and source not in task.DATA.SOURCES:
-        raise unknown("DATA", source, task.DATA.SOURCES)
-    if source is None and name is not None and _file(name).exists():
-        source = Study.read(name).about["source"]
-    source = source or task.DATA.default_source()
-    return source, name or f"{tasks.name_of(task)}-{source}"
+        studies.check_name(name)
+        if source is None and studies.file(name).exists():
+            source = Study.read(name).about["source"]
+    source = studies.default_source(task, source)
+    return source, name or studies.default_name(task, source)
 
 
 def _create(task, name, source, digest, seed):
     """Write a new study's journal: whole, or not at all."""
-    unfinished = _file(name).with_suffix(".new")
+    unfinished = studies.file(name).with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     store = journal.Journal(unfinished)
     study = optuna.create_study(
@@ -269,21 +373,8 @@ def _create(task, name, source, digest, seed):
     about |= {"metric": task.METRIC, "direction": task.DIRECTION, "space": _space(task)}
     study.set_user_attr("about", about)
     store.commit()
-    unfinished.rename(_file(name))
-
-
-def _file(name):
-    return places.studies() / f"{name}.journal"
+    unfinished.rename(studies.file(name))
 
 
 def _space(task):
     return {name: distribution_to_json(ranges) for name, ranges in tasks.ranges(task).items()}
-
-
-def _proposal(draw, earlier, modelled):
-    """Why a configuration is tried; `modelled` is what the sampler chose from what it has seen."""
-    if earlier:
-        return f"retry of trial {earlier.number}"
-    if draw == 0:
-        return "baseline: the task's defaults"
-    return "TPE: near what scored well" if modelled else "start-up: drawn at random"

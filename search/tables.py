@@ -5,9 +5,9 @@ from collections import Counter
 from rich import box
 from rich.table import Table
 
-from search import tasks
+from search import tasks, winner
 from search.errors import NoWinner
-from search.progress import duration
+from search.progress import duration, luck
 
 
 def of_studies(studies):
@@ -17,38 +17,84 @@ def of_studies(studies):
         table.add_column(title, overflow="fold")
     for study in studies:
         trials = list(study.trials())
-        states = Counter(trial.state for trial in trials)
+        states = Counter(sorted(_kind(trial) for trial in trials))
         try:
-            best = study.best()
-            score = f"{study.about['metric']}\n{best.score:.4g} ± {best.standard_error:.2g}"
+            score = _best(study, winner.choose(study))
         except NoWinner:
             score = "none"
         table.add_row(
             study.name,
             study.about["task"],
             study.about["source"],
-            "\n".join(f"{count} {state}" for state, count in sorted(states.items())) or "none",
+            "\n".join(f"{count} {state}" for state, count in states.items()) or "none",
             score,
             duration(sum(trial.seconds for trial in trials if trial.ended)),
         )
     return table
 
 
-def of_winner(study, trial):
+def _kind(trial):
+    """What a trial is counted as: its state, unless it is crossed out or repeats another."""
+    if trial.crossed:
+        return trial.crossed.action
+    return "repeats" if trial.confirms is not None else trial.state
+
+
+def _best(study, standing):
+    if standing.confirmed:
+        return f"{study.about['metric']}\n{standing.mean:.4g} ± {standing.standard_error:.2g}"
+    first = standing.trial
+    return f"{study.about['metric']}\n{first.score:.4g} ± {first.standard_error:.2g}\nunconfirmed"
+
+
+def of_winner(study, standing):
     """The winner of a study: its score, where it comes from, its configuration and the ranges."""
+    trial, metric = standing.trial, study.about["metric"]
     title = f"Winner of study {study.name} ({study.about['task']})"
     table = Table(title=title, title_justify="left", show_header=False)
-    metric, curve = study.about["metric"], trial.curve
-    table.add_row("score", f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}")
-    table.add_row("confirmed", "no: one training with one seed, the best of several")
-    table.add_row("trial", f"{trial.number} of {study.counted()}, trained for {duration(trial.seconds)}")
+    for row in _scores(study, standing):
+        table.add_row(*row)
+    table.add_row(
+        "trial", f"{trial.number}, trained for {duration(trial.seconds)}; {study.counted()} trials count"
+    )
     table.add_row("why tried", trial.proposal)
+    curve = trial.curve
     table.add_row("train loss", f"{curve[-1]['train_loss']:.4g} after {curve[-1]['epoch']} epochs")
     table.add_row("weights", f"{trial.weights:,}")
     table.add_row("data", f"{study.about['source']}, digest {study.about['digest']}")
-    ranges = tasks.ranges(study.task)
+    for number, look in enumerate(study.looks(), 1):
+        if look["trial"] == trial.number:
+            score = f"{metric} {look['score']:.5g} ± {look['standard_error']:.2g}"
+            table.add_row("test data", f"{score}, look {number} of {len(study.looks())} in this study")
+    ranges = study.ranges()
     for name, value in trial.config.items():
         searched = f"searched: {tasks.describe(ranges[name])}" if name in ranges else "fixed"
         shown = f"{value:.6g}" if isinstance(value, float) else str(value)
         table.add_row(name, f"{shown}  ({'derived from the study seed' if name == 'seed' else searched})")
     return table
+
+
+def _scores(study, standing):
+    """How good the winner is, as rows."""
+    trial, metric = standing.trial, study.about["metric"]
+    first = f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
+    if not standing.confirmed:
+        yield "score", first
+        yield "confirmed", "no: one training with one seed, the best of several"
+        return
+    yield "score", f"validation {metric} {standing.mean:.5g} ± {standing.standard_error:.2g}"
+    yield "confirmed", f"yes: the mean of {len(standing.scores)} fresh seeds"
+    yield "first score", f"{trial.score:.5g}, {luck(standing, study.about)}"
+    for other in winner.standings(study):
+        if other.trial.number != trial.number and other.scores:
+            yield f"against {other.trial.number}", _against(other)
+
+
+def _against(other):
+    """How another of the few did, in one line."""
+    if other.unsound:
+        return other.unsound
+    error = f" ± {other.standard_error:.2g}" if other.confirmed else ""
+    seeds = f"{len(other.scores)} fresh seed{'s' if len(other.scores) > 1 else ''}"
+    verdict = ", clearly worse" if other.behind else ""
+    return f"{other.mean:.5g}{error} on {seeds}, {other.trial.weights:,} weights{verdict}"

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from optuna.trial import TrialState
 
+from search.crossing import Crossing
+
 STATES = ("running", "completed", "pruned", "diverged", "failed", "interrupted")
 
 
@@ -23,6 +25,8 @@ class Trial:
     number: int
     draw: int | None  # which of the study's configurations this is; a retry has that of its first try
     retry_of: int | None
+    confirms: int | None  # the trial whose configuration this trains again, on a fresh seed: a repeat
+    repeat: int | None  # which of those, from 1; repeats of one number share their seed
     proposal: str  # why this configuration was tried
     state: str
     reason: str  # why it ended
@@ -36,7 +40,14 @@ class Trial:
     started: datetime
     ended: datetime | None
     weights: int | None  # numbers that the network learns
+    fingerprint: dict  # digests of "code", "space" and "data"
     provenance: dict = field(repr=False)
+    crossed: Crossing | None = None  # out, and why
+
+    @property
+    def counts(self):
+        """Whether the search may learn from it: a trial of its own that is not crossed out."""
+        return self.confirms is None and self.crossed is None
 
     @property
     def seconds(self):
@@ -49,8 +60,8 @@ def numbers(entry):
     return {name: value for name, value in entry.items() if not isinstance(value, str)}
 
 
-def view(frozen):
-    """The Trial that one of Optuna's frozen trials stands for."""
+def view(frozen, crossed=None):
+    """The Trial that one of Optuna's frozen trials stands for; `crossed` is the Crossing in force."""
     about = frozen.user_attrs.get("about", {})
     outcome = frozen.user_attrs.get("outcome", {})
     state = _state(frozen.state, outcome.get("state"))
@@ -58,6 +69,8 @@ def view(frozen):
         number=frozen.number,
         draw=about.get("draw"),
         retry_of=about.get("retry_of"),
+        confirms=about.get("confirms"),
+        repeat=about.get("repeat"),
         proposal=about.get("proposal", ""),
         state=state,
         reason=outcome.get("reason", "its search was killed" if state == "interrupted" else ""),
@@ -69,7 +82,9 @@ def view(frozen):
         started=frozen.datetime_start,
         ended=frozen.datetime_complete,
         weights=about.get("weights"),
+        fingerprint=about.get("fingerprint", {}),
         provenance=about.get("provenance", {}),
+        crossed=crossed,
     )
 
 

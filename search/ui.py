@@ -3,17 +3,17 @@
 import os
 import sys
 
-from search import places
+from search import places, studies
 from search.errors import StudyConflict
 from search.log import Log
-from search.study import Study, names
+from search.study import Study
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def serve(port):
     """Bring the log up to date, then become MLflow's server."""
-    for name in names():
+    for name in studies.names():
         try:
             with Study.hold(name) as study:
                 log = Log(study)

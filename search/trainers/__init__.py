@@ -8,7 +8,8 @@ A plug has
                               ear.reported(number, entry) -> whether to go on
                               ear.finished(number, score)
                               ear.failed(number, cause)
-    close()                   stop all that still trains
+
+and is a context manager, which stops all that still trains at its end.
 
 This file is what all plugs do in the trainer itself.
 """

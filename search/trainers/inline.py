@@ -29,5 +29,8 @@ class Inline:
             else:
                 ear.finished(number, score)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self._waiting = []

@@ -71,7 +71,10 @@ class Processes:
         if trainer.number is not None:
             ear.failed(trainer.number, end)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for trainer in self._trainers:
             trainer.process.kill()
         for trainer in self._trainers:

@@ -5,7 +5,8 @@ import statistics
 
 import pytest
 
-from search.coordinator import search
+from search import tasks, winner
+from search.coordinator import Coordinator, confirm, search
 from search.errors import TrialbookError
 from search.study import Study
 from search.trainers.inline import Inline
@@ -63,8 +64,10 @@ def test_what_falls_behind_is_pruned_with_its_reason(bowl):
         earlier = [t for t in trials[: trial.number] if t.state == "completed"]
         median = statistics.median(t.curve[epoch - 1]["validation_height"] for t in earlier)
         assert trial.score is None and best > median
-        assert f"at epoch {epoch} its best was {best:.4g}" in trial.reason
-        assert f"{len(earlier)} completed trials {median:.4g}" in trial.reason
+        assert trial.reason == (
+            f"at epoch {epoch}: {best:.4g} at best, against a median of {median:.4g} "
+            f"of {len(earlier)} completed trials"
+        )
 
 
 def test_it_stops_when_the_time_is_over(bowl):
@@ -145,3 +148,46 @@ def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
         search(study, Late(study), trials=8)
         states = [trial.state for trial in study.trials()]
     assert states == ["completed"] * 4 + ["pruned"] * 4
+
+
+def test_the_best_few_are_trained_again_on_fresh_seeds(bowl):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=12)
+        few = [trial.number for trial in winner.candidates(study)]
+        confirm(study, Inline(study), repeats=3)
+        repeats = [trial for trial in study.trials() if trial.confirms is not None]
+        assert [trial.confirms for trial in repeats[:3]] == few  # in turn
+        # Without noise two repeats show who is worse, and one that is alone needs no third.
+        assert [(trial.confirms, trial.repeat) for trial in repeats[3:]] == [
+            (few[0], 2),
+            (few[1], 2),
+            (few[2], 2),
+        ]
+        confirm(study, Inline(study), repeats=3)
+        assert len(list(study.trials())) == 18 and study.counted() == 12
+        assert winner.choose(study).trial.number == few[0]
+
+
+def test_repeats_that_were_interrupted_are_made_up_for(bowl):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=4)
+        asked = iter(range(8))
+        confirm(study, Inline(study), repeats=2, stopping=lambda: next(asked, 8) == 8)
+        assert [trial.state for trial in study.trials()].count("interrupted") == 1
+        confirm(study, Inline(study), repeats=2)
+        assert all(len(standing.scores) == 2 for standing in winner.standings(study))
+
+
+def test_what_diverges_names_what_is_probably_to_blame():
+    from objectives import regression
+
+    hot = tasks.baseline(regression) | {"learning_rate": 0.0097}
+    with Study.open(regression) as study:
+        trial = study._begin(hot, 1, 1, {"draw": 0, "retry_of": None})
+        ear = Coordinator(study, Inline(study), [], lambda: None)
+        ear.running.add(trial.number)
+        ear.reported(trial.number, {"epoch": 20, "train_loss": math.nan, "validation_mse": 0.5})
+        assert study.trial(trial.number).reason == (
+            "train_loss not finite at epoch 20: learning_rate 0.0097 is probably too high for "
+            "hidden_size 200, layers 1, batch_size 20"
+        )

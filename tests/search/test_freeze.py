@@ -4,11 +4,12 @@ import ast
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 import objectives
-from search import freeze
+from search import freeze, winner
 from search.coordinator import search
 from search.errors import TrialbookError
 from search.study import Study
@@ -19,7 +20,7 @@ from search.trainers.inline import Inline
 def carried(searched, tmp_path):
     """The frozen winner of the bowl and its data, in an empty folder."""
     folder = tmp_path / "elsewhere"
-    freeze.write(folder / "bowl.py", freeze.freeze(searched, searched.best(), "run-1"))
+    freeze.write(folder / "bowl.py", freeze.freeze(searched, winner.choose(searched), "run-1"))
     shutil.copyfile(searched.data_path, folder / searched.data_path.name)
     return folder
 
@@ -171,9 +172,8 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
 
     task = tasks.find(name)
     with Study.open(task, "short", source="builtin") as study:
-        trial = study.ask()
-        trial = study.tell(trial.number, "completed", "told so", (0.5, 0.1))
-        text = freeze.freeze(study, trial, "run")
+        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+        text = freeze.freeze(study, winner.choose(study), "run")
     lines = text.splitlines()
     assert 100 <= len(lines) <= 300
     assert max(map(len, lines)) <= 110
@@ -186,7 +186,38 @@ def test_regression_for_real(tmp_path):
 
     with Study.open(regression, "real") as study:
         search(study, Inline(study), trials=1)
-        freeze.write(tmp_path / "regression.py", freeze.freeze(study, study.best(), "run"))
+        freeze.write(tmp_path / "regression.py", freeze.freeze(study, winner.choose(study), "run"))
         done = run(tmp_path / "regression.py", "--data", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
+
+
+def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monkeypatch):
+    monkeypatch.setattr(searched.task, "TOLERANCE", 0)
+    standing = winner.choose(searched)
+    other = replace(standing, trial=replace(standing.trial, score=standing.trial.score - 1e-9))
+    with pytest.raises(TrialbookError, match="does not reach its score, and was not written: .*MISSED"):
+        freeze.export(searched, other, "run", tmp_path / "away")
+    assert not (tmp_path / "away").exists()
+    assert freeze.export(searched, standing, "run", tmp_path / "away").exists()
+
+
+def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(searched):
+    path = freeze.export(searched, winner.choose(searched), "run")
+    plain = path.read_text()
+    assert freeze.flag(searched) is None and path.read_text() == plain
+    number = freeze.record(path)["trial"]
+    searched.cross("void", [number], "the data was wrong")
+    assert freeze.flag(searched) == freeze.flag(searched) == path
+    first, rest = path.read_text().split("\n", 1)
+    assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
+    searched.cross("restore", [number], "it was right")
+    assert freeze.flag(searched) is None and path.read_text() == plain
+
+
+def test_the_head_says_what_the_score_is_worth(searched):
+    standing = winner.choose(searched)
+    assert "That was one seed, the best of several" in freeze.freeze(searched, standing, "run")
+    confirmed = replace(standing, scores=(0.25, 0.75), standard_error=0.125)
+    text = freeze.freeze(searched, confirmed, "run")
+    assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text

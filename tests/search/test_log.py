@@ -6,8 +6,8 @@ import io
 import pytest
 from mlflow import MlflowClient
 
-from search import log, places
-from search.coordinator import search
+from search import log, places, winner
+from search.coordinator import confirm, search
 from search.log import Log
 from search.study import Study
 from search.trainers.inline import Inline
@@ -199,3 +199,39 @@ def test_text_that_a_task_makes_is_shown_as_text(moody, database):
 def test_names_in_summary_do_not_hide_those_of_the_curve(searched):
     trial = searched.best()
     assert not log.summary(trial, searched.about).keys() & trial.curve[-1].keys()
+
+
+def test_repeats_and_what_they_say_are_shown(logged):
+    live = Log(logged)
+    confirm(logged, Inline(logged), repeats=2, watchers=[live])
+    live.bring_up_to_date()
+    shown, won = Shown(), winner.choose(logged)
+    repeats = [trial for trial in logged.trials() if trial.confirms is not None]
+    assert repeats
+    for trial in repeats:
+        run = shown.trials[trial.number]
+        assert run.info.run_name == f"trial-{trial.number:04} repeats {trial.confirms}"
+        assert (run.data.tags["kind"], run.data.tags["repeats"]) == ("repeat", str(trial.confirms))
+    first = shown.trials[won.trial.number]
+    assert first.data.metrics["confirmed_mean"] == won.mean
+    assert first.data.metrics["confirmed_standard_error"] == won.standard_error
+    assert (
+        f"trial {won.trial.number}, confirmed: height {won.mean:.4g} ±"
+        in shown.parents[0].data.tags["winner"]
+    )
+    assert shown.parents[0].data.metrics["winner_mean"] == won.mean
+
+
+def test_what_is_crossed_out_is_shown_so_until_it_is_restored(logged):
+    before = Shown().everything()
+    logged.cross("void", [1, 2], "the mask was wrong")
+    logged.looked(logged.trial(3), (0.5, 0.1))
+    Log(logged).bring_up_to_date()
+    run = Shown().trials[2]
+    assert run.info.run_name == "trial-0002 (void)"
+    assert run.data.tags["crossed out"].startswith("void: the mask was wrong (")
+    assert "**Crossed out.** void: the mask was wrong" in run.data.tags["mlflow.note.content"]
+    assert '"score": 0.5' in Shown().parents[0].data.tags["look 1 at the test data"]
+    logged.cross("restore", [1, 2], "it was right")
+    Log(logged).bring_up_to_date()
+    assert Shown().everything() == before

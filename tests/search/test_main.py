@@ -2,8 +2,10 @@
 
 import pytest
 
-from search import places
+from search import places, winner
 from search.__main__ import OPTIONS, VERBS, main
+from search.coordinator import confirm
+from search.trainers.inline import Inline
 
 
 def said(capsys):
@@ -41,6 +43,12 @@ def said(capsys):
         ("winner --task bowl --study none", "unknown STUDY 'none': valid are none yet"),
         ("export --task bowl --out x --trials 3", "unknown option 'trials'"),
         ("status --task bowls", "unknown TASK 'bowls'"),
+        ("search --task bowl --confirm 1", "CONFIRM '1' is not valid: a whole number from 2 to 100, or 0"),
+        ("search --task bowl --old keep", "unknown OLD 'keep': valid are aside, void"),
+        ("winner --task bowl --bar high", "BAR 'high' is not valid: a number"),
+        ("winner --task bowl --test yes", "TEST 'yes' is not valid: 1 or 0"),
+        ("void --task bowl --trials 1", "REASON is missing"),
+        ("void --task bowl --trials 1 --reason=", "REASON '' is not valid: one line"),
         ("ui --port 0", "PORT '0' is not valid"),
     ],
 )
@@ -82,7 +90,7 @@ def test_help_is_the_reference(capsys):
     assert end.value.code == 0
     out, _ = said(capsys)
     assert all(f"\n{name}: " in out for name in VERBS)
-    assert all(f"--{name} " in out for name in OPTIONS)
+    assert all(f"--{name} " in out for name in OPTIONS if name != "which")
     with pytest.raises(SystemExit):
         main([])
 
@@ -99,7 +107,7 @@ def test_make_may_write_names_in_capitals(searched, capsys):
 
 
 def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, capsys):
-    search = ["search", "--task", "bowl", "--trainers", "inline"]
+    search = ["search", "--task", "bowl", "--trainers", "inline", "--confirm", "0"]
     assert main([*search, "--trials", "2"]) == 0
     out, _ = said(capsys)
     assert "Study bowl-builtin is new" in out and "make export TASK=bowl" in out
@@ -109,6 +117,17 @@ def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, 
     assert main([*search, "--trials", "3"]) == 0
     out, _ = said(capsys)
     assert "Nothing to do: it has 3 trials, and 3 were asked for in total." in out
+
+
+def test_search_confirms_and_goes_on_confirming(database, capsys):
+    search = ["search", "--task", "bowl", "--trainers", "inline", "--trials", "4"]
+    assert main([*search, "--confirm", "0"]) == 0
+    assert "one seed" in said(capsys)[0]
+    assert main([*search, "--confirm", "2"]) == 0
+    out, _ = said(capsys)
+    assert "are trained again on up to 2 fresh seeds" in out and "yes: the mean of 2 fresh seeds" in out
+    assert main([*search, "--confirm", "2"]) == 0
+    assert "Nothing to do" in said(capsys)[0]
 
 
 def test_status_shows_studies(searched, capsys):
@@ -123,8 +142,47 @@ def test_winner_shows_score_origin_values_and_ranges(searched, capsys):
     best = searched.best()
     assert main(["winner", "--task", "bowl", "--study", "searched"]) == 0
     out, _ = said(capsys)
-    for part in (f"{best.score:.5g} ± 0.001", f"{best.number} of 12", "searched: 0.0 to 1.0", "one seed"):
+    for part in (f"{best.score:.5g} ± 0.001", f"{best.number}, trained", "searched: 0.0 to 1.0", "one seed"):
         assert part in out
+
+
+def test_a_confirmed_winner_is_shown_with_its_mean_the_others_and_the_looks_at_the_test_data(
+    searched, database, capsys
+):
+    confirm(searched, Inline(searched), repeats=2)
+    searched.__exit__()
+    won = winner.choose(searched)
+    named = ["winner", "--task", "bowl", "--study", "searched"]
+    assert main([*named, "--test"]) == 0
+    out, _ = said(capsys)
+    assert f"test height {won.trial.score:.5g} ± 0.001, look 1" in out
+    for part in (
+        f"{won.mean:.5g} ± 0",
+        "yes: the mean of 2 fresh seeds",
+        "as good as the mean",
+        "clearly worse",
+    ):
+        assert part in out
+    assert main([*named, "--bar", "0.5"]) == 0
+    assert "Winner of study searched" in said(capsys)[0]
+    assert main([*named, "--bar", "-1"]) == 5
+    assert "clears -1 with 95%" in said(capsys)[1]
+
+
+def test_void_and_unvoid_are_said_and_logged(searched, database, capsys):
+    searched.__exit__()
+    named = ["--task", "bowl", "--study", "searched"]
+    assert main(["export", *named]) == 0
+    number = searched.best().number
+    assert main(["void", *named, "--trials", f"{number},0-1", "--reason", "the mask was wrong"]) == 0
+    out, _ = said(capsys)
+    assert "are void" in out and "was made from a trial that is void" in out
+    assert "CROSSED OUT" in places.frozen("bowl").read_text()
+    assert main(["unvoid", *named, "--trials", "0-11"]) == 0
+    assert "12 trials count" in said(capsys)[0]
+    assert "CROSSED OUT" not in places.frozen("bowl").read_text()
+    assert main(["unvoid", *named, "--code", searched.trial(0).fingerprint["code"]]) == 2
+    assert "no trial is meant" in said(capsys)[1]
 
 
 def test_export_writes_the_script_into_the_project_or_with_its_data_elsewhere(searched, database, tmp_path):

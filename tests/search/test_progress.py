@@ -14,7 +14,7 @@ from search.trainers.inline import Inline
 def shown(study, trials, terminal, seconds=3600):
     """What is printed during a search, and what was drawn last."""
     console = Console(file=io.StringIO(), force_terminal=terminal, width=160, color_system=None)
-    with progress.watch(console, study, trials, seconds, 1) as display:
+    with progress.watch(console, progress.Tally(study, trials, seconds, 1)) as display:
         search(study, Inline(study), trials=trials, watchers=[display])
     return console.file.getvalue(), display
 
@@ -36,7 +36,7 @@ def test_the_display_shows_counts_best_and_what_trains(bowl):
     with Study.open(bowl) as study:
         search(study, Inline(study), trials=12)
         console = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None)
-        display = progress.watch(console, study, 20, 3600, 1)
+        display = progress.watch(console, progress.Tally(study, 20, 3600, 1))
         running = study.ask()
         display.started(running)
         for epoch in (1, 2):

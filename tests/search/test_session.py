@@ -15,8 +15,9 @@ from search.study import Study
 def start(*options):
     """The search of a real task in processes of its own, as a terminal would run it."""
     command = [sys.executable, "-u", "-m", "search", "search", "--task", "regression", "--study", "s"]
+    unconfirmed = [] if "--confirm" in options else ["--confirm", "0"]
     return subprocess.Popen(
-        [*command, *options],
+        [*command, *unconfirmed, *options],
         cwd=places.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -37,7 +38,7 @@ def states():
     """The trials' states in the study, and their runs' in the log."""
     client = MlflowClient(f"sqlite:///{places.mlflow_database()}")
     experiment = client.get_experiment_by_name("regression").experiment_id
-    runs = client.search_runs([experiment], "tags.kind = 'trial'")
+    runs = client.search_runs([experiment], "tags.kind != 'study'")
     logged = {int(run.data.tags["trial"]): run.data.tags["state"] for run in runs}
     assert "RUNNING" not in {run.info.status for run in runs}
     studied = {trial.number: trial.state for trial in Study.read("s").trials()}
@@ -64,6 +65,17 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
     studied, logged = states()
     assert studied == logged
     assert Study.read("s").trial(max(studied)).retry_of is not None
+
+
+def test_a_signal_while_the_best_are_trained_again(database):
+    process = start("--trials", "2", "--confirm", "2")
+    until(process, "repeat 1 of trial")
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.stdout.read()
+    assert process.wait(30) == 130 and "Traceback" not in said
+    studied, logged = states()
+    assert studied == logged and "interrupted" in studied.values()
+    assert Study.read("s").counted() == 2
 
 
 def test_a_signal_while_the_trainers_start_leaves_no_traceback(database):

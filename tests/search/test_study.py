@@ -7,7 +7,8 @@ import pytest
 from search import places
 from search.coordinator import search
 from search.errors import NoWinner, StoreError, StudyConflict, UsageError
-from search.study import Study, names
+from search.studies import names
+from search.study import Study
 from search.trainers.inline import Inline
 
 
@@ -144,19 +145,110 @@ def test_a_study_of_something_else_is_refused(bowl, moody):
             Study.open(task, "mine", seed=seed)
 
 
-def test_a_study_whose_space_changed_is_refused(moody):
-    with Study.open(moody("nan"), "moods"):
-        pass
-    with pytest.raises(StudyConflict, match="as its space another one"):
-        Study.open(moody("error"), "moods")
+@pytest.fixture
+def changed(searched, monkeypatch):
+    """The study of the bowl, closed; since then the ranges have changed."""
+    searched.__exit__()
+    space = searched.task.space
+    monkeypatch.setattr(searched.task, "space", lambda trial: space(Narrow(trial)))
+    return searched.task
 
 
-def test_a_study_whose_data_changed_is_refused(bowl, monkeypatch):
-    with Study.open(bowl, "mine"):
-        pass
+class Narrow:
+    """A trial whose y goes to 60 only."""
+
+    def __init__(self, trial):
+        self.trial = trial
+
+    def suggest_float(self, *arguments):
+        return self.trial.suggest_float(*arguments)
+
+    def suggest_int(self, name, low, high):
+        return self.trial.suggest_int(name, low, 60)
+
+
+def test_trials_of_other_ranges_are_never_mixed_with_new_ones(changed):
+    with pytest.raises(StudyConflict, match="the space of task 'bowl' changed .* had trials 0-11: OLD="):
+        Study.open(changed, "searched")
+    with pytest.raises(UsageError, match="unknown OLD 'keep': valid are aside, void"):
+        Study.open(changed, "searched", old="keep")
+    with Study.open(changed, "searched", old="aside") as study:
+        assert study.counted() == 0 and len(list(study.trials())) == 12
+        assert {str(trial.crossed).split(" (")[0] for trial in study.trials()} == {"aside: the space changed"}
+        search(study, Inline(study), trials=12)
+        assert study.counted() == 12 and study.trial(12).params == study.trial(0).params
+        assert study.ranges()["y"].high == 60
+    with Study.open(changed, "searched") as study:  # and then nothing has changed
+        assert study.counted() == 12
+
+
+def test_trials_of_other_code_are_never_mixed_with_new_ones(searched, monkeypatch):
+    searched.__exit__()
+    monkeypatch.setattr("search.sources.Sources.digest", lambda self: "0" * 12)
+    with pytest.raises(StudyConflict, match="the code of task 'bowl' changed since"):
+        Study.open(searched.task, "searched")
+    with Study.open(searched.task, "searched", old="void") as study:
+        assert study.counted() == 0 and study.trial(3).crossed.action == "void"
+
+
+def test_trials_on_other_data_are_never_mixed_with_new_ones(searched, monkeypatch):
+    searched.__exit__()
     monkeypatch.setattr("data.digest", lambda arrays: "0" * 12)
-    with pytest.raises(StudyConflict, match="data of study 'mine' was .*, is 000000000000"):
-        Study.open(bowl, "mine")
+    with pytest.raises(StudyConflict, match="the data of task 'bowl' changed since"):
+        Study.open(searched.task, "searched")
+    with Study.open(searched.task, "searched", old="aside") as study:
+        trial = study.ask()
+        assert trial.fingerprint["data"] == study.about["digest"] == "0" * 12
+
+
+def test_ranges_of_another_kind_need_a_new_study(moody):
+    with Study.open(moody("nan"), "moods") as study:
+        search(study, Inline(study), trials=1)
+    for old in (None, "aside"):
+        with pytest.raises(StudyConflict, match="began, to ranges of another kind: choose a new STUDY="):
+            Study.open(moody("error"), "moods", old=old)
+
+
+def test_what_is_crossed_out_counts_no_longer(searched):
+    best = searched.best()
+    searched.cross("void", [best.number, 0], "the mask was wrong")
+    assert searched.counted() == 10 and searched.best().score > best.score
+    assert best.number not in {trial.number for trial in searched.history()}
+    assert len(searched.for_plots().trials) == 10
+    assert searched.trial(best.number).crossed.reason == "the mask was wrong"
+    search(searched, Inline(searched), trials=12)
+    again = searched.trial(12)
+    assert (again.draw, again.params) == (0, searched.trial(0).params)  # its draw is drawn again
+    assert again.proposal == "baseline: the task's defaults"
+
+
+def sampled(study):
+    """What the sampler and the pruner see."""
+    return study._optuna.get_trials()
+
+
+def test_void_and_unvoid_give_back_the_same_history(searched):
+    before, trials = sampled(searched), list(searched.trials())
+    searched.cross("void", [1, 4, 5], "a bug")
+    searched.cross("void", [5, 6], "another")
+    assert [trial.number for trial in sampled(searched)] == [0, 2, 3, 7, 8, 9, 10, 11]
+    assert sampled(Study.read("searched")) == sampled(searched)
+    searched.cross("restore", [1, 4, 5, 6], "none")
+    assert sampled(searched) == sampled(Study.read("searched")) == before
+    assert list(searched.trials()) == trials
+    assert [crossing.action for crossing in searched.crossings()] == ["void", "void", "restore"]
+    assert all(crossing.who and crossing.when for crossing in searched.crossings())
+
+
+def test_repeats_are_no_part_of_the_search(searched):
+    before, best = sampled(searched), searched.best()
+    repeat = searched.ask_again(best, 1)
+    assert repeat.params == best.params and repeat.config["seed"] != best.config["seed"]
+    assert (repeat.confirms, repeat.repeat, repeat.draw) == (best.number, 1, None)
+    assert searched.report(repeat.number, {"epoch": 1, "validation_height": 99.0}) is None  # never pruned
+    searched.tell(repeat.number, "completed", "trained to the end", (0.0, 0.001))
+    assert sampled(searched) == sampled(Study.read("searched")) == before
+    assert searched.best() == best and searched.counted() == 12
 
 
 def test_an_unknown_study_is_answered_with_those_there_are(searched):

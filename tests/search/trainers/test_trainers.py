@@ -49,7 +49,8 @@ def test_one_process_finds_exactly_what_inline_finds(bowl):
 )
 def test_a_trainer_that_dies_is_replaced_and_its_trial_failed(moody, mood, reason):
     with Study.open(moody(mood)) as study:
-        search(study, Processes(study, 1), trials=6)
+        with Processes(study, 1) as trainers:
+            search(study, trainers, trials=6)
         failed = [trial for trial in study.trials() if trial.params["mood"] == mood]
         assert study.counted() == 6 and study.best().params == {"mood": "well"}
     assert failed and {(trial.state, trial.reason) for trial in failed} == {("failed", reason)}
@@ -63,18 +64,15 @@ def test_trainers_that_cannot_start_are_an_error_and_no_endless_loop(bowl, tmp_p
         def failed(self, number, cause):
             raise AssertionError
 
-    plug = Processes(Elsewhere, 1)
-    with pytest.raises(Exception, match="trainers do not start: the trainer exited with code 1"):
+    wrong = pytest.raises(Exception, match="trainers do not start: the trainer exited with code 1")
+    with Processes(Elsewhere, 1) as plug, wrong:
         while True:
             plug.listen(Ear(), 30)
-    plug.close()
 
 
-def test_closing_leaves_no_process(bowl):
-    with Study.open(bowl) as study:
-        plug = Processes(study, 2)
+def test_the_end_leaves_no_process(bowl):
+    with Study.open(bowl) as study, Processes(study, 2) as plug:
         processes = [trainer.process for trainer in plug._trainers]
-        plug.close()
     assert not any(process.is_alive() for process in processes)
 
 
