@@ -25,10 +25,10 @@ class Config:
     """How one network is built and trained."""
 
     n_embd: int = 160  # units of a place
-    n_layer: int = 1  # transformer blocks
-    block_size: int = 32  # characters of context
+    n_layer: int = 2  # transformer blocks
+    block_size: int = 64  # characters of context
     learning_rate: float = 2e-3  # of Adam, falling to zero
-    batch_size: int = 32  # windows
+    batch_size: int = 16  # windows
     epochs: int = 20  # reports, one every 65,536 characters
     seed: int = 0  # of the initial weights and the order of windows
     prompt: str = "Pacman"  # a line's beginning, which the network continues
