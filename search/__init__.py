@@ -3,12 +3,13 @@
     __main__     reads what was typed
     tasks        finds the task, its space and its data                       task file, .npz
     study        opens or resumes the study, one journal file a study         mlruns/studies/
+                 (crossing: which of its trials no longer count; fingerprint: of what they were trained by)
     strategy     says what to try next, and when a trial is hopeless
     coordinator  ask -> trainer -> report -> prune -> tell, until it is done
     trainers     train, here or in other processes
     log          shows every trial in MLflow                                  mlflow.db, mlruns/
     progress     shows the search in the terminal
-    winner       names the best configuration
+    winner       says which of the best to train again, and which one wins
     freeze       writes it down as one script                                 models/frozen/
 
 Data flows down this list, and nothing flows back but each trial's result, into its study. The
@@ -17,11 +18,12 @@ study is the truth, the MLflow log its projection: it can be made again from the
 From Python:
 
     from objectives import regression
-    from search.coordinator import search
+    from search import coordinator, winner
     from search.study import Study
     from search.trainers.inline import Inline
 
-    study = Study.open(regression, "my-study")
-    search(study, Inline(study), trials=10)
-    print(study.best())
+    with Study.open(regression, "my-study") as study, Inline(study) as trainers:
+        coordinator.search(study, trainers, trials=10)
+        coordinator.confirm(study, trainers, repeats=5)
+        print(winner.choose(study))
 """

@@ -5,19 +5,16 @@ Whatever the log, a table or a frozen script shows of a trial is read from here,
 
 import copy
 import functools
-import hashlib
-import json
 from dataclasses import asdict, replace
 
 import optuna
-from optuna.distributions import check_distribution_compatibility, distribution_to_json, json_to_distribution
+from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState
 
 import data
-from search import crossing, journal, strategy, studies, tasks
+from search import crossing, fingerprint, journal, strategy, studies, tasks
 from search.errors import NoWinner, StoreError, StudyConflict, unknown
 from search.provenance import provenance
-from search.sources import Sources
 from search.trial import view
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
@@ -43,7 +40,7 @@ class Study:
         self._asked = {}  # number -> Optuna's trial, while it runs
         self._ended = {}  # number -> Trial, which changes only by a crossing
         self._provenance = functools.cache(provenance)  # one for all trials of this process
-        self._fingerprint = functools.cache(self._today)
+        self._fingerprint = None  # of trials that begin: `open` finds it out
         self._cross_out()
 
     # Open, read, close
@@ -73,7 +70,8 @@ class Study:
             _create(task, name, source, digest, seed or 0)
         study = cls._held(name, lock)
         try:
-            study._bring_to_today(digest, old)
+            fingerprint.settle(study, digest, old)
+            study._renew(digest)
         except StudyConflict:
             lock.close()
             raise
@@ -271,7 +269,7 @@ class Study:
             "proposal": strategy.why_proposed(self.completed(), asked, about),
             "config": asdict(config),
             "weights": tasks.count_weights(self.task, config),
-            "fingerprint": self._fingerprint(),
+            "fingerprint": self._fingerprint,
             "provenance": self._provenance(),
         }
         asked.set_user_attr("about", about)
@@ -288,51 +286,13 @@ class Study:
         self._ended.clear()
         self._storage.hidden = {trial.number for trial in self.trials() if not trial.counts}
 
-    def _today(self):
-        """The fingerprint of a trial that begins now."""
-        code, space = Sources(self.task).digest(), json.dumps(_space(self.task), sort_keys=True)
-        space = hashlib.sha256(space.encode()).hexdigest()[:12]
-        return {"code": code, "space": space, "data": self.about["digest"]}
-
-    def _bring_to_today(self, digest, old):
-        """See to it that no trial counts that was trained with other code, ranges or data than today's."""
-        today, space = self._fingerprint() | {"data": digest}, _space(self.task)
-        trials, unsaid = list(self.trials()), today | {"data": self.about["digest"]}
-        old_ones = {}
-        for trial in trials:
-            then = unsaid | trial.fingerprint
-            if not trial.crossed and then != today:
-                old_ones[trial.number] = [what for what in today if then[what] != today[what]]
-        if old_ones or (trials and not self._can_be(space)):
-            changed = sorted(set().union(*old_ones.values())) or ["space"]
-            if old is None or not self._can_be(space):
-                raise StudyConflict(self._offer(changed, old_ones, self._can_be(space)))
-            self.cross(old, old_ones, f"the {' and '.join(changed)} changed")
-        if {"digest": digest, "space": space} != {name: self.about[name] for name in ("digest", "space")}:
-            self.about = self.about | {"digest": digest, "space": space}
-            self._optuna.set_user_attr("about", self.about)
-            self._fingerprint.cache_clear()
-
-    def _can_be(self, space):
-        """Whether Optuna takes trials of these ranges into this study."""
-        try:
-            for name in space.keys() & self.about["space"].keys():
-                check_distribution_compatibility(
-                    json_to_distribution(self.about["space"][name]), json_to_distribution(space[name])
-                )
-        except ValueError:
-            return False
-        return True
-
-    def _offer(self, changed, old_ones, can_go_on):
-        """What to do about trials of another day, in one line."""
-        said = f"the {' and '.join(changed)} of task {self.about['task']!r} changed since study {self.name!r}"
-        if not can_go_on:
-            return f"{said} began, to ranges of another kind: choose a new STUDY="
-        return (
-            f"{said} had trials {crossing.ranges(old_ones)}: OLD=aside goes on without them, OLD=void also "
-            "calls them wrong, and a new STUDY= leaves them alone"
-        )
+    def _renew(self, digest):
+        """Write down what data and ranges trials have from now on."""
+        new = self.about | {"digest": digest, "space": fingerprint.space(self.task)}
+        if new != self.about:
+            self._optuna.set_user_attr("about", new)
+        self.about = new
+        self._fingerprint = fingerprint.of(self.task, digest)
 
     def _next_draw(self):
         """The first draw that no trial has done or is doing, and its latest try, if it had one.
@@ -370,11 +330,7 @@ def _create(task, name, source, digest, seed):
         direction=task.DIRECTION,
     )
     about = {"task": tasks.name_of(task), "source": source, "digest": digest, "seed": seed}
-    about |= {"metric": task.METRIC, "direction": task.DIRECTION, "space": _space(task)}
+    about |= {"metric": task.METRIC, "direction": task.DIRECTION, "space": fingerprint.space(task)}
     study.set_user_attr("about", about)
     store.commit()
     unfinished.rename(studies.file(name))
-
-
-def _space(task):
-    return {name: distribution_to_json(ranges) for name, ranges in tasks.ranges(task).items()}

@@ -1,0 +1,71 @@
+"""Fingerprints: digests of the code that trains a trial, of the ranges it was drawn from, and of its data.
+
+Trials that differ in one of them answer another question, and never count beside each other.
+"""
+
+import hashlib
+import json
+
+from optuna.distributions import check_distribution_compatibility, distribution_to_json, json_to_distribution
+
+from search import crossing, tasks
+from search.errors import StudyConflict
+from search.sources import Sources
+
+
+def of(task, digest):
+    """The fingerprint of a trial that begins now, on data of this digest."""
+    ranges = hashlib.sha256(json.dumps(space(task), sort_keys=True).encode()).hexdigest()
+    return {"code": Sources(task).digest(), "space": ranges[:12], "data": digest}
+
+
+def space(task):
+    """A task's ranges as they are stored: Optuna's text of each, by name."""
+    return {name: distribution_to_json(ranges) for name, ranges in tasks.ranges(task).items()}
+
+
+def settle(study, digest, old):
+    """See to it that only trials count which have the fingerprint of today.
+
+    Args:
+        digest: of the data that there is today.
+        old: "aside" or "void", what the others are to be; None where that was not said.
+
+    Raises StudyConflict where it was not said, or where Optuna takes no trial of today's ranges into this
+    study.
+    """
+    others = _others(study, of(study.task, digest))
+    possible = _compatible(study.about["space"], space(study.task)) or not any(study.trials())
+    if not others and possible:
+        return
+    changed = " and ".join(sorted(set().union(*others.values()))) or "space"
+    said = f"the {changed} of task {study.about['task']!r} changed since study {study.name!r}"
+    if not possible:
+        raise StudyConflict(f"{said} began, to ranges of another kind: choose a new STUDY=")
+    if old is None:
+        raise StudyConflict(
+            f"{said} had trials {crossing.ranges(others)}: OLD=aside goes on without them, OLD=void also "
+            "calls them wrong, and a new STUDY= leaves them alone"
+        )
+    study.cross(old, others, f"the {changed} changed")
+
+
+def _others(study, today):
+    """The trials that count and are not of today: number -> what differs."""
+    unsaid = today | {"data": study.about["digest"]}  # of trials that were written down without
+    differs = {}
+    for trial in study.trials():
+        then = unsaid | trial.fingerprint
+        if not trial.crossed and then != today:
+            differs[trial.number] = {what for what in today if then[what] != today[what]}
+    return differs
+
+
+def _compatible(old, new):
+    """Whether Optuna takes trials of both spaces into one study."""
+    try:
+        for name in old.keys() & new.keys():
+            check_distribution_compatibility(json_to_distribution(old[name]), json_to_distribution(new[name]))
+    except ValueError:
+        return False
+    return True
