@@ -93,7 +93,7 @@ OPTIONS = {
     "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
     "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
     "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
-    "bar": (number, "SCORE", "of those whose repeats clear this score with 95%, the cheapest"),
+    "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
     "test": (flag("TEST"), "1", "score the confirmed winner on the test data; each look is counted"),
     "which": (str, "3-9,14", "the trials that are meant, by number"),
     "since": (str, "WHEN", "the trials since a time, or since a commit"),
@@ -125,7 +125,10 @@ def verb(*options):
     return declare
 
 
-@verb("task", "trials", "timeout", "confirm", "jobs", "study", "seed", "data", "data-dir", "old", "trainers")
+@verb(
+    *("task", "trials", "timeout", "confirm", "bar", "jobs"),
+    *("study", "seed", "data", "data-dir", "old", "trainers"),
+)
 def search(options):
     """Search a task's ranges, or go on with a study of it."""
     from search.session import run
@@ -142,6 +145,7 @@ def search(options):
         seed=options.seed,
         data=options.data,
         trainers=options.trainers,
+        bar=options.bar,
         old=options.old,
         **({} if options.confirm is None else {"confirm": options.confirm}),
     )

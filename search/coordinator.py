@@ -27,14 +27,16 @@ def search(study, trainers, *, trials=math.inf, **limits):
     train_all(study, trainers, next_one, **limits)
 
 
-def confirm(study, trainers, *, repeats, **limits):
+def confirm(study, trainers, *, repeats, bar=None, **limits):
     """Train the best few configurations again, each on so many fresh seeds at the most: see `search.winner`.
+
+    With a bar, the cheapest that clear it too.
 
     `limits` are those of `train_all`.
     """
 
     def next_one(_):
-        chosen = winner.next_repeat(study, repeats)
+        chosen = winner.next_repeat(study, repeats, bar)
         return chosen and study.ask_again(*chosen)
 
     train_all(study, trainers, next_one, **limits)

@@ -25,6 +25,7 @@ def run(
     data=None,
     trainers=None,
     confirm=winner.REPEATS,
+    bar=None,
     old=None,
 ):
     """Search a task, or go on with a study of it; then train the best few again.
@@ -37,6 +38,7 @@ def run(
         study, seed, data, old: see `Study.open`.
         trainers: "processes" (default) or "inline".
         confirm: on how many fresh seeds the best few are trained again at the most; 0 for none.
+        bar: a score; the cheapest configurations that clear it are trained again too.
 
     Returns the exit code: 0, or 130 or 143 where a signal stopped it. Raises TrialbookError.
     """
@@ -56,19 +58,21 @@ def run(
         to_search = not trials or done < trials
         if to_search:
             opened.set_budget(trials, timeout)
-        if to_search or (confirm and winner.next_repeat(opened, confirm)):
-            limits = {"trials": trials or math.inf, "seconds": timeout or math.inf}
-            _train(opened, limits if to_search else None, confirm, jobs or cores(), trainers, signals)
+        if to_search or (confirm and winner.next_repeat(opened, confirm, bar)):
+            limits = {"trials": trials or math.inf, "seconds": timeout or math.inf} if to_search else None
+            again = {"repeats": confirm, "bar": bar}
+            _train(opened, limits, again, jobs or cores(), trainers, signals)
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
         _found(say, opened, signals)
     return signals.exit_code
 
 
-def _train(study, limits, repeats, jobs, kind, signals):
-    """Search within the limits, where there are any, then confirm; everything is shown and logged."""
+def _train(study, limits, again, jobs, kind, signals):
+    """Search within the limits, where there are any, then train again; everything is shown and logged."""
     console = Console(highlight=False)
     jobs = 1 if kind == "inline" else jobs
+    repeats = again["repeats"]
     if limits and not repeats:
         jobs = min(jobs, limits["trials"] - study.counted())
     with _trainers(kind, study, jobs) as trainers:  # first: they warm up while MLflow is imported
@@ -84,14 +88,14 @@ def _train(study, limits, repeats, jobs, kind, signals):
 
         if limits:
             show(progress.Tally(study, **limits, jobs=jobs), coordinator.search, **limits)
-        few = winner.candidates(study) if repeats and signals.received is None else []
+        few = winner.candidates(study, again["bar"]) if repeats and signals.received is None else []
         if few:
             numbers = ", ".join(str(trial.number) for trial in few)
             console.print(
                 f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ..."
             )
             tally = progress.Repeats(study, len(few) * repeats, math.inf, jobs)
-            show(tally, coordinator.confirm, repeats=repeats)
+            show(tally, coordinator.confirm, **again)
     console.print("Writing the table of trials and the plots to the log ...")
     log.bring_up_to_date()
     if log.behind:

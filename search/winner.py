@@ -117,9 +117,9 @@ def chance(confirmed, standing, bar):
     return float(margin >= 0) if deviation == 0 else float(stdtr(freedom, margin / deviation))
 
 
-def next_repeat(study, repeats):
+def next_repeat(study, repeats, bar=None):
     """The trial that is to be trained again next, and on which fresh seed; None where the order is clear."""
-    few = standings(study, candidates(study))
+    few = standings(study, candidates(study, bar))
     begun = {each.trial.number: set() for each in few}
     for trial in study.trials():
         if trial.confirms in begun and not trial.crossed and trial.state != "interrupted":
@@ -144,11 +144,11 @@ def following(few, begun, repeats):
     return turn, min(set(range(1, wanted + 1)) - begun[turn.number])
 
 
-def candidates(study):
+def candidates(study, bar=None):
     """The trials whose configurations are worth training again: the best few, the best first.
 
     More than FEW where their scores cannot be told apart from the best: where they are less than the
-    standard error of a difference behind.
+    standard error of a difference behind. With a bar, also the FEW cheapest whose scores clear it.
     """
     distinct = {tuple(trial.params.items()): trial for trial in reversed(study.completed())}
     trials = sorted(distinct.values(), key=study.rank)
@@ -157,7 +157,10 @@ def candidates(study):
         for trial in trials
         if abs(trial.score - trials[0].score) <= math.sqrt(2) * trials[0].standard_error
     ]
-    return trials[: min(max(FEW, len(close)), MANY)]
+    best = trials[: min(max(FEW, len(close)), MANY)]
+    clear = [trial for trial in trials if bar is not None and study.sign * (trial.score - bar) >= 0]
+    cheap = sorted(clear, key=lambda trial: trial.seconds)[:FEW]
+    return best + [trial for trial in cheap if trial not in best]
 
 
 def standings(study, trials=()):

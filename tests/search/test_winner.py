@@ -176,6 +176,16 @@ def test_the_cheapest_that_clears_a_bar(monkeypatch):
     assert winner.chance(few, few[1], 0.88) == pytest.approx(stats.t.cdf(1 / (1 + 1 / 3) ** 0.5, df=6))
 
 
+def test_with_a_bar_the_cheapest_that_clear_it_are_trained_again_too(searched):
+    best = winner.candidates(searched)
+    clear = [trial for trial in searched.completed() if trial.score <= 0.4]
+    more = winner.candidates(searched, 0.4)
+    assert more[: len(best)] == best and {t.number for t in more} <= {t.number for t in best + clear}
+    assert min(clear, key=lambda trial: trial.seconds) in more
+    confirm(searched, Inline(searched), repeats=2, bar=0.4)
+    assert {each.trial.number for each in winner.standings(searched)} == {trial.number for trial in more}
+
+
 def test_no_bar_without_repeats(searched):
     with pytest.raises(NoWinner, match="has no confirmed configuration"):
         winner.cheapest(searched, 0.5)
