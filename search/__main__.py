@@ -138,11 +138,11 @@ def export(options):
 @verb("out")
 def bundle(options):
     """Write the files that the course's grader takes, with the frozen winners in place: OUT=folder."""
-    from search import course
+    from search.course.bundle import write
 
     if options.out is None or not _may_be_folder(options.out):
         raise UsageError(f"OUT {options.out or ''!r} is not a folder")
-    for path in course.bundle(options.out):
+    for path in write(options.out):
         print(f"wrote {path}")
     return 0
 

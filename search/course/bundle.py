@@ -1,6 +1,6 @@
 """From the frozen winners to the files that the course's grader takes.
 
-The files in `course_files/` are written for the course's own names, imports and pipeline, which
+The files in `files/` are written for the course's own names, imports and pipeline, which
 differ from ours: one file for all networks, a few names of torch, datasets that encode one sample
 at a time. Their settings, `TASK = {"name": value, ...}`, are replaced by the winners'. The GPT is
 ours as it stands, since the course has it in a file of its own.
@@ -12,10 +12,10 @@ from pathlib import Path
 from search import freeze, places
 from search.errors import NoWinner
 
-SOURCES = Path(__file__).parent / "course_files"
+SOURCES = Path(__file__).parent / "files"
 
 
-def bundle(folder):
+def write(folder):
     """Write the files into a folder, each whole or not at all. Returns their paths.
 
     Raises NoWinner where a task that they need has no frozen script; nothing is written then.
