@@ -43,6 +43,13 @@ def folder(text):
     return text
 
 
+def flag(text):
+    """An option that needs no value, and may be given 1 or 0."""
+    if text not in ("1", "0"):
+        raise UsageError(f"{text!r} is not valid: an option of this kind stands alone, or is 1 or 0")
+    return text == "1"
+
+
 OPTIONS = {
     "task": (str, "NAME", "which task of objectives/"),
     "study": (str, "NAME", "which study; by default the task's name and its data's"),
@@ -59,6 +66,10 @@ OPTIONS = {
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
     "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
+    "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
+    "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
+    "no-graphics": (flag, "", "draw nothing"),
+    "check-dependencies": (flag, "", "draw a spinning line, name the versions, and grade nothing"),
 }
 VERBS = {}
 
@@ -147,6 +158,21 @@ def bundle(options):
     return 0
 
 
+@verb("q", "no-graphics", "check-dependencies", "seeds", "data", "data-dir")
+def grade(options):
+    """Train the frozen winners from scratch, and give them points as the course does."""
+    from rich.console import Console
+
+    if options.check_dependencies:
+        from search.course.dependencies import check
+
+        return check(print)
+    from search.course.grade import QUESTIONS, grade, named
+
+    names = list(QUESTIONS) if options.q is None else named(options.q)
+    return grade(Console(), names, options.data, options.seeds, not options.no_graphics)
+
+
 @verb("port")
 def ui(options):
     """Show the log in a browser: MLflow, on this machine only."""
@@ -199,7 +225,7 @@ def parser():
     lines = []
     for name, (function, options) in VERBS.items():
         lines.append(f"{name}: {function.__doc__}")
-        lines += [f"    --{o} {OPTIONS[o][1]}".ljust(24) + OPTIONS[o][2] for o in options] + [""]
+        lines += [f"    --{o} {OPTIONS[o][1]}".ljust(26) + OPTIONS[o][2] for o in options] + [""]
     top = Parser(
         prog="python -m search",
         description="Systematic hyperparameter search: every trial written down, the winner frozen.",
@@ -223,7 +249,9 @@ def parse(arguments):
     )
     for name in names:
         read, metavar, text = OPTIONS[name]
-        verb_parser.add_argument(f"--{name}", type=read, metavar=metavar, help=text)
+        spellings = [f"--{name}", f"-{name}"] if len(name) == 1 else [f"--{name}"]
+        alone = {"nargs": "?", "const": True} if read is flag else {}
+        verb_parser.add_argument(*spellings, type=read, metavar=metavar, help=text, **alone)
     # `make` passes NAME=value as --NAME=value: case and underscores do not matter here.
     spelt = [_lower(argument) if argument.startswith("--") else argument for argument in arguments[1:]]
     options, rest = verb_parser.parse_known_args(spelt)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from objectives import replay
 from search import places, tasks
-from search.errors import TrialbookError
+from search.errors import NoWinner, TrialbookError
 
 OURS = ("data", "models", "objectives")
 WIDTH = 110  # of a line
@@ -57,6 +57,14 @@ def export(study, trial, run_id, folder=None):
         return write(places.frozen(name), text)
     path = write(Path(folder) / f"{name}.py", text)
     shutil.copyfile(study.data_path, path.with_name(study.data_path.name))
+    return path
+
+
+def find(task_name):
+    """The frozen script of a task. Raises NoWinner."""
+    path = places.frozen(task_name)
+    if not path.exists():
+        raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
     return path
 
 

@@ -10,7 +10,6 @@ import ast
 from pathlib import Path
 
 from search import freeze, places
-from search.errors import NoWinner
 
 SOURCES = Path(__file__).parent / "files"
 
@@ -40,10 +39,8 @@ def with_winners(text):
 
 def winning(task_name):
     """The defaults of `Config` in a task's frozen script, by name; the script is read, not run."""
-    path = places.frozen(task_name)
-    if not path.exists():
-        raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
-    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    text = freeze.find(task_name).read_text()
+    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
     config = next(node for node in classes if node.name == "Config")
     fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
     return {field.target.id: ast.literal_eval(field.value) for field in fields}
