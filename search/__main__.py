@@ -43,11 +43,15 @@ def folder(text):
     return text
 
 
-def flag(text):
-    """An option that needs no value, and may be given 1 or 0."""
-    if text not in ("1", "0"):
-        raise UsageError(f"{text!r} is not valid: an option of this kind stands alone, or is 1 or 0")
-    return text == "1"
+def flag(name):
+    """An option that stands alone, or is 1 or 0."""
+
+    def read(text):
+        if text not in ("1", "0"):
+            raise UsageError(f"{name} {text!r} is not valid: nothing, 1 or 0")
+        return text == "1"
+
+    return read
 
 
 OPTIONS = {
@@ -68,8 +72,12 @@ OPTIONS = {
     "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
     "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
     "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
-    "no-graphics": (flag, "", "draw nothing"),
-    "check-dependencies": (flag, "", "draw a spinning line, name the versions, and grade nothing"),
+    "no-graphics": (flag("NO_GRAPHICS"), None, "draw nothing"),
+    "check-dependencies": (
+        flag("CHECK_DEPENDENCIES"),
+        None,
+        "draw a spinning line, name the versions, and grade nothing",
+    ),
 }
 VERBS = {}
 
@@ -225,7 +233,7 @@ def parser():
     lines = []
     for name, (function, options) in VERBS.items():
         lines.append(f"{name}: {function.__doc__}")
-        lines += [f"    --{o} {OPTIONS[o][1]}".ljust(26) + OPTIONS[o][2] for o in options] + [""]
+        lines += [f"    --{o} {OPTIONS[o][1] or ''}".ljust(26) + OPTIONS[o][2] for o in options] + [""]
     top = Parser(
         prog="python -m search",
         description="Systematic hyperparameter search: every trial written down, the winner frozen.",
@@ -250,7 +258,7 @@ def parse(arguments):
     for name in names:
         read, metavar, text = OPTIONS[name]
         spellings = [f"--{name}", f"-{name}"] if len(name) == 1 else [f"--{name}"]
-        alone = {"nargs": "?", "const": True} if read is flag else {}
+        alone = {"nargs": "?", "const": True} if metavar is None else {}
         verb_parser.add_argument(*spellings, type=read, metavar=metavar, help=text, **alone)
     # `make` passes NAME=value as --NAME=value: case and underscores do not matter here.
     spelt = [_lower(argument) if argument.startswith("--") else argument for argument in arguments[1:]]

@@ -81,10 +81,8 @@ def attention(trained):
     mask = dict(layer.named_buffers()).get("mask", torch.empty(0))
     yield f"the mask is a buffer of shape (1, 1, {block}, {block})", mask.shape == (1, 1, block, block)
     inputs_BTC = [_random(3, places, layer.q_layer.in_features) for places in (1, 2, block)]
-    yield (
-        "as torch's scaled dot-product attention",
-        all(_same(layer(x), _attend(layer, x)) for x in inputs_BTC),
-    )
+    same = (_same(layer(x_BTC), _attend(layer, x_BTC)) for x_BTC in inputs_BTC)
+    yield "it is torch's scaled dot-product attention", all(same)
     x_BTC = inputs_BTC[-1]
     half = block // 2
     changed_BTC = torch.cat([x_BTC[:, :half], x_BTC[:, half:] + 1], 1)

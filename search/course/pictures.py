@@ -94,7 +94,7 @@ def perceptron(figure, model, draws, title):
     axes.set(title=title, xlabel=f"the points of draw {trained[-1] + 1}")
     for label, marker, colour in ((1, "+", BLUE), (-1, "o", ORANGE)):
         x, y, *_ = x_NK[y_N == label].T
-        axes.scatter(x, y, 30, colour, marker, label=f"{label:+d}", linewidths=1)
+        axes.scatter(x, y, 30, colour, marker=marker, label=f"{label:+d}", linewidths=1)
     if a or b:
         foot = -offset * np.array([a, b]) / (a * a + b * b)  # the line's point nearest to the origin
         axes.axline(foot, foot + [-b, a], color="black", label="the weights' line")

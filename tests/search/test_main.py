@@ -42,6 +42,14 @@ def said(capsys):
         ("export --task bowl --out x --trials 3", "unknown option 'trials'"),
         ("status --task bowls", "unknown TASK 'bowls'"),
         ("ui --port 0", "PORT '0' is not valid"),
+        ("grade -q q9", "unknown Q 'q9': valid are q1, q2, q3, q4, q5, q6, q7."),
+        ("grade --q=", "unknown Q ''"),
+        ("grade -q q1,,q2", "unknown Q ''"),
+        ("grade -q", "expected one argument"),
+        ("grade -x q1", "unknown option 'x'"),
+        ("grade --seeds 0", "SEEDS '0' is not valid"),
+        ("grade --no-graphics=yes", "NO_GRAPHICS 'yes' is not valid: nothing, 1 or 0"),
+        ("grade --data curse", "unknown DATA 'curse': valid are builtin, course, mnist, shakespeare"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(typed, wrong, capsys, home):
