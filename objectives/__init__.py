@@ -4,7 +4,8 @@ A task has
 
     METRIC, DIRECTION         what is scored, and "maximize" or "minimize"
     TOLERANCE                 how much worse a score may be where rounding differs: on another
-                              machine the same training is, in effect, one with another seed
+                              machine the same training is, in effect, one with another seed;
+                              of a confirmed winner its fresh seeds tell that better
     DATA                      the module of `data/` that prepares and loads what it trains on
     Config                    frozen dataclass of one training's settings; its defaults are the
                               baseline, and every task has `epochs` (the last step that is

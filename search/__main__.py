@@ -55,17 +55,6 @@ def repeats(text):
     return int(text)
 
 
-def flag(name):
-    """An option that is on where it stands alone or is 1."""
-
-    def read(text):
-        if text not in ("0", "1"):
-            raise UsageError(f"{name} {text!r} is not valid: 1 or 0")
-        return text == "1"
-
-    return read
-
-
 def sentence(text):
     """An option that is a reason."""
     if not text.strip() or len(text) > 300 or not text.isprintable():
@@ -78,6 +67,17 @@ def folder(text):
     if not os.path.isdir(text):
         raise UsageError(f"DATA_DIR {text!r} is not a folder")
     return text
+
+
+def flag(name):
+    """An option that stands alone, or is 1 or 0."""
+
+    def read(text):
+        if text not in ("1", "0"):
+            raise UsageError(f"{name} {text!r} is not valid: nothing, 1 or 0")
+        return text == "1"
+
+    return read
 
 
 OPTIONS = {
@@ -94,7 +94,7 @@ OPTIONS = {
     "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
     "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
     "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
-    "test": (flag("TEST"), "1", "score the confirmed winner on the test data; each look is counted"),
+    "test": (flag("TEST"), None, "score the confirmed winner on the test data; each look is counted"),
     "which": (str, "3-9,14", "the trials that are meant, by number"),
     "since": (str, "WHEN", "the trials since a time, or since a commit"),
     "code": (str, "DIGEST", "the trials of a fingerprint of the code"),
@@ -104,6 +104,14 @@ OPTIONS = {
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
     "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
+    "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
+    "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
+    "no-graphics": (flag("NO_GRAPHICS"), None, "draw nothing"),
+    "check-dependencies": (
+        flag("CHECK_DEPENDENCIES"),
+        None,
+        "draw a spinning line, name the versions, and grade nothing",
+    ),
 }
 VERBS = {}
 
@@ -225,13 +233,28 @@ def unvoid(options):
 @verb("out")
 def bundle(options):
     """Write the files that the course's grader takes, with the frozen winners in place: OUT=folder."""
-    from search import course
+    from search.course.bundle import write
 
     if options.out is None or not _may_be_folder(options.out):
         raise UsageError(f"OUT {options.out or ''!r} is not a folder")
-    for path in course.bundle(options.out):
+    for path in write(options.out):
         print(f"wrote {path}")
     return 0
+
+
+@verb("q", "no-graphics", "check-dependencies", "seeds", "data", "data-dir")
+def grade(options):
+    """Train the frozen winners from scratch, and give them points as the course does."""
+    from rich.console import Console
+
+    if options.check_dependencies:
+        from search.course.dependencies import check
+
+        return check(print)
+    from search.course.grade import QUESTIONS, grade, named
+
+    names = list(QUESTIONS) if options.q is None else named(options.q)
+    return grade(Console(), names, options.data, options.seeds, not options.no_graphics)
 
 
 @verb("port")
@@ -316,7 +339,7 @@ def parser():
     for name, (function, options) in VERBS.items():
         lines.append(f"{name}: {function.__doc__}")
         for option, (_, metavar, text) in options.items():
-            lines.append(f"    --{option} {metavar}".ljust(24) + text)
+            lines.append(f"    --{option} {metavar or ''}".ljust(26) + text)
         lines.append("")
     top = Parser(
         prog="python -m search",
@@ -340,8 +363,9 @@ def parse(arguments):
         prog=f"python -m search {arguments[0]}", description=function.__doc__, allow_abbrev=False
     )
     for name, (read, metavar, text) in names.items():
-        alone = {"nargs": "?", "const": True} if metavar == "1" else {}
-        verb_parser.add_argument(f"--{name}", type=read, metavar=metavar, help=text, **alone)
+        spellings = [f"--{name}", f"-{name}"] if len(name) == 1 else [f"--{name}"]
+        alone = {"nargs": "?", "const": True} if metavar is None else {}
+        verb_parser.add_argument(*spellings, type=read, metavar=metavar, help=text, **alone)
     # `make` passes NAME=value as --NAME=value: case and underscores do not matter here.
     spelt = [_lower(argument) if argument.startswith("--") else argument for argument in arguments[1:]]
     options, rest = verb_parser.parse_known_args(spelt)

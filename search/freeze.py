@@ -17,7 +17,7 @@ from pathlib import Path
 
 from objectives import replay
 from search import places, tasks
-from search.errors import TrialbookError
+from search.errors import NoWinner, TrialbookError
 from search.sources import OURS, Sources
 
 WIDTH = 110  # of a line
@@ -27,7 +27,7 @@ FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins wh
 def freeze(study, standing, run_id):
     """The text of the frozen script of a winner. `run_id` is its trial's run in the log."""
     task, trial = study.task, standing.trial
-    record = _record(study, trial, run_id)
+    record = _record(study, standing, run_id)
     sources = Sources(task)
     sources.need(replay.__name__, "replay")
     sources.need(replay.__name__, "sys")
@@ -99,6 +99,14 @@ def record(path):
     )
 
 
+def find(task_name):
+    """The frozen script of a task. Raises NoWinner."""
+    path = places.frozen(task_name)
+    if not path.exists():
+        raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
+    return path
+
+
 def write(path, text):
     """Put a script in its place: whole, or not at all. Returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,8 +150,9 @@ def literal(value, depth=1):
     return text
 
 
-def _record(study, trial, run_id):
+def _record(study, standing, run_id):
     """What the script should reach, and where it comes from."""
+    trial = standing.trial
     return {
         "task": study.about["task"],
         "study": study.name,
@@ -155,7 +164,7 @@ def _record(study, trial, run_id):
         "metric": study.about["metric"],
         "direction": study.about["direction"],
         "score": trial.score,
-        "tolerance": study.task.TOLERANCE,
+        "tolerance": standing.tolerance or study.task.TOLERANCE,
         "machine": trial.provenance["machine"],
     }
 

@@ -61,6 +61,16 @@ class Standing:
         return self.sign * (self.trial.score - self.mean)
 
 
+    @property
+    def tolerance(self):
+        """How much worse than the first score another seed may well be: two standard deviations below the
+        mean. None where that is not known.
+        """
+        if not self.confirmed:
+            return None
+        return max(0.0, self.luck) + 2 * self.standard_error * math.sqrt(len(self.scores))
+
+
 def choose(study):
     """The winner: of the confirmed ones, else the best single score. Raises NoWinner."""
     return chosen(standings(study)) or _standing(study, study.best(), [])

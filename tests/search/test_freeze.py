@@ -220,4 +220,6 @@ def test_the_head_says_what_the_score_is_worth(searched):
     assert "That was one seed, the best of several" in freeze.freeze(searched, standing, "run")
     confirmed = replace(standing, scores=(0.25, 0.75), standard_error=0.125)
     text = freeze.freeze(searched, confirmed, "run")
+    worse = 0.5 - standing.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
+    assert f'"tolerance": {worse!r}' in text
     assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text

@@ -1,6 +1,6 @@
 """From the frozen winners to the files that the course's grader takes.
 
-The files in `course_files/` are written for the course's own names, imports and pipeline, which
+The files in `files/` are written for the course's own names, imports and pipeline, which
 differ from ours: one file for all networks, a few names of torch, datasets that encode one sample
 at a time. Their settings, `TASK = {"name": value, ...}`, are replaced by the winners'. The GPT is
 ours as it stands, since the course has it in a file of its own.
@@ -10,12 +10,11 @@ import ast
 from pathlib import Path
 
 from search import freeze, places
-from search.errors import NoWinner
 
-SOURCES = Path(__file__).parent / "course_files"
+SOURCES = Path(__file__).parent / "files"
 
 
-def bundle(folder):
+def write(folder):
     """Write the files into a folder, each whole or not at all. Returns their paths.
 
     Raises NoWinner where a task that they need has no frozen script; nothing is written then.
@@ -40,10 +39,8 @@ def with_winners(text):
 
 def winning(task_name):
     """The defaults of `Config` in a task's frozen script, by name; the script is read, not run."""
-    path = places.frozen(task_name)
-    if not path.exists():
-        raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
-    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    text = freeze.find(task_name).read_text()
+    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
     config = next(node for node in classes if node.name == "Config")
     fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
     return {field.target.id: ast.literal_eval(field.value) for field in fields}

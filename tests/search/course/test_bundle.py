@@ -12,8 +12,9 @@ import pytest
 
 import data
 from data import words
-from search import course, places
+from search import places
 from search.__main__ import main
+from search.course.bundle import write
 from search.errors import NoWinner
 
 IMPORTS = {
@@ -40,7 +41,7 @@ def bundle(home, tmp_path):
         places.frozen(task).write_text(
             f"class Config:\n{fields}\n\n\nraise SystemExit('this is read, not run')\n"
         )
-    course.bundle(tmp_path / "bundle")
+    write(tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
@@ -71,7 +72,7 @@ def test_only_what_the_course_hands_out_is_imported(bundle, name):
 
 def test_without_a_winner_nothing_is_written(tmp_path, capsys):
     with pytest.raises(NoWinner, match="no frozen winner of chargpt|no frozen winner of"):
-        course.bundle(tmp_path / "bundle")
+        write(tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
     assert main(["bundle", "--out", str(tmp_path / "bundle")]) == 5
     assert main(["bundle"]) == 2

@@ -1,0 +1,37 @@
+"""Is all there that grading needs? A look at the libraries, and at whether there is a screen."""
+
+import importlib
+
+from search import places
+
+NEEDED = ("torch", "numpy", "matplotlib")
+
+
+def check(say):
+    """Name the versions, and draw. Returns the exit code: 0 where nothing is missing."""
+    missing = []
+    for name in NEEDED:
+        try:
+            say(f"{name} {importlib.import_module(name).__version__}")
+        except ImportError as error:
+            say(f"{name} is missing: {error}")
+            missing.append(name)
+    if not missing:
+        spin(say)
+    return 1 if missing else 0
+
+
+def spin(say):
+    """A line segment spins in a circle, twice, in a window; without a screen it is written as PNG."""
+    from search.course.pictures import Window, spinning
+
+    window = Window()
+    if window.live:
+        say("A line segment should be spinning in a window now.")
+        for degrees in range(0, 720, 3):
+            if window.live:
+                window.paint(spinning, degrees)
+    else:
+        window.paint(spinning, 60)
+        say(f"No screen: wrote {window.write(places.pictures() / 'spinning.png')}")
+    window.close()
