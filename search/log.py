@@ -159,6 +159,7 @@ class Log:
             "why tried": trial.proposal,
             "data": self.study.about["source"],
             "data_digest": self.study.about["digest"],
+            **{f"fingerprint.{what}": digest for what, digest in trial.fingerprint.items()},
             "commit": where.get("commit", "unknown"),
             "dirty": str(where.get("dirty", "unknown")),
             "packages": json.dumps(where.get("packages")),

@@ -85,6 +85,7 @@ def test_a_trial_is_shown_as_it_was(logged):
         assert run.data.tags["why ended"] == trial.reason
         assert run.data.tags["why tried"] == trial.proposal
         assert run.data.tags["data_digest"] == logged.about["digest"]
+        assert run.data.tags["fingerprint.code"] == trial.fingerprint["code"]
         for tag in ("commit", "dirty", "packages", "machine", "threads", "data", "draw"):
             assert run.data.tags[tag] not in ("", "None", "unknown")
         assert run.data.metrics["weights"] == 2
