@@ -24,11 +24,11 @@ DATA = text
 class Config:
     """How one network is built and trained."""
 
-    n_embd: int = 160  # units of a place
-    n_layer: int = 2  # transformer blocks
+    n_embd: int = 240  # units of a place
+    n_layer: int = 3  # transformer blocks
     block_size: int = 64  # characters of context
     learning_rate: float = 2e-3  # of Adam, falling to zero
-    batch_size: int = 16  # windows
+    batch_size: int = 8  # windows
     epochs: int = 20  # reports, one every 65,536 characters
     seed: int = 0  # of the initial weights and the order of windows
     prompt: str = "Pacman"  # a line's beginning, which the network continues
