@@ -9,6 +9,7 @@
     log          shows every trial in MLflow                                  mlflow.db, mlruns/
     progress     shows the search in the terminal
     winner       names the best configuration
+    report       says what was learned                                        mlruns/reports/
     freeze       writes it down as one script                                 models/frozen/
 
 Data flows down this list, and nothing flows back but each trial's result, into its study. The

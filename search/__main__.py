@@ -183,6 +183,22 @@ def winner(options):
     return 0
 
 
+@verb("task", "study", "data", "data-dir", "out")
+def report(options):
+    """What was learned from a study: here, and as one page in mlruns/reports/ or in OUT=folder."""
+    from rich.console import Console
+
+    from search import report
+
+    if options.out is not None and not _may_be_folder(options.out):
+        raise UsageError(f"OUT {options.out!r} is not a folder")
+    learned = report.report(_study(options))
+    console = Console(highlight=False)
+    console.print(report.text(learned))
+    console.print(f"wrote {report.write(learned, options.out)}", markup=False, soft_wrap=True)
+    return 0
+
+
 @verb("task", "study", "data", "data-dir", "bar", "out")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
