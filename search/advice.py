@@ -170,9 +170,8 @@ def budget(study):
     if len(trials) < TELLING or not scored:
         return Sentence("budget", f"{len(trials)} trials are too few to tell whether more would help.")
     best, order = scored[0], [trial.number for trial in trials]
-    since = len(order) - 1 - order.index(best.number)
-    text = f"the best score came with trial {order.index(best.number) + 1} of {len(order)}; "
-    text += f"{since} since then were no better. "
+    sooner = order.index(best.number)
+    text = f"of {len(order)} trials {sooner} came before the best score and {len(order) - sooner - 1} after. "
     early = set(order[: math.ceil(2 * len(order) / 3)])
     before = next((trial for trial in scored if trial.number in early), None)
     if before is None:

@@ -18,7 +18,7 @@ import numpy
 import optuna
 from scipy import stats
 
-from search.progress import duration
+from search.progress import duration, settings
 
 TELLING, SCORED = 10, 5  # trials, and how many of them with a score, before anything is said to matter
 GROUPS = 6  # up to so many different values are groups of their own; more make three groups
@@ -165,10 +165,12 @@ def importance(study, shares, by_chance):
         return None
     listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     text = f"of what tells the best {len(best_few(study))} of {len(tried(study))} trials from all: {listed}."
-    sure = [name for name, share in shares.items() if share > by_chance]
-    verdict = f"{' and '.join(sure)} matter{'' if sure[1:] else 's'}" if sure else "none is sure to matter"
-    chance = f"where the ranks are shuffled, one has as much as {min(by_chance, 9.99):.0%} in 5% of cases"
-    return Sentence("importance", f"{text} So {verdict}: {chance}.")
+    beyond = [name for name, share in shares.items() if share > by_chance]
+    chance = f"Chance alone makes one of {by_chance:.0%} in 5% of cases"
+    verdict = (
+        f"{' and '.join(beyond)} stand{'' if beyond[1:] else 's'} out." if beyond else "none stands out."
+    )
+    return Sentence("importance", f"{text} {chance}: {verdict}")
 
 
 # How it mattered
@@ -330,11 +332,6 @@ def cheaper(study):
     return Sentence(
         "score against time", f"trial {quick.number} is {behind} and took {times}: {settings(quick)}."
     )
-
-
-def settings(trial):
-    """The searched hyperparameters of a trial, in one line."""
-    return ", ".join(f"{name} {shown(value)}" for name, value in trial.params.items())
 
 
 def noise(one, other):

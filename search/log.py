@@ -228,7 +228,6 @@ class Log:
             tags[f"look {number} at the test data"] = json.dumps(look)
         for standing in winner.standings(study):
             self._write_standing(standing)
-        self._write_files()
         now = int(time.time() * 1000)
         self._client.log_batch(
             self.parent,
@@ -236,6 +235,7 @@ class Log:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self.parent, "FINISHED", now)
+        self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
         _analyze()
 

@@ -20,7 +20,7 @@ from search import crossing, lessons, places, tables, tasks, winner
 from search.advice import advice
 from search.errors import NoWinner
 from search.lessons import Sentence, shown
-from search.progress import duration
+from search.progress import duration, settings
 from search.study import Study
 from search.winner import Standing
 
@@ -103,13 +103,13 @@ def answer(study, standing):
         score += f", the mean of {len(standing.scores)} fresh seeds"
     else:
         score = f"{trial.score:.4g} ± {trial.standard_error:.2g} with one seed, unconfirmed"
-    return f"Trial {trial.number} wins: {lessons.settings(trial)}. Its validation {metric} is {score}."
+    return f"Trial {trial.number} wins: {settings(trial)}. Its validation {metric} is {score}."
 
 
 def won(study, standing):
     """The winner: what it is, how it compares, and what it costs."""
     trial = standing.trial
-    said = [Sentence("configuration", f"trial {trial.number}: {lessons.settings(trial)}")]
+    said = [Sentence("configuration", f"trial {trial.number}: {settings(trial)}")]
     fixed = [f"{name} {shown(value)}" for name, value in trial.config.items() if name not in trial.params]
     said.append(Sentence("fixed", ", ".join(fixed) or "nothing"))
     said.append(
@@ -136,7 +136,7 @@ def against_defaults(study, standing):
     if defaults is None:
         return None
     if defaults.number == standing.trial.number:
-        return Sentence("against the defaults", "these are the task's defaults: no other setting is better.")
+        return Sentence("against the defaults", "the winner is the task's defaults.")
     score, error = standing.known
     better = study.sign * (score - defaults.score)
     error = (error**2 + defaults.standard_error**2) ** 0.5
@@ -177,12 +177,12 @@ def _lines(said):
 
 def _best(study):
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("trial", "score", *study.ranges(), "time"):
-        table.add_column(name, overflow="fold")
+    for name in ("trial", "score", "time"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("configuration", overflow="fold")
     for trial in study.completed()[:BEST]:
-        values = [shown(trial.params.get(name, "")) for name in study.ranges()]
         score = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
-        table.add_row(str(trial.number), score, *map(Text, values), duration(trial.seconds))
+        table.add_row(str(trial.number), score, duration(trial.seconds), Text(settings(trial)))
     return table
 
 
@@ -268,9 +268,10 @@ def _row(trial, names, won):
 
 
 def _cell(value, crossed, why):
-    kind, shown_value = ' class="why"' if why else "", "" if value is None else html.escape(_short(value))
-    said = f"<s>{shown_value}</s>" if crossed and shown_value else shown_value
-    return f'<td{kind} data-value="{"" if value is None or why else html.escape(str(value))}">{said}</td>'
+    """A cell, with the value by which it is sorted where that is not its text."""
+    said = "" if value is None else html.escape(_short(value))
+    kind = ' class="why"' if why else f' data-value="{"" if value is None else html.escape(str(value))}"'
+    return f"<td{kind}><s>{said}</s></td>" if crossed and said else f"<td{kind}>{said}</td>"
 
 
 def _short(value):

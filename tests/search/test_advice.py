@@ -102,11 +102,11 @@ def test_what_was_pruned_and_what_failed(study, tell):
     [
         (
             [0.5] * 4 + [0.2] + [0.5] * 7,
-            "trial 5 of 12; 7 since then were no better. The last third brought noth",
+            "of 12 trials 4 came before the best score and 7 after. The last third brought nothing",
         ),
         (
             [0.5] * 10 + [0.2, 0.5],
-            "trial 11 of 12; 1 since then were no better. The last third brought 0.3 ± 0.01",
+            "10 came before the best score and 1 after. The last third brought 0.3 ± 0.014",
         ),
         ([0.5] * 10 + [0.495, 0.5], "no more than noise."),
     ],

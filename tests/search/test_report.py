@@ -135,6 +135,15 @@ def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
     assert "function sort(" in text and text.count('<th scope="col"><button>') == len(page.rows[0]["cells"])
 
 
+def test_what_a_plot_shows_is_no_markup(moody, tell):
+    with Study.open(moody(HOSTILE), "moods") as study:
+        for mood in ("well", HOSTILE, "well"):
+            tell(study, 0.5, mood=mood)
+        page = of(study)
+    assert sum(tag == "script" for tag, _ in page.elements) == 3 + len(plots(page))
+    assert "</script><script>alert(1)</script>" in json.dumps(plots(page))
+
+
 def plots(page):
     """The figures of a page."""
     figures = [script for script in page.scripts if script.startswith('{"data"')]
