@@ -5,9 +5,8 @@ import statistics
 
 from optuna.distributions import CategoricalDistribution
 
-from search.lessons import (
+from search.evidence import (
     CHANCE,
-    RATE,
     SCORED,
     TELLING,
     Sentence,
@@ -20,6 +19,7 @@ from search.lessons import (
     tried,
     within_noise,
 )
+from search.lessons import RATE
 from search.progress import luck
 
 EDGE = 0.05  # of a range, in its scale: nearer to an end, and a value is on the edge
@@ -109,9 +109,7 @@ def never(study):
             often = math.comb(len(trials) - len(own), best) / math.comb(len(trials), best)
             if min(own) > limit and len(own) >= TRIED and often <= CHANCE:
                 text = f"{shown(value)} was tried {len(own)} times and never is among the best {best} of "
-                text += (
-                    f"{len(trials)} trials; chance alone does that in {percent(often)}: it could be left out."
-                )
+                text += f"{len(trials)} trials; chance alone does that in {percent(often)}: leave it out?"
                 yield Sentence(name, text)
 
 

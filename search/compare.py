@@ -8,7 +8,7 @@ from rich.text import Text
 
 from search import tables, tasks, winner
 from search.errors import NoWinner
-from search.lessons import shown
+from search.evidence import shown
 from search.progress import duration
 
 NOISE = 2  # standard errors: a difference of less can be noise

@@ -9,7 +9,7 @@ import optuna
 from optuna import visualization
 from plotly import graph_objects as go
 
-from search import lessons
+from search import evidence, lessons
 
 COLOURS = {"completed": "#1f6feb", "pruned": "#b8bec6", "diverged": "#d1242f"}
 POINTS = 20_000  # of all learning curves together, at the most
@@ -45,7 +45,7 @@ def plots(study, shares, by_chance):
         study: the study.
         shares, by_chance: see `search.lessons.importances`.
     """
-    found = [curves(study)] if any(trial.curve for trial in lessons.tried(study)) else []
+    found = [curves(study)] if any(trial.curve for trial in evidence.tried(study)) else []
     if len(study.completed()) < 2:
         return found
     names = sorted(study.ranges(), key=lambda name: -shares.get(name, 0))[:SHOWN]
@@ -90,7 +90,7 @@ def _spans(study):
 def curves(study):
     """The validation metric of every trial by epoch."""
     scored, figure = f"validation_{study.about['metric']}", go.Figure()
-    trials = [trial for trial in lessons.tried(study) if trial.curve]
+    trials = [trial for trial in evidence.tried(study) if trial.curve]
     step = math.ceil(sum(len(trial.curve) for trial in trials) / POINTS)
     for state, colour in reversed(COLOURS.items()):
         own = [trial for trial in trials if trial.state == state]

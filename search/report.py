@@ -19,7 +19,7 @@ from rich.text import Text
 from search import crossing, lessons, places, tables, tasks, winner
 from search.advice import advice
 from search.errors import NoWinner
-from search.lessons import Sentence, shown
+from search.evidence import Sentence, shown
 from search.progress import duration, settings
 from search.study import Study
 from search.winner import Standing

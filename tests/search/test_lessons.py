@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from objectives import regression
-from search import lessons
+from search import evidence, lessons
 from search.study import Study
 
 
@@ -93,7 +93,7 @@ def test_how_a_hyperparameter_mattered_is_told_with_counts_and_chance(by_rate):
     assert f"mean rank {statistics.fmean(ranks[best]):.1f} of 30; 10 of 10 trained to the end" in text
     assert f"geometric mean mse {mean:.4g} ×÷ {factor:.2g})" in text
     chance = 4 * stats.kruskal(*(ranks[third] for third in thirds)).pvalue
-    assert f"chance alone does as much in {lessons.percent(chance)}" in text
+    assert f"chance alone does as much in {evidence.percent(chance)}" in text
     assert said(mattered(by_rate), "layers").startswith(("no effect to be seen", "not sure"))
 
 
@@ -104,22 +104,10 @@ def test_nothing_matters_where_nothing_does(studied):
         assert not [each for each in sentences if each.text.startswith("it matters")]
 
 
-def test_a_trial_that_was_pruned_is_ranked_by_the_last_epoch_that_both_reached(tell):
-    with Study.open(regression, "told") as study:
-        curve = lambda *values: [{"validation_mse": value} for value in values]  # noqa: E731
-        tell(study, 0.3, curve=curve(0.9, 0.6, 0.3))
-        tell(study, 0.2, curve=curve(0.9, 0.7, 0.2))
-        tell(study, state="pruned", curve=curve(0.95, 0.65))  # better than 1 was then, worse than 0
-        tell(study, state="pruned", curve=curve(0.99))
-        tell(study, state="diverged", curve=curve(0.1))
-        assert lessons.ranked(study, lessons.tried(study)) == [2, 2, 2, 4, 5]
-        # 0 beats 2, 3 and 4; 1 beats 0, 3 and 4; 2 beats 1, 3 and 4.
-
-
 def test_what_is_crossed_out_teaches_nothing(by_rate):
     by_rate.cross("void", range(15), "a bug")
     assert "best 5 of 15 trials" in said(mattered(by_rate), "importance")
-    numbers = {trial.number for trial in lessons.tried(by_rate)}
+    numbers = {trial.number for trial in evidence.tried(by_rate)}
     assert numbers == set(range(15, 30))
 
 
