@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner export void unvoid bundle grade ui
+VERBS := search status winner report compare export void unvoid bundle grade ui
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -20,6 +20,8 @@ help:  ## this list
 search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= JOBS= STUDY= SEED= DATA= OLD=
 status: .venv/ready  ## all studies, as a table: TASK=
 winner: .venv/ready  ## the winning configuration of a study: TASK= STUDY= BAR=score TEST=1
+report: .venv/ready  ## what was learned, here and as one page: TASK= STUDY= OUT=folder
+compare: .venv/ready  ## two studies beside each other: A=study B=study
 export: .venv/ready  ## the winner as one script, models/frozen/TASK.py: TASK= STUDY= BAR= OUT=folder
 void: .venv/ready  ## cross trials out: TASK= STUDY= TRIALS=3-9,14 or SINCE= or CODE=, REASON="mask was wrong"
 unvoid: .venv/ready  ## let them count again: TASK= STUDY= TRIALS= or SINCE= or CODE=

@@ -10,6 +10,7 @@
     log          shows every trial in MLflow                                  mlflow.db, mlruns/
     progress     shows the search in the terminal
     winner       says which of the best to train again, and which one wins
+    report       says what was learned                                        mlruns/reports/
     freeze       writes it down as one script                                 models/frozen/
 
 Data flows down this list, and nothing flows back but each trial's result, into its study. The

@@ -103,6 +103,8 @@ OPTIONS = {
     "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
+    "a": (str, "STUDY", "one study"),
+    "b": (str, "STUDY", "another study"),
     "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
     "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
     "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
@@ -192,6 +194,38 @@ def winner(options):
             Log(study).bring_up_to_date()
         print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
     Console().print(tables.of_winner(study, standing))
+    return 0
+
+
+@verb("task", "study", "data", "data-dir", "out")
+def report(options):
+    """What was learned from a study: here, and as one page in mlruns/reports/ or in OUT=folder."""
+    from rich.console import Console
+
+    from search import report
+
+    if options.out is not None and not _may_be_folder(options.out):
+        raise UsageError(f"OUT {options.out!r} is not a folder")
+    learned = report.report(_study(options))
+    console = Console(highlight=False)
+    console.print(report.text(learned))
+    console.print(f"wrote {report.write(learned, options.out)}", markup=False, soft_wrap=True)
+    return 0
+
+
+@verb("a", "b")
+def compare(options):
+    """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error."""
+    from rich.console import Console
+
+    from search import compare, studies
+    from search.study import Study
+
+    for option in ("a", "b"):
+        if getattr(options, option) is None:
+            valid = ", ".join(studies.names()) or "none yet"
+            raise UsageError(f"{option.upper()} is missing: which study? Valid are {valid}")
+    Console(highlight=False).print(compare.compare(Study.read(options.a), Study.read(options.b)))
     return 0
 
 

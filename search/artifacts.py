@@ -1,18 +1,8 @@
-"""What the study's run in the log keeps as files: the table of trials, and Optuna's plots."""
+"""The table of all trials as a file, for whoever wants to compute with it."""
 
-import optuna
 import pandas
-from optuna import visualization
 
 from search.trial import numbers
-
-PAGE = """<!doctype html>
-<meta charset="utf-8">
-<title>{name}</title>
-<style>body {{ font: 16px sans-serif; max-width: 1100px; margin: auto; padding: 1em }}</style>
-<h1>Study {name}</h1>
-{figures}
-"""
 
 
 def trials_csv(study):
@@ -30,29 +20,3 @@ def trials_csv(study):
             row |= {f"last_{name}": trial.curve[-1][name] for name in sorted(metrics)}
         rows.append(row)
     return pandas.DataFrame(rows).to_csv(index=False)
-
-
-def plots_html(study):
-    """Optuna's plots on one page that needs no network; None while there is too little to plot."""
-    if len(study.completed()) < 2:
-        return None
-    searched = study.for_plots()
-    score = f"validation {study.about['metric']}"
-    figures = [
-        visualization.plot_optimization_history(searched, target_name=score),
-        visualization.plot_intermediate_values(searched),
-        visualization.plot_slice(searched, target_name=score),
-        visualization.plot_parallel_coordinate(searched, target_name=score),
-        visualization.plot_contour(searched, target_name=score),
-        visualization.plot_timeline(searched),
-    ]
-    try:
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        figures.append(visualization.plot_param_importances(searched, evaluator=evaluator))
-    except (ValueError, RuntimeError):
-        pass  # all scores are equal: nothing is more important than anything
-    # The library that draws comes with the first figure, and serves the others.
-    parts = [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0) for number, figure in enumerate(figures)
-    ]
-    return PAGE.format(name=study.name, figures="\n".join(parts))

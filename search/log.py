@@ -19,7 +19,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import artifacts, places, tasks, winner
+from search import places, tasks, winner
 from search.errors import NoWinner
 from search.progress import standing_line
 from search.trial import numbers
@@ -211,7 +211,7 @@ class Log:
             self._write(trial)
 
     def _conclude(self):
-        """Write the study's own run: budget, winner, numbers, the table of trials and the plots."""
+        """Write the study's own run: budget, winner, numbers, the table of trials and the report."""
         study = self.study
         ended = sum(trial.ended is not None for trial in study.trials())
         known = f"{ended} trials, {len(study.crossings())} crossings, {len(study.looks())} looks"
@@ -229,9 +229,6 @@ class Log:
             tags[f"look {number} at the test data"] = json.dumps(look)
         for standing in winner.standings(study):
             self._write_standing(standing)
-        self._client.log_text(self.parent, artifacts.trials_csv(study), "trials.csv")
-        if plots := artifacts.plots_html(study):
-            self._client.log_text(self.parent, plots, "plots.html")
         now = int(time.time() * 1000)
         self._client.log_batch(
             self.parent,
@@ -239,8 +236,17 @@ class Log:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self.parent, "FINISHED", now)
+        self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
         _analyze()
+
+    def _write_files(self):
+        """Write the table of trials and the report."""
+        from search import artifacts, report  # pandas and plotly: not while trainers start
+
+        self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
+        page = report.page(report.report(self.study))
+        self._client.log_text(self.parent, page, "report.html")
 
     def _write_standing(self, standing):
         """Write what its repeats say of a configuration to the run of its first trial."""

@@ -21,6 +21,11 @@ def artifacts():
     return home() / "mlruns" / "artifacts"
 
 
+def reports():
+    """One page a study."""
+    return home() / "mlruns" / "reports"
+
+
 def mlflow_database():
     """Where a bare `mlflow ui`, typed in the root, looks by itself."""
     return home() / "mlflow.db"

@@ -96,7 +96,7 @@ def _train(study, limits, again, jobs, kind, signals):
             )
             tally = progress.Repeats(study, len(few) * repeats, math.inf, jobs)
             show(tally, coordinator.confirm, **again)
-    console.print("Writing the table of trials and the plots to the log ...")
+    console.print("Writing the table of trials and the report to the log ...")
     log.bring_up_to_date()
     if log.behind:
         console.print(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
@@ -132,6 +132,7 @@ def _found(say, study, signals):
         say(f"No winner: {none}.", markup=False)
         return
     for command, meaning in (
+        (f"make report {which}", "what was learned, as one page"),
         (f"make export {which}", "the winner as one script"),
         ("make ui", "every trial"),
     ):

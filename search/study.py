@@ -175,16 +175,20 @@ class Study:
                 raise StudyConflict(f"study {self.name!r} has as its {what} {seen}: choose a new STUDY=")
 
     def for_plots(self):
-        """The ended trials as an Optuna study of their own, in memory.
+        """The trials that ended and count as an Optuna study of their own, in memory.
 
-        It lacks what only Trialbook reads: Optuna's plots copy all trials again and again.
+        It lacks what only Trialbook reads: Optuna's plots copy all trials again and again. So that
+        each keeps its number, the numbers of the others are taken by trials that never began.
         """
         plain = optuna.create_study(direction=self.about["direction"])
+        taken, waiting = 0, optuna.trial.create_trial(state=TrialState.WAITING)
         for frozen in self._optuna.get_trials(deepcopy=False):
             if frozen.state.is_finished():
+                plain.add_trials([waiting] * (frozen.number - taken))
                 bare = copy.copy(frozen)
                 bare.user_attrs = {}
                 plain.add_trial(bare)
+                taken = frozen.number + 1
         return plain
 
     # One trial's way: ask, report, tell

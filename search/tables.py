@@ -16,8 +16,7 @@ def of_studies(studies):
     for title in ("study", "task", "data", "trials", "best", "trained"):
         table.add_column(title, overflow="fold")
     for study in studies:
-        trials = list(study.trials())
-        states = Counter(sorted(_kind(trial) for trial in trials))
+        trials, states = list(study.trials()), kinds(study)
         try:
             score = _best(study, winner.choose(study))
         except NoWinner:
@@ -31,6 +30,11 @@ def of_studies(studies):
             duration(sum(trial.seconds for trial in trials if trial.ended)),
         )
     return table
+
+
+def kinds(study):
+    """How many trials there are of each kind: a Counter, sorted by name."""
+    return Counter(sorted(_kind(trial) for trial in study.trials()))
 
 
 def _kind(trial):
@@ -87,10 +91,10 @@ def _scores(study, standing):
     yield "first score", f"{trial.score:.5g}, {luck(standing, study.about)}"
     for other in winner.standings(study):
         if other.trial.number != trial.number and other.scores:
-            yield f"against {other.trial.number}", _against(other)
+            yield f"against {other.trial.number}", against(other)
 
 
-def _against(other):
+def against(other):
     """How another of the few did, in one line."""
     if other.unsound:
         return other.unsound
@@ -98,3 +102,11 @@ def _against(other):
     seeds = f"{len(other.scores)} fresh seed{'s' if len(other.scores) > 1 else ''}"
     verdict = ", clearly worse" if other.behind else ""
     return f"{other.mean:.5g}{error} on {seeds}, {other.trial.weights:,} weights{verdict}"
+
+
+def budget(study):
+    """What was asked for last, in words."""
+    limits = study.budget()
+    asked = [f"{limits['trials']} trials"] if limits.get("trials") else []
+    asked += [duration(limits["seconds"])] if limits.get("seconds") else []
+    return " or ".join(asked) or "no limit"

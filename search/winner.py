@@ -46,6 +46,13 @@ class Standing:
         return statistics.fmean(self.scores)
 
     @property
+    def known(self):
+        """The best that is known of its score, and the standard error: the mean, or the first score."""
+        if self.confirmed:
+            return self.mean, self.standard_error
+        return self.trial.score, self.trial.standard_error
+
+    @property
     def levels(self):
         """Its scores as they are compared: more is better."""
         return [self.sign * (math.log(score) if self.relative else score) for score in self.scores]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from objectives.replay import THREADS
-from search import log, places
+from search import log, places, tasks
 from search.study import Study
 from search.trainers.inline import Inline
 
@@ -67,3 +67,20 @@ def searched(bowl):
     with Study.open(bowl, "searched") as study:
         search(study, Inline(study), trials=12)
         yield study
+
+
+@pytest.fixture
+def tell():
+    """Tell a study of a trial that nobody trained: `tell(study, 0.5, layers=2)`; returns its number."""
+
+    def tell(study, score=None, state="completed", curve=(), error=0.01, **params):
+        params = tasks.baseline(study.task) | params
+        number = len(list(study.trials()))
+        trial = study._begin(params, number, number, {"draw": number, "retry_of": None})
+        for epoch, entry in enumerate(curve, 1):
+            study.report(trial.number, {"epoch": epoch, "time": 1e9, **entry})
+        told = (score, error) if score is not None else (None, None)
+        study.tell(trial.number, state, "told so", told)
+        return trial.number
+
+    return tell

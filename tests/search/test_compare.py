@@ -1,0 +1,92 @@
+"""Two studies beside each other."""
+
+import io
+import math
+import statistics
+
+import pytest
+from rich.console import Console
+
+from search import compare, winner
+from search.__main__ import main
+from search.coordinator import confirm, search
+from search.study import Study
+from search.trainers.inline import Inline
+
+
+def shown(a, b):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(compare.compare(a, b))
+    return console.export_text()
+
+
+@pytest.fixture
+def pair(bowl):
+    """Two confirmed studies of the bowl, the second longer than the first."""
+    for name, trials in (("short", 4), ("long", 16)):
+        with Study.open(bowl, name) as study:
+            study.set_budget(trials, None)
+            search(study, Inline(study), trials=trials)
+            confirm(study, Inline(study), repeats=2)
+    return Study.read("short"), Study.read("long")
+
+
+def test_the_difference_of_the_winners_has_the_standard_error_of_both(pair):
+    means, errors = [], []
+    for study in pair:
+        won = winner.choose(study)
+        scores = [
+            t.value
+            for t in study._storage.every_trial(study._id)
+            if t.user_attrs["about"].get("confirms") == won.trial.number
+        ]
+        means.append(statistics.fmean(scores))
+        errors.append(won.standard_error)
+    better, error = compare.difference(*map(winner.choose, pair))
+    assert better == pytest.approx(means[0] - means[1]) and error == math.hypot(*errors)
+    text = " ".join(shown(*pair).split())
+    assert f"The winner of long is {better:.3g} ± {error:.2g} better: more than noise" in text
+    assert "4 trials" in text and "16 trials" in text and "unconfirmed" not in text
+
+
+def test_what_cannot_be_told_from_noise_is_said_so(bowl, tell):
+    for name, score in (("one", 0.5), ("other", 0.49)):
+        with Study.open(bowl, name) as study:
+            tell(study, score)
+    text = " ".join(shown(Study.read("one"), Study.read("other")).split())
+    assert "The winner of other is 0.01 ± 0.014 better: it cannot be told from noise" in text
+    assert "The score of one and of other is unconfirmed" in text
+
+
+def test_only_the_ranges_that_differ_are_shown(pair, monkeypatch):
+    assert "range of" not in shown(*pair)
+    pair[0].about["space"] = {name: text for name, text in pair[0].about["space"].items() if name != "y"}
+    text = shown(*pair)
+    assert "range of y" in text and "fixed: 50" in text and "0 to 100" in text and "range of x" not in text
+
+
+def test_scores_of_other_metrics_or_data_are_not_subtracted(pair, moody, tell):
+    with Study.open(moody(), "moods") as other:
+        tell(other, 0.5, mood="well")
+    assert "cannot be compared: another task and another metric and another direction" in shown(
+        pair[0], other
+    )
+    assert "better" not in shown(pair[0], other)
+    pair[1].about["digest"] = "0" * 12
+    assert "cannot be compared: they are of other data" in shown(*pair)
+
+
+def test_a_study_without_a_winner_is_compared_too(pair, bowl):
+    with Study.open(bowl, "empty"):
+        pass
+    text = shown(pair[0], Study.read("empty"))
+    assert "There is nothing to compare: empty has no winner" in text
+
+
+def test_the_verb_names_the_studies_there_are(pair, capsys):
+    assert main(["compare", "--A=short", "--B=long"]) == 0
+    assert "Studies short and long" in capsys.readouterr().out
+    assert main(["compare", "--a", "short"]) == 2
+    assert "B is missing: which study? Valid are long, short" in capsys.readouterr().err
+    assert main(["compare", "--a", "short", "--b", "lang"]) == 2
+    assert "unknown STUDY 'lang': valid are long, short. Did you mean 'long'" in capsys.readouterr().err

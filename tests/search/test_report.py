@@ -1,0 +1,221 @@
+"""The report, read as a person reads it; its figures are recomputed from the study's journal."""
+
+import io
+import json
+import re
+import statistics
+from html.parser import HTMLParser
+
+import optuna
+import pytest
+from rich.console import Console
+
+from search import places, report
+from search.__main__ import main
+from search.coordinator import confirm, search
+from search.study import Study
+from search.trainers.inline import Inline
+
+HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
+
+
+class Page(HTMLParser):
+    """A page: its elements, its text, the rows of its table, the data of its scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words, self.rows, self.scripts = [], [], [], []
+        self._inside = []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self._inside.append(tag)
+        if tag == "tr":
+            self.rows.append({"attributes": dict(attributes), "cells": [], "struck": 0})
+        elif tag in ("td", "th"):
+            self.rows[-1]["cells"].append("")
+        elif tag == "s":
+            self.rows[-1]["struck"] += 1
+
+    def handle_endtag(self, tag):
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "script" in self._inside:
+            self.scripts.append(data)
+        elif "style" not in self._inside:
+            self.words.append(data)
+            if {"td", "th"} & set(self._inside):
+                self.rows[-1]["cells"][-1] += data
+
+
+def of(study):
+    """A study's report as it is read in a browser."""
+    return Page(report.page(report.report(study)))
+
+
+def journal(name):
+    """A study as Optuna alone reads it."""
+    backend = optuna.storages.journal.JournalFileBackend(str(places.studies() / f"{name}.journal"))
+    return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
+
+
+@pytest.fixture
+def confirmed(bowl):
+    """A study of the bowl: 16 trials, 2 crossed out, the best few trained again."""
+    with Study.open(bowl, "bowls") as study:
+        study.set_budget(16, None)
+        search(study, Inline(study), trials=16)
+        study.cross("void", [2, 3], HOSTILE)
+        confirm(study, Inline(study), repeats=3)
+        yield study
+
+
+def test_the_figures_are_those_of_the_journal(confirmed):
+    page, trials = of(confirmed), journal("bowls").get_trials()
+    about = {trial.number: trial.user_attrs["about"] for trial in trials}
+    repeats = {}
+    for trial in trials:
+        if "confirms" in about[trial.number]:
+            repeats.setdefault(about[trial.number]["confirms"], []).append(trial.value)
+    best = min(repeats, key=lambda number: statistics.fmean(repeats[number]))
+    params = trials[best].params
+    assert page.text.count(f"Trial {best} wins: x {params['x']:.3g}, y {params['y']}.") == 1
+    assert f"Its validation height is {statistics.fmean(repeats[best]):.4g} ± " in page.text
+    assert f"the mean of {len(repeats[best])} fresh seeds" in page.text
+    own = [trial for trial in trials if trial.number not in (2, 3) and "confirms" not in about[trial.number]]
+    states = [trial.user_attrs["outcome"]["state"] for trial in own]
+    repeated = sum(map(len, repeats.values()))
+    assert (
+        f"{states.count('completed')} completed, {states.count('pruned')} pruned, {repeated} repeats, 2 void"
+        in page.text
+    )
+    assert (
+        f"{states.count('pruned')} of {len(own)} trials ({states.count('pruned') / len(own):.0%})"
+        in page.text
+    )
+    defaults = trials[0].value
+    assert f"{defaults - statistics.fmean(repeats[best]):.2g} ± " in page.text
+    assert f"better than trial 0, which scored {defaults:.4g}" in page.text
+
+
+def test_the_table_has_all_trials_and_strikes_through_what_is_crossed_out(confirmed):
+    page, trials = of(confirmed), journal("bowls").get_trials()
+    head, *rows = page.rows
+    assert head["cells"][:7] == ["trial", "state", "height", "±", "x", "y", "epochs"]
+    assert [int(row["cells"][0]) for row in rows] == [trial.number for trial in trials]
+    for row, trial in zip(rows, trials, strict=True):
+        shown = trial.value is not None and trial.user_attrs["outcome"]["state"] == "completed"
+        assert row["cells"][2] == (f"{trial.value:.4g}" if shown else "")
+        assert row["cells"][4:7] == [
+            f"{trial.params['x']:.4g}",
+            str(trial.params["y"]),
+            str(len(trial.intermediate_values)),
+        ]
+        void = trial.number in (2, 3)
+        assert (row["struck"] == sum(map(bool, row["cells"]))) == void and (row["struck"] > 0) == void
+        assert (HOSTILE in row["attributes"].get("title", "")) == void
+        repeat = trial.user_attrs["about"].get("confirms")
+        assert (f"of trial {repeat})" in row["cells"][1]) == (repeat is not None)
+
+
+def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
+    text = report.page(report.report(confirmed))
+    page = Page(text)
+    for tag, attributes in page.elements:
+        assert "src" not in attributes and tag not in ("link", "iframe", "img", "object", "base")
+        assert attributes.get("href", "#").startswith("#")
+    assert not re.search(r"https?://|url\(|@import", text)
+    assert "alert(1)" in page.text and "<script>alert" not in text
+    assert sum(tag == "script" for tag, _ in page.elements) == 3 + len(plots(page))
+    assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.elements
+    assert "function sort(" in text and text.count('<th scope="col"><button>') == len(page.rows[0]["cells"])
+
+
+def test_what_a_plot_shows_is_no_markup(moody, tell):
+    with Study.open(moody(HOSTILE), "moods") as study:
+        for mood in ("well", HOSTILE, "well"):
+            tell(study, 0.5, mood=mood)
+        page = of(study)
+    assert sum(tag == "script" for tag, _ in page.elements) == 3 + len(plots(page))
+    assert "</script><script>alert(1)</script>" in json.dumps(plots(page))
+
+
+def plots(page):
+    """The figures of a page."""
+    figures = [script for script in page.scripts if script.startswith('{"data"')]
+    return [json.loads(figure, parse_constant=pytest.fail) for figure in figures]  # NaN is no JSON
+
+
+def test_the_plots_show_the_trials_that_count(confirmed):
+    page = of(confirmed)
+    headings = " ".join(page.words)
+    for title in ("Learning curves", "Score against time", "Importance", "History", "Slice: x", "Slice: y"):
+        assert title in headings
+    assert "Contour: " in headings and "Parallel coordinates" in headings and "Timeline" in headings
+    curves = plots(page)[0]["data"]
+    own = [t for t in confirmed.history() if t.state == "completed"]
+    drawn = next(trace for trace in curves if trace["name"] == "completed")
+    assert [y for y in drawn["y"] if y is not None] == [e["validation_height"] for t in own for e in t.curve]
+    assert {text for text in drawn["text"] if text} == {f"trial {t.number}" for t in own}
+    assert all("width" not in figure["layout"] for figure in plots(page))
+
+
+@pytest.mark.parametrize("completed", [0, 1, 2])
+def test_a_study_with_few_trials_has_a_report_that_says_so(bowl, tell, completed):
+    with Study.open(bowl, "few") as study:
+        for number in range(completed):
+            tell(study, 0.5, x=number / 10)
+        page = of(study)
+        text = terminal(study)
+    for said in (page.text, text):
+        assert f"there are {completed}, {completed} of them trained to the end" in said
+        assert ("There is no answer yet" in said) == (completed == 0)
+        assert ("Trial 0 wins" in said) == (completed > 0)
+    assert len(page.rows) == 1 + completed
+
+
+def test_trials_that_all_went_wrong_have_a_report(moody):
+    with Study.open(moody("nan", "error", "late nan"), "moods") as study:
+        search(study, Inline(study), trials=10)
+        page = of(study)
+    assert "diverged" in page.text and "out of sorts" in page.text
+
+
+def test_a_study_whose_scores_are_all_equal_has_a_report(bowl, tell):
+    with Study.open(bowl, "equal") as study:
+        for number in range(12):
+            tell(study, 0.5, x=number / 20)
+        assert "no effect to be seen" in of(study).text
+
+
+def terminal(study):
+    """The report as it is read in a terminal."""
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(report.text(report.report(study)))
+    return " ".join(console.export_text().split())
+
+
+def test_the_terminal_says_the_same(confirmed):
+    learned = report.report(confirmed)
+    console = Console(width=2000, record=True, file=io.StringIO())
+    console.print(report.text(learned))
+    text, page = console.export_text(), of(confirmed)
+    assert learned.answer in text and learned.answer in page.text
+    for said in (*learned.question, *learned.winner, *learned.mattered, *learned.advice):
+        assert said.text in text and " ".join(said.text.split()) in page.text
+
+
+def test_the_verb_writes_the_page_and_says_where(searched, tmp_path, capsys, home):
+    searched.__exit__()
+    assert main(["report", "--task", "bowl"]) == 0
+    path = places.reports() / "searched.html"
+    assert f"wrote {path}" in capsys.readouterr().out
+    assert Page(path.read_text()).text.startswith("searched: what was learned")
+    assert main(["report", "--task", "bowl", "--out", str(tmp_path / "away")]) == 0
+    assert (tmp_path / "away" / "searched.html").read_text() == path.read_text()
+    (tmp_path / "file").touch()
+    assert main(["report", "--task", "bowl", "--out", str(tmp_path / "file")]) == 2
