@@ -17,7 +17,7 @@ def of_studies(studies):
         table.add_column(title, overflow="fold")
     for study in studies:
         trials = list(study.trials())
-        states = Counter(sorted(_kind(trial) for trial in trials))
+        states = Counter(sorted(trial.kind for trial in trials))
         try:
             score = _best(study, winner.choose(study))
         except NoWinner:
@@ -31,13 +31,6 @@ def of_studies(studies):
             duration(sum(trial.seconds for trial in trials if trial.ended)),
         )
     return table
-
-
-def _kind(trial):
-    """What a trial is counted as: its state, unless it is crossed out or repeats another."""
-    if trial.crossed:
-        return trial.crossed.action
-    return "repeats" if trial.confirms is not None else trial.state
 
 
 def _best(study, standing):

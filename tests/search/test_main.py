@@ -49,6 +49,10 @@ def said(capsys):
         ("winner --task bowl --test yes", "TEST 'yes' is not valid: 1 or 0"),
         ("void --task bowl --trials 1", "REASON is missing"),
         ("void --task bowl --trials 1 --reason=", "REASON '' is not valid: one line"),
+        ("handin --task bowl --out=", "OUT '' is not a folder"),
+        ("check-handin", "ZIP '' is not a file"),
+        ("check-handin --zip none.zip", "ZIP 'none.zip' is not a file"),
+        ("check-handin --zip none.zip --run no", "RUN 'no' is not valid: 1 or 0"),
         ("ui --port 0", "PORT '0' is not valid"),
     ],
 )
