@@ -105,7 +105,7 @@ OPTIONS = {
     "zip": (str, "FILE", "the hand-in that is checked"),
     "run": (flag("RUN"), "1", "0: do not run its script, which is code of whoever made the hand-in"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
-    "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
+    "port": (whole("PORT", 1, 65535), "N", "where it is served (ui: 5000, dashboard: 8080)"),
 }
 VERBS = {}
 
@@ -263,6 +263,14 @@ def check_handin(options):
         sound = sound and finding.holds
     print("The hand-in is what it says." if sound else "The hand-in is NOT what it says.")
     return 0 if sound else 1
+
+
+@verb("task", "study", "data", "data-dir", "port")
+def dashboard(options):
+    """Show a study in Optuna's dashboard: a copy of it, so that looking disturbs no search."""
+    from search import dashboard
+
+    return dashboard.serve(_study(options), options.port or 8080)
 
 
 @verb("port")

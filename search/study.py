@@ -177,16 +177,25 @@ class Study:
                 raise StudyConflict(f"study {self.name!r} has as its {what} {seen}: choose a new STUDY=")
 
     def for_plots(self):
-        """The ended trials as an Optuna study of their own, in memory.
+        """The ended trials that the search learns from, as an Optuna study of their own, in memory.
 
-        It lacks what only Trialbook reads: Optuna's plots copy all trials again and again.
+        It lacks what only Trialbook reads: Optuna's plots copy all trials again and again. They are
+        numbered anew, since Optuna's plots cannot do with gaps.
         """
         plain = optuna.create_study(direction=self.about["direction"])
         for frozen in self._optuna.get_trials(deepcopy=False):
             if frozen.state.is_finished():
-                bare = copy.copy(frozen)
-                bare.user_attrs = {}
-                plain.add_trial(bare)
+                plain.add_trial(_bare(frozen, {}))
+        return plain
+
+    def copy(self, told):
+        """The same, but each trial has its own number, and what `told(trial)` gives as its attributes."""
+        storage = journal.Memory()
+        plain = optuna.create_study(storage=storage, study_name=self.name, direction=self.about["direction"])
+        for trial, frozen in zip(list(self.trials()), self._storage.every_trial(self._id)):
+            plain.add_trial(_bare(frozen, told(trial)))
+            if not trial.counts or trial.state == "running":
+                storage.hidden.add(trial.number)
         return plain
 
     # One trial's way: ask, report, tell
@@ -347,6 +356,13 @@ class Study:
         while draw in tries and tries[draw].state != "interrupted":
             draw += 1
         return draw, tries.get(draw)
+
+
+def _bare(frozen, attributes):
+    """One of Optuna's frozen trials with other attributes."""
+    bare = copy.copy(frozen)
+    bare.user_attrs = attributes
+    return bare
 
 
 def resolve(task, name, source):
