@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner report compare export void unvoid bundle grade ui
+VERBS := search status winner report compare export handin check-handin void unvoid bundle grade ui dashboard
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -27,6 +27,9 @@ void: .venv/ready  ## cross trials out: TASK= STUDY= TRIALS=3-9,14 or SINCE= or 
 unvoid: .venv/ready  ## let them count again: TASK= STUDY= TRIALS= or SINCE= or CODE=
 bundle: .venv/ready  ## the files that the course's grader takes, with the frozen winners: OUT=folder
 grade: .venv/ready  ## grade the frozen winners as the course does: Q= NO_GRAPHICS=1 SEEDS= DATA= CHECK_DEPENDENCIES=1
+handin: .venv/ready  ## all of a study in one zip, to be handed in: TASK= STUDY= OUT=folder
+check-handin: .venv/ready  ## check a hand-in offline; its script runs last, RUN=0: not: ZIP=file DATA_DIR=
+dashboard: .venv/ready  ## a copy of a study in Optuna's dashboard, in a browser: TASK= STUDY= PORT=
 ui: .venv/ready  ## the log of all trials, in a browser: PORT=
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)

@@ -12,6 +12,7 @@
     winner       says which of the best to train again, and which one wins
     report       says what was learned                                        mlruns/reports/
     freeze       writes it down as one script                                 models/frozen/
+    handin       packs all of a study into one zip, which check_handin believes nothing of
 
 Data flows down this list, and nothing flows back but each trial's result, into its study. The
 study is the truth, the MLflow log its projection: it can be made again from the studies alone.

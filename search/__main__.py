@@ -102,10 +102,12 @@ OPTIONS = {
     "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
     "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
+    "zip": (str, "FILE", "the hand-in that is checked"),
+    "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
     "a": (str, "STUDY", "one study"),
     "b": (str, "STUDY", "another study"),
-    "port": (whole("PORT", 1, 65535), "N", "where the log is served (5000)"),
+    "port": (whole("PORT", 1, 65535), "N", "where it is served (ui: 5000, dashboard: 8080)"),
     "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
     "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
     "no-graphics": (flag("NO_GRAPHICS"), None, "draw nothing"),
@@ -129,7 +131,7 @@ def verb(*options):
         named[name] = OPTIONS[one or name]
 
     def declare(function):
-        VERBS[function.__name__] = function, named
+        VERBS[function.__name__.replace("_", "-")] = function, named
         return function
 
     return declare
@@ -235,8 +237,7 @@ def export(options):
     from search import freeze
     from search.log import Log
 
-    if options.out is not None and not _may_be_folder(options.out):
-        raise UsageError(f"OUT {options.out!r} is not a folder")
+    _must_be_folder(options.out)
     study = _study(options)
     standing = _winner(study, options)
     trial = standing.trial
@@ -289,6 +290,48 @@ def grade(options):
 
     names = list(QUESTIONS) if options.q is None else named(options.q)
     return grade(Console(), names, options.data, options.seeds, not options.no_graphics)
+
+
+@verb("task", "study", "data", "data-dir", "out")
+def handin(options):
+    """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
+    from search import handin
+    from search.log import Log
+
+    _must_be_folder(options.out)
+    with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
+        print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
+        path = handin.write(study, Log(study).run_id, options.out)
+        print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
+    print(f"make check-handin ZIP={path}   what whoever gets it can check")
+    return 0
+
+
+@verb("zip", "run", "data-dir")
+def check_handin(options):
+    """Check a hand-in offline, its script last: that runs code of whoever made it (RUN=0: not)."""
+    from search import check_handin, handed
+
+    if options.zip is None or not os.path.isfile(options.zip):
+        raise UsageError(f"ZIP {options.zip or ''!r} is not a file")
+    run, sound = options.run is not False, True
+    if run:
+        print("If all else holds, its script runs last: code of whoever made this (RUN=0: not)", flush=True)
+    with open(options.zip, "rb") as file:
+        content = file.read(handed.BYTES)
+    for finding in check_handin.findings(content, run):
+        print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.said}", flush=True)
+        sound = sound and finding.holds
+    print("The hand-in is what it says." if sound else "The hand-in is NOT what it says.")
+    return 0 if sound else 1
+
+
+@verb("task", "study", "data", "data-dir", "port")
+def dashboard(options):
+    """Show a study in Optuna's dashboard: a copy of it, so that looking disturbs no search."""
+    from search import dashboard
+
+    return dashboard.serve(_study(options), options.port or 8080)
 
 
 @verb("port")
@@ -354,6 +397,11 @@ def _cross(options, action):
         if log.behind:
             print(f"The log is incomplete ({log.behind}): `make ui` completes it.")
     return 0
+
+
+def _must_be_folder(out):
+    if out is not None and not _may_be_folder(out):
+        raise UsageError(f"OUT {out!r} is not a folder")
 
 
 def _may_be_folder(name):

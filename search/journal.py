@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from search.errors import StoreError, StudyConflict
@@ -32,22 +32,33 @@ class Journal(JournalFileBackend):
             os.fsync(file.fileno())
 
 
-class Storage(JournalStorage):
-    """Optuna's view of a journal. Trials that are `hidden`, by number, are not in it: no sampler, pruner
-    or plot learns from them.
+class Hiding:
+    """A storage of one study. Trials that are `hidden`, by number, are not in it: no sampler, pruner, plot
+    or page learns from them. The others keep their numbers.
     """
 
-    def __init__(self, journal):
+    def __init__(self, *arguments):
         self.hidden = set()
-        super().__init__(journal)
+        super().__init__(*arguments)
 
     def get_all_trials(self, study_id, deepcopy=True, states=None):
         trials = super().get_all_trials(study_id, deepcopy, states)
         return [trial for trial in trials if trial.number not in self.hidden]
 
+    def get_best_trial(self, study_id):
+        return BaseStorage.get_best_trial(self, study_id)  # the best of those that are in it
+
     def every_trial(self, study_id):
         """The hidden ones too, by number: not copies, to be read only."""
         return super().get_all_trials(study_id, deepcopy=False)
+
+
+class Storage(Hiding, JournalStorage):
+    """Optuna's view of a journal."""
+
+
+class Memory(Hiding, InMemoryStorage):
+    """A storage that ends with its process."""
 
 
 class _NoLock:

@@ -19,7 +19,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import places, tasks, winner
+from search import notes, places, tasks, winner
 from search.errors import NoWinner
 from search.progress import standing_line
 from search.trial import numbers
@@ -31,6 +31,7 @@ STATUS = {
     "pruned": "KILLED",
     "interrupted": "KILLED",
 }
+VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
 AT_ONCE = 1000  # metrics that MLflow takes in one call
 
 
@@ -85,6 +86,10 @@ class Log:
     def run_id(self, number):
         """The MLflow run of a trial, or "unknown"."""
         return self._runs.get(number, "unknown")
+
+    def page(self):
+        """The address of the study's trials within MLflow's pages."""
+        return notes.page(self._experiment, self.study.name)
 
     # Inside
 
@@ -225,6 +230,9 @@ class Log:
         else:
             tags["winner"], found = what_won(standing, study.about)
             metrics |= found
+        tags["mlflow.note.content"] = notes.of_study(study, self.page())
+        self._client.set_experiment_tag(self._experiment, f"{VIEW}{study.name}", notes.view(study))
+        self._client.set_experiment_tag(self._experiment, "mlflow.note.content", notes.of_task(study.task))
         for number, look in enumerate(study.looks(), 1):
             tags[f"look {number} at the test data"] = json.dumps(look)
         for standing in winner.standings(study):
@@ -272,15 +280,12 @@ def name_of(trial):
 
 def ending(trial):
     """How an ended trial is shown, as tags: how it ended, why, and whether it is crossed out."""
-    told = f"**Why it was tried:** {trial.proposal}\n\n**Why it ended:** {trial.state}: {trial.reason}"
-    if trial.crossed:
-        told = f"**Crossed out.** {trial.crossed}\n\n{told}"
     return {
         "state": trial.state,
         "why ended": trial.reason,
         "crossed out": str(trial.crossed or "no"),
         "mlflow.runName": name_of(trial),
-        "mlflow.note.content": told,
+        "mlflow.note.content": notes.of_trial(trial),
     }
 
 

@@ -185,10 +185,18 @@ class Study:
         for frozen in self._optuna.get_trials(deepcopy=False):
             if frozen.state.is_finished():
                 plain.add_trials([waiting] * (frozen.number - taken))
-                bare = copy.copy(frozen)
-                bare.user_attrs = {}
-                plain.add_trial(bare)
+                plain.add_trial(_bare(frozen, {}))
                 taken = frozen.number + 1
+        return plain
+
+    def copy(self, told):
+        """The same, but each trial has its own number, and what `told(trial)` gives as its attributes."""
+        storage = journal.Memory()
+        plain = optuna.create_study(storage=storage, study_name=self.name, direction=self.about["direction"])
+        for trial, frozen in zip(list(self.trials()), self._storage.every_trial(self._id)):
+            plain.add_trial(_bare(frozen, told(trial)))
+            if not trial.counts or trial.state == "running":
+                storage.hidden.add(trial.number)
         return plain
 
     # One trial's way: ask, report, tell
@@ -311,6 +319,13 @@ class Study:
         while draw in tries and tries[draw].state != "interrupted":
             draw += 1
         return draw, tries.get(draw)
+
+
+def _bare(frozen, attributes):
+    """One of Optuna's frozen trials with other attributes."""
+    bare = copy.copy(frozen)
+    bare.user_attrs = attributes
+    return bare
 
 
 def resolve(task, name, source):

@@ -34,14 +34,7 @@ def of_studies(studies):
 
 def kinds(study):
     """How many trials there are of each kind: a Counter, sorted by name."""
-    return Counter(sorted(_kind(trial) for trial in study.trials()))
-
-
-def _kind(trial):
-    """What a trial is counted as: its state, unless it is crossed out or repeats another."""
-    if trial.crossed:
-        return trial.crossed.action
-    return "repeats" if trial.confirms is not None else trial.state
+    return Counter(sorted(trial.kind for trial in study.trials()))
 
 
 def _best(study, standing):

@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from search.crossing import Crossing
 
 STATES = ("running", "completed", "pruned", "diverged", "failed", "interrupted")
+KINDS = (*STATES[1:], "repeats", "void", "aside")  # what a trial that ended is counted as: see `Trial.kind`
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class Trial:
     def counts(self):
         """Whether the search may learn from it: a trial of its own that is not crossed out."""
         return self.confirms is None and self.crossed is None
+
+    @property
+    def kind(self):
+        """What it is counted as: its state, unless it is crossed out or repeats another."""
+        if self.crossed:
+            return self.crossed.action
+        return "repeats" if self.confirms is not None else self.state
 
     @property
     def seconds(self):

@@ -13,6 +13,7 @@ SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 def serve(port):
     """Bring the log up to date, then become MLflow's server."""
+    pages = {}
     for name in studies.names():
         try:
             with Study.hold(name) as study:
@@ -22,11 +23,15 @@ def serve(port):
             continue  # its search is running, and writes the log itself
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
+        else:
+            pages[name] = log.page()
     if "MLFLOW_TRACKING_URI" in os.environ:
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
     hosts = ",".join(f"{host}:{port}" for host in ("localhost", "127.0.0.1"))
     print(f"The log: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    for name, page in pages.items():
+        print(f"  trials of {name}, the best first: http://127.0.0.1:{port}/{page}", flush=True)
     os.chdir(places.home())
     command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]

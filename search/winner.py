@@ -67,7 +67,6 @@ class Standing:
         """By how much the first score was better than the mean; negative where it was worse."""
         return self.sign * (self.trial.score - self.mean)
 
-
     @property
     def tolerance(self):
         """How much worse than the first score another seed may well be: two standard deviations below the

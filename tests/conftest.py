@@ -1,6 +1,13 @@
 """What tests share: a home of their own, tasks that train in no time, and a ready log."""
 
+import os
 import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +16,9 @@ from objectives.replay import THREADS
 from search import log, places, tasks
 from search.study import Study
 from search.trainers.inline import Inline
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 60  # seconds until a server must answer
 
 torch.set_num_threads(THREADS)  # as trainers do
 
@@ -84,3 +94,42 @@ def tell():
         return trial.number
 
     return tell
+
+
+@pytest.fixture
+def listens():
+    """`listens(host, port)` says whether somebody answers there."""
+
+    def answers(host, port):
+        try:
+            socket.create_connection((host, port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    return answers
+
+
+@pytest.fixture
+def serve(tmp_path, listens):
+    """`serve(verb, *options)` starts `python -m search` on a free port, waits for it and returns the port."""
+    servers = []
+
+    def start(verb, *options):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "toys")}
+        command = [sys.executable, "-m", "search", verb, *options, "--port", str(port)]
+        with open(tmp_path / "said", "w") as said:
+            servers.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said))
+        deadline = time.monotonic() + PATIENCE
+        while not listens("127.0.0.1", port):
+            ended = servers[-1].poll() is not None or time.monotonic() > deadline
+            assert not ended, (tmp_path / "said").read_text()
+            threading.Event().wait(0.1)
+        return port
+
+    yield start
+    for server in servers:
+        server.terminate()
+        server.wait(10)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 from mlflow import MlflowClient
@@ -129,6 +130,30 @@ def test_the_study_is_shown_with_space_budget_winner_table_and_report(logged):
     assert f"Trial {best.number} wins" in page and "<h2>All trials</h2>" in page
 
 
+def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
+    logged.cross("void", [2], "the mask was wrong")
+    live = Log(logged)
+    live.bring_up_to_date()
+    shown, best = Shown(), logged.best()
+    tags = shown.experiment.tags
+    assert tags["mlflow.note.content"].startswith("Where is the lowest point of a bowl?\n\nTarget: 0")
+    view = json.loads(tags["mlflow.sharedViewState.logged"])
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`score`", True)
+    assert {"params.`x`", "tags.`state`", "metrics.`score`"} <= set(view["selectedColumns"])
+    found = shown.client.search_runs([shown.experiment.experiment_id], view["searchFilter"])
+    assert {int(run.data.tags["trial"]) for run in found} == shown.trials.keys()
+    told = shown.parents[0].data.tags["mlflow.note.content"]
+    for part in (
+        "**Where is the lowest point of a bowl?**",
+        f"Winner so far: trial {best.number}, height {best.score:.4g} ± 0.001 with one seed",
+        f"({live.page()})",
+        "Data: builtin, digest",
+        "| `y` | 0 to 100 |",
+        "Crossed out, and not learnt from: trials 2.",
+    ):
+        assert part in told
+
+
 def test_a_deleted_log_is_made_again_as_it_was(logged, fresh_database):
     before = Shown().everything()
     places.mlflow_database().write_bytes(fresh_database.read_bytes())
@@ -226,7 +251,9 @@ def test_what_is_crossed_out_is_shown_so_until_it_is_restored(logged):
     before = Shown().everything()
     logged.cross("void", [1, 2], "the mask was wrong")
     logged.looked(logged.trial(3), (0.5, 0.1))
-    Log(logged).bring_up_to_date()
+    again = Log(logged)
+    again.bring_up_to_date()
+    assert again.behind is None
     run = Shown().trials[2]
     assert run.info.run_name == "trial-0002 (void)"
     assert run.data.tags["crossed out"].startswith("void: the mask was wrong (")

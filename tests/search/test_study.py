@@ -216,6 +216,9 @@ def test_what_is_crossed_out_counts_no_longer(searched):
     assert best.number not in {trial.number for trial in searched.history()}
     plotted = [trial for trial in searched.for_plots().trials if trial.state.is_finished()]
     assert [trial.number for trial in plotted] == [trial.number for trial in searched.history()]
+    copied = searched.copy(lambda trial: {"state": trial.state})
+    assert [trial.number for trial in copied.trials] == [each.number for each in searched.history()]
+    assert copied.best_trial.number == searched.best().number
     assert searched.trial(best.number).crossed.reason == "the mask was wrong"
     search(searched, Inline(searched), trials=12)
     again = searched.trial(12)

@@ -1,0 +1,107 @@
+"""What the pages in the browser say in words, in Markdown: of a task, of a study, of a trial.
+
+Also the view of a study's trials that MLflow opens with, and the addresses of its pages.
+"""
+
+import inspect
+import json
+
+from search import tasks, winner
+from search.crossing import ranges
+from search.errors import NoWinner
+from search.progress import luck
+
+READING = """Each study is a run, and each of its trials a run below it.
+
+| what | where |
+|---|---|
+| `score` | of the trained model on validation data; trials that trained to the end have one |
+| `state` | completed, pruned (it fell behind), diverged, failed or interrupted |
+| `kind` | trial, or repeat: the configuration of a trial once more, on a fresh seed |
+| `why tried`, `why ended` | in words |
+| `best_...`, `last_...` | of a curve, its best and its last value |
+| `confirmed_mean` | of the repeats of a configuration; its standard error is beside it |
+"""
+
+
+def of_task(task):
+    """Of an experiment: what the task asks, and how its runs are read."""
+    better = "higher" if task.DIRECTION == "maximize" else "lower"
+    return f"{_question(task)}\n\nThe {better} the {task.METRIC}, the better. {READING}"
+
+
+def of_study(study, link=None):
+    """Of a study: what it asks and of which data, within which limits, who won, and how its runs are read.
+
+    `link` is the address of its trials.
+    """
+    about, ways = study.about, {"maximize": "the higher the better", "minimize": "the lower the better"}
+    space = [f"| `{name}` | {tasks.describe(range_)} |" for name, range_ in study.ranges().items()]
+    paragraphs = [
+        f"**{_question(study.task).splitlines()[0]}**",
+        _won(study),
+        f"Score: {about['metric']} on validation data, {ways[about['direction']]}. Data: {about['source']}, "
+        f"digest {about['digest']}. Seed {about['seed']}. {_limits(study.budget())}",
+        "\n".join(["| searched | range |", "|---|---|", *space]),
+    ]
+    if link:
+        paragraphs.insert(
+            2, f"[All trials, the best first]({link}). Mark some, and choose the chart above them."
+        )
+    if out := [trial.number for trial in study.trials() if trial.crossed]:
+        paragraphs.append(f"Crossed out, and not learnt from: trials {ranges(out)}.")
+    return "\n\n".join(paragraphs)
+
+
+def of_trial(trial):
+    """Of a trial that ended: why it was tried, and why it ended."""
+    told = f"**Why it was tried:** {trial.proposal}\n\n**Why it ended:** {trial.state}: {trial.reason}"
+    return f"**Crossed out.** {trial.crossed}\n\n{told}" if trial.crossed else told
+
+
+def view(study):
+    """How MLflow shows a study's trials: a list, the best first, with what matters as its columns."""
+    shown = [("metrics", "score"), ("metrics", "score_standard_error"), ("tags", "state")]
+    shown += [("params", name) for name in study.ranges()]
+    shown += [("metrics", "weights"), ("metrics", "seconds_total"), ("metrics", "confirmed_mean")]
+    shown += [("tags", "why ended"), ("tags", "kind")]
+    return json.dumps(
+        {
+            "searchFilter": f"tags.study = '{study.name}' AND tags.kind != 'study'",
+            "orderByKey": "metrics.`score`",
+            "orderByAsc": study.sign < 0,
+            "selectedColumns": [f"{kind}.`{name}`" for kind, name in shown],
+            "hideEmptyCharts": True,
+        }
+    )
+
+
+def page(experiment, study_name):
+    """The address of that view, within MLflow's pages."""
+    return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={study_name}"
+
+
+def _question(task):
+    return inspect.getdoc(task)
+
+
+def _won(study):
+    """Who won, with its uncertainty, or why nobody did."""
+    try:
+        standing = winner.choose(study)
+    except NoWinner as none:
+        return f"No winner: {none}."
+    trial, metric = standing.trial, study.about["metric"]
+    first = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
+    if not standing.confirmed:
+        return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
+    mean = f"{metric} **{standing.mean:.4g} ± {standing.standard_error:.2g}**"
+    seeds = f"the mean of {len(standing.scores)} fresh seeds"
+    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {luck(standing, study.about)})."
+
+
+def _limits(budget):
+    """What was asked for, in words."""
+    told = [f"{budget['trials']} trials"] if budget.get("trials") else []
+    told += [f"{budget['seconds']:g} seconds"] if budget.get("seconds") else []
+    return f"Budget: {' or '.join(told)}." if told else "No budget was set."

@@ -1,0 +1,126 @@
+"""MLflow's pages as a person sees them: in a real browser, without a window.
+
+Skipped where there is none: `apt install chromium chromium-driver` (Debian) brings both.
+"""
+
+import re
+import shutil
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import TimeoutException, WebDriverException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from search import winner
+from search.coordinator import confirm, search
+from search.log import Log
+from search.study import Study
+from search.trainers.inline import Inline
+
+PATIENCE = 40  # seconds until a page must show what it has to
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+SWITCHES = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=2600,1400")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER),
+    reason="MLflow's pages were NOT LOOKED AT: no chromium and chromedriver in PATH "
+    "(Debian: apt install chromium chromium-driver)",
+)
+
+
+@pytest.fixture
+def study(bowl, database):
+    """A study with a winner that is confirmed, and a trial that is crossed out."""
+    with Study.open(bowl, "looked-at") as study:
+        search(study, Inline(study), trials=8)
+        confirm(study, Inline(study), repeats=2)
+        study.cross("void", [study.completed()[-1].number], "the mask was wrong")
+        Log(study).bring_up_to_date()
+    return study
+
+
+@pytest.fixture
+def browser(tmp_path, monkeypatch):
+    """A browser that has never been anywhere."""
+    monkeypatch.setenv("SE_AVOID_STATS", "true")
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for switch in (*SWITCHES, f"user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(f"--{switch}")
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield browser
+    browser.quit()
+
+
+def text(browser):
+    return browser.find_element(By.TAG_NAME, "body").text
+
+
+def shows(browser, *parts):
+    """Wait until a page shows all of these."""
+
+    def there(browser):
+        return all(part in text(browser) for part in parts)
+
+    try:
+        waiting(browser).until(there)
+    except TimeoutException:
+        raise AssertionError(f"{parts} not all in:\n{text(browser)}") from None
+
+
+def waiting(browser):
+    """Patience, while a page makes itself anew under the test's hands."""
+    return WebDriverWait(browser, PATIENCE, ignored_exceptions=[WebDriverException])
+
+
+def listed(browser):
+    """The trials that a list shows, in its order, by number."""
+    rows = {}
+    for row in browser.find_elements(By.CSS_SELECTOR, "[role=row][row-index]"):
+        if match := re.search(r"trial-(\d{4})", row.text):
+            rows[int(row.get_attribute("row-index"))] = int(match[1])
+    return [rows[at] for at in sorted(rows)]
+
+
+def click(browser, words):
+    """Click what bears these words and can be seen."""
+    found = browser.find_elements(By.XPATH, f"//*[text()='{words}']")
+    next(each for each in found if each.is_displayed()).click()
+
+
+def test_what_a_person_sees_of_a_study(study, serve, browser):
+    home = f"http://127.0.0.1:{serve('ui')}/"
+    trials, won = list(study.trials()), winner.choose(study)
+    names = {trial.number: f"trial-{trial.number:04}" for trial in trials}
+
+    # The experiments: what this one asks.
+    browser.get(f"{home}#/experiments?workflowType=machine_learning")
+    shows(browser, "bowl", "Where is the lowest point")
+
+    # Its trials, by the address that `make ui` prints: the best first.
+    browser.get(home + Log(study).page())
+    shows(browser, "Where is the lowest point of a bowl?", *names.values(), "why ended", "confirmed_mean")
+    scores = [trials[number].score for number in listed(browser)]
+    scored = [score for score in scores if score is not None]
+    assert len(scores) == len(trials) and len(scored) > 5
+    assert scores == sorted(scored) + [None] * (len(scores) - len(scored))
+    assert "(void)" in text(browser) and f"repeats {won.trial.number}" in text(browser)
+
+    # The other way round, by a click on the title of the column.
+    click(browser, "score")
+    waiting(browser).until(lambda browser: trials[listed(browser)[0]].score == max(scored))
+
+    # One of them: its numbers, and why it was tried and ended.
+    browser.find_element(By.PARTIAL_LINK_TEXT, names[won.trial.number]).click()
+    shows(browser, "Why it was tried:", won.trial.proposal, "Why it ended:", "trained to the end")
+    shows(browser, "validation_height", "score_standard_error", "confirmed_mean", "Parent run")
+
+    # The study: who won, and the way to its trials.
+    browser.find_element(By.LINK_TEXT, study.name).click()
+    shows(browser, "Winner: trial", f"{won.mean:.4g} ± {won.standard_error:.2g}", "Child runs")
+    click(browser, "Show more")
+    click(browser, "All trials, the best first")
+    browser.switch_to.window(browser.window_handles[-1])  # where MLflow opens what a description links
+    shows(browser, *names.values(), "Sort: score")
