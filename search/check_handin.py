@@ -21,7 +21,18 @@ from pathlib import Path
 import data
 from objectives.replay import machine
 from search import first_epoch, winner
-from search.handed import BYTES, Handed, Handin, Wrong, mean_and_error, one_line, printable, recomputed
+from search.handed import (
+    BYTES,
+    Handed,
+    Handin,
+    Wrong,
+    mean_and_error,
+    one_line,
+    page,
+    printable,
+    recomputed,
+    words,
+)
 from search.trial import STATES
 
 NEAR = 0.1  # by how much of its size a value may differ on another machine
@@ -151,6 +162,13 @@ def figures(handin):
     return f"{len(computed)}, each computed again from trials.json"
 
 
+def the_page(handin):
+    said, made = (words(text) for text in (handin.files["report.html"].decode(), page(handin)))
+    differs = [line for line in said.splitlines() if line not in set(made.splitlines())]
+    must(said == made, f"report.html says what the trials do not: {' '.join(differs)[:150]}")
+    return "its words, numbers and tables, made again from trials.json"
+
+
 def the_winner(handin):
     said, standing = handin.study["winner"], winner.choose(Handed(handin))
     number = standing.trial.number
@@ -188,7 +206,19 @@ def the_data(handin):
     return f"{path.name} has the digest of the study's data"
 
 
-CHECKS = (digests, trials, curves, settings, fingerprints, crossed_out, figures, the_winner, script, the_data)
+CHECKS = (
+    digests,
+    trials,
+    curves,
+    settings,
+    fingerprints,
+    crossed_out,
+    figures,
+    the_winner,
+    the_page,
+    script,
+    the_data,
+)
 
 
 def first_report(handin):

@@ -32,7 +32,7 @@ class Crossing:
     when: str  # ISO 8601, with the time zone
 
     def __str__(self):
-        return f"{self.action}: {self.reason} ({self.who}, {self.when})"
+        return f"{self.action}: {self.reason} ({', '.join(filter(None, (self.who, self.when)))})"
 
 
 def entry(action, trials, reason):

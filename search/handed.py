@@ -13,8 +13,12 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import optuna
+from optuna.distributions import json_to_distribution
+from optuna.trial import TrialState, create_trial
 
 import data
+from search import report, tasks
 from search.crossing import Crossing
 from search.errors import UsageError
 from search.study import Study
@@ -22,7 +26,7 @@ from search.trial import KINDS, STATES, Trial
 
 FILES, BYTES = 10, 500_000_000  # at the most, unpacked
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-NEEDED = {"DIGESTS", "study.json", "trials.json", "report.txt", "script.py"}
+NEEDED = {"DIGESTS", "study.json", "trials.json", "report.txt", "report.html", "script.py"}
 
 
 class Wrong(Exception):
@@ -94,14 +98,50 @@ def printable(text):
 
 
 class Handed(Study):
-    """The study of a hand-in, as `search.winner` reads one: it has trials, and no store."""
+    """The study of a hand-in, as the winner and the report read one: it has trials, and no store."""
 
     def __init__(self, handin):
         self.name, self.about = handin.study["study"], handin.study
+        self.task = tasks.find(self.about["task"])
         self._handed = [as_trial(trial) for trial in handin.trials]
 
     def trials(self):
         return iter(self._handed)
+
+    def budget(self):
+        return self.about["budget"]
+
+    def crossings(self):
+        return [Crossing(**fields, who="") for fields in self.about["crossings"]]
+
+    def looks(self):
+        return self.about["looks"]
+
+    def ranges(self):
+        space = self.about["space"]
+        return {name: json_to_distribution(json.dumps(fields)) for name, fields in space.items()}
+
+    def for_plots(self):
+        plain, ranges = optuna.create_study(direction=self.about["direction"]), self.ranges()
+        for trial in self.trials():
+            plain.add_trial(as_frozen(trial, ranges, self.about["metric"]))
+        return plain
+
+
+def as_frozen(trial, ranges, metric):
+    """What Optuna's plots need of a trial; of one that does not count, that its number is taken."""
+    if not trial.counts:
+        return create_trial(state=TrialState.WAITING)
+    told = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "diverged": TrialState.PRUNED}
+    frozen = create_trial(
+        state=told.get(trial.state, TrialState.FAIL),
+        value=trial.score,
+        params=trial.params,
+        distributions={name: ranges[name] for name in trial.params},
+        intermediate_values={entry["epoch"]: entry[f"validation_{metric}"] for entry in trial.curve},
+    )
+    frozen.datetime_start, frozen.datetime_complete = trial.started, trial.ended
+    return frozen
 
 
 def as_trial(fields):
@@ -109,6 +149,16 @@ def as_trial(fields):
     moments = {name: datetime.fromisoformat(fields[name]) for name in ("started", "ended")}
     crossed = fields["crossed"] and Crossing(**fields["crossed"], who="")
     return Trial(**fields | moments | {"crossed": crossed})
+
+
+def page(handin):
+    """The report of its study, made of nothing but what was handed in."""
+    return report.page(report.report(Handed(handin)))
+
+
+def words(page):
+    """A page without what draws: its words, numbers and tables."""
+    return re.sub("<script.*?</script>", "", page, flags=re.DOTALL)
 
 
 def recomputed(handin):

@@ -3,6 +3,7 @@
     study.json     what was asked and searched, what is crossed out, who won
     trials.json    every trial, those that failed or are crossed out too
     report.txt     the figures, one a line
+    report.html    what was learned, as a page
     script.py      the frozen winner
     (data)         the file that it trains on where that is built in: the others are not ours to hand on
     DIGESTS        SHA-256 of each of these
@@ -24,7 +25,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from search import check_handin, freeze, places, winner
+from search import check_handin, freeze, handed, places, winner
 from search.errors import TrialbookError
 from search.trial import KINDS
 
@@ -77,7 +78,8 @@ def files(study, run_of):
     members = {name: text.encode() for name, text in texts.items()}
     if study.about["source"] == "builtin":
         members[study.data_path.name] = study.data_path.read_bytes()
-    return members
+    page = handed.page(handed.Handin(packed(members | {"report.html": b""})))
+    return members | {"report.html": page.encode()}
 
 
 def about(study, standing):

@@ -92,12 +92,21 @@ class Tally:
 
 
 class Repeats(Tally):
-    """What is known while the best few are trained again; `trials` is the most repeats there can be."""
+    """What is known while the best few are trained again.
+
+    Args:
+        few: their trials.
+        repeats: of each of them, at the most.
+    """
 
     what = "repeats, or fewer"
 
+    def __init__(self, study, few, repeats, jobs):
+        self.few = {trial.number for trial in few}
+        super().__init__(study, len(few) * repeats, math.inf, jobs)
+
     def about(self, trial):
-        return trial.confirms is not None and not trial.crossed
+        return trial.confirms in self.few and not trial.crossed
 
     def leader(self):
         standing = winner.choose(self.study)

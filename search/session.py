@@ -94,7 +94,7 @@ def _train(study, limits, again, jobs, kind, signals):
             console.print(
                 f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ..."
             )
-            tally = progress.Repeats(study, len(few) * repeats, math.inf, jobs)
+            tally = progress.Repeats(study, few, repeats, jobs)
             show(tally, coordinator.confirm, **again)
     console.print("Writing the table of trials and the report to the log ...")
     log.bring_up_to_date()

@@ -72,12 +72,12 @@ def test_it_holds_every_trial_and_all_of_each(study):
             assert getattr(trial, name) == getattr(original, name)
     assert {trial.kind for trial in trials} == {"completed", "pruned", "repeats", "void"}
     assert json.loads(members["study.json"])["winner"]["mean"] == winner.choose(study).mean
-    assert members.keys() == {"study.json", "trials.json", "report.txt", "script.py", "sine-builtin.npz"}
+    assert members.keys() == handed.NEEDED - {"DIGESTS"} | {"sine-builtin.npz"}
 
 
 def test_it_names_no_folder_and_no_user(study):
     members = handin.files(study, lambda _: "run")
-    text = b"".join(members[name] for name in ("study.json", "trials.json", "report.txt", "script.py"))
+    text = b"".join(members[name] for name in handed.NEEDED - {"DIGESTS"})
     assert b"no 'x.npz' here" in members["trials.json"]
     assert b"/home" not in text and str(places.home()).encode() not in text
     assert study.crossings()[0].who.encode() not in text
@@ -206,6 +206,13 @@ def test_a_figure_that_the_trials_do_not_give_is_found(members, line):
     assert found(members | {"report.txt": b"\n".join(text)}).keys() == {"figures"}
 
 
+def test_a_page_that_says_what_the_trials_do_not_is_found(members):
+    page = members["report.html"]
+    assert b"mean of 2 fresh seeds" in page
+    told = page.replace(b"mean of 2 fresh seeds", b"mean of 9 fresh seeds")
+    assert found(members | {"report.html": told}).keys() == {"the page"}
+
+
 def test_a_script_that_trains_otherwise_is_found(members):
     script = members["script.py"].decode()
     other = script.replace("+ 1 / epoch", "+ 1.5 / epoch")
@@ -260,7 +267,7 @@ def zipped(*members):
     [
         (b"", "cannot be read: BadZipFile"),
         (b"no zip at all", "cannot be read: BadZipFile"),
-        (zipped(("study.json", "{}")), "lacks DIGESTS, report.txt, script.py, trials.json"),
+        (zipped(("study.json", "{}")), "lacks DIGESTS, report.html, report.txt, script.py, trials.json"),
         (zipped(("../x", "")), "names that a hand-in has not"),
         (zipped(("/etc/x", "")), "names that a hand-in has not"),
         (zipped(("folder/", "")), "names that a hand-in has not"),
