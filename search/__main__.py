@@ -315,11 +315,11 @@ def check_handin(options):
     if options.zip is None or not os.path.isfile(options.zip):
         raise UsageError(f"ZIP {options.zip or ''!r} is not a file")
     run, sound = options.run is not False, True
+    with open(options.zip, "rb") as file:
+        handin = handed.Handin(file.read(handed.BYTES))
     if run:
         print("If all else holds, its script runs last: code of whoever made this (RUN=0: not)", flush=True)
-    with open(options.zip, "rb") as file:
-        content = file.read(handed.BYTES)
-    for finding in check_handin.findings(content, run):
+    for finding in check_handin.findings(handin, run):
         print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.said}", flush=True)
         sound = sound and finding.holds
     print("The hand-in is what it says." if sound else "The hand-in is NOT what it says.")

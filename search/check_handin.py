@@ -24,7 +24,6 @@ from search import first_epoch, winner
 from search.handed import (
     BYTES,
     Handed,
-    Handin,
     Wrong,
     mean_and_error,
     one_line,
@@ -48,13 +47,13 @@ class Finding:
     said: str
 
 
-def findings(content, run=True):
-    """Check a hand-in, given as bytes: one Finding after another. Raises UsageError where it is none.
+def findings(handin, run=True):
+    """Check a Handin: one Finding after another.
 
     Args:
         run: whether to run its script, which is code of whoever made the hand-in.
     """
-    handin, sound = Handin(content), True
+    sound = True
     for check in CHECKS:
         finding = tried(check, handin)
         sound = sound and finding.holds

@@ -9,7 +9,7 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from optuna.exceptions import ExperimentalWarning
-from optuna_dashboard import save_note, set_objective_names, wsgi
+from optuna_dashboard import save_note, wsgi
 
 from search import notes
 from search.errors import UsageError
@@ -30,7 +30,7 @@ def serve(study, port):
     """Serve a copy of a study until Ctrl-C."""
     copy = study.copy(told)
     with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
-        set_objective_names(copy, [f"validation {study.about['metric']}"])
+        copy.set_metric_names([f"validation {study.about['metric']}"])
     save_note(copy, notes.of_study(study))
     try:
         server = make_server(HOST, port, ours(wsgi(copy._storage), port), Server, Quiet)

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from search import check_handin, freeze, handed, places, winner
 from search.errors import TrialbookError
+from search.handed import Handin
 from search.trial import KINDS
 
 FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"]+/)+")  # of an absolute path
@@ -43,7 +44,7 @@ def write(study, run_of, folder=None):
     Raises NoWinner; TrialbookError where it would not pass its own check.
     """
     content = packed(files(study, run_of))
-    broken = [finding for finding in check_handin.findings(content, run=False) if not finding.holds]
+    broken = [finding for finding in check_handin.findings(Handin(content), run=False) if not finding.holds]
     if broken:
         raise TrialbookError(f"the hand-in would not pass its check: {broken[0].name}: {broken[0].said}")
     path = (Path(folder) if folder else places.home()) / f"{study.name}-handin.zip"
