@@ -52,7 +52,7 @@ def said(capsys):
         ("handin --task bowl --out=", "OUT '' is not a folder"),
         ("check-handin", "ZIP '' is not a file"),
         ("check-handin --zip none.zip", "ZIP 'none.zip' is not a file"),
-        ("check-handin --zip none.zip --run no", "RUN 'no' is not valid: 1 or 0"),
+        ("check-handin --zip none.zip --run no", "RUN 'no' is not valid: nothing, 1 or 0"),
         ("ui --port 0", "PORT '0' is not valid"),
         ("grade -q q9", "unknown Q 'q9': valid are q1, q2, q3, q4, q5, q6, q7."),
         ("grade --q=", "unknown Q ''"),
