@@ -204,7 +204,7 @@ def report(options):
     """What was learned from a study: here, and as one page in mlruns/reports/ or in OUT=folder."""
     from rich.console import Console
 
-    from search import report
+    from search.reports import report
 
     if options.out is not None and not _may_be_folder(options.out):
         raise UsageError(f"OUT {options.out!r} is not a folder")
@@ -220,7 +220,8 @@ def compare(options):
     """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error."""
     from rich.console import Console
 
-    from search import compare, studies
+    from search import studies
+    from search.reports import compare
     from search.study import Study
 
     for option in ("a", "b"):
@@ -295,13 +296,13 @@ def grade(options):
 @verb("task", "study", "data", "data-dir", "out")
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
-    from search import handin
+    from search.handin import pack
     from search.log import Log
 
     _must_be_folder(options.out)
     with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
-        path = handin.write(study, Log(study).run_id, options.out)
+        path = pack.write(study, Log(study).run_id, options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
     print(f"make check-handin ZIP={path}   what whoever gets it can check")
     return 0
@@ -310,7 +311,7 @@ def handin(options):
 @verb("zip", "run", "data-dir")
 def check_handin(options):
     """Check a hand-in offline, its script last: that runs code of whoever made it (RUN=0: not)."""
-    from search import check_handin, handed
+    from search.handin import check, handed
 
     if options.zip is None or not os.path.isfile(options.zip):
         raise UsageError(f"ZIP {options.zip or ''!r} is not a file")
@@ -319,7 +320,7 @@ def check_handin(options):
         handin = handed.Handin(file.read(handed.BYTES))
     if run:
         print("If all else holds, its script runs last: code of whoever made this (RUN=0: not)", flush=True)
-    for finding in check_handin.findings(handin, run):
+    for finding in check.findings(handin, run):
         print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.said}", flush=True)
         sound = sound and finding.holds
     print("The hand-in is what it says." if sound else "The hand-in is NOT what it says.")

@@ -250,7 +250,8 @@ class Log:
 
     def _write_files(self):
         """Write the table of trials and the report."""
-        from search import artifacts, report  # pandas and plotly: not while trainers start
+        from search import artifacts
+        from search.reports import report  # pandas and plotly: not while trainers start
 
         self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
         page = report.page(report.report(self.study))

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from objectives import regression
-from search import evidence, lessons
+from search.reports import evidence, lessons
 from search.study import Study
 
 

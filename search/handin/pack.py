@@ -9,7 +9,7 @@
     DIGESTS        SHA-256 of each of these
 
 The same study gives the same bytes. Names of users, of their machines and of folders stay at home.
-`search.check_handin` is the other side: it believes nothing of this, and computes it again.
+`search.handin.check` is the other side: it believes nothing of this, and computes it again.
 """
 
 import hashlib
@@ -25,9 +25,10 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from search import check_handin, freeze, handed, places, winner
+from search import freeze, places, winner
 from search.errors import TrialbookError
-from search.handed import Handin
+from search.handin import check, handed
+from search.handin.handed import Handin
 from search.trial import KINDS
 
 FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"]+/)+")  # of an absolute path
@@ -44,7 +45,7 @@ def write(study, run_of, folder=None):
     Raises NoWinner; TrialbookError where it would not pass its own check.
     """
     content = packed(files(study, run_of))
-    broken = [finding for finding in check_handin.findings(Handin(content), run=False) if not finding.holds]
+    broken = [finding for finding in check.findings(Handin(content), run=False) if not finding.holds]
     if broken:
         raise TrialbookError(f"the hand-in would not pass its check: {broken[0].name}: {broken[0].said}")
     path = (Path(folder) if folder else places.home()) / f"{study.name}-handin.zip"

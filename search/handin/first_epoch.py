@@ -1,4 +1,4 @@
-"""Train a frozen script until its first report, and print that as JSON. Run by `search.check_handin`.
+"""Train a frozen script until its first report, and print that as JSON. Run by `search.handin.check`.
 
 It runs by itself in a clean interpreter: `python -I first_epoch.py script.py data-file`. What it runs is
 whatever the script says.

@@ -7,10 +7,11 @@ import zipfile
 
 import pytest
 
-from search import check_handin, freeze, handed, handin, places, winner
+from search import freeze, places, winner
 from search.__main__ import main
 from search.coordinator import confirm, search
 from search.errors import NoWinner, TrialbookError, UsageError
+from search.handin import check, handed, pack
 from search.study import Study
 from search.trainers.inline import Inline
 
@@ -42,15 +43,13 @@ def members(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("home")))
         with made(bowl) as study:
-            return handin.files(study, lambda _: "run")
+            return pack.files(study, lambda _: "run")
 
 
 def found(members, run=False):
     """What does not hold of a hand-in: name -> why."""
-    content = handin.packed({name: text for name, text in members.items() if name != "DIGESTS"})
-    return {
-        each.name: each.said for each in check_handin.findings(handed.Handin(content), run) if not each.holds
-    }
+    content = pack.packed({name: text for name, text in members.items() if name != "DIGESTS"})
+    return {each.name: each.said for each in check.findings(handed.Handin(content), run) if not each.holds}
 
 
 def edited(members, name, edit):
@@ -66,7 +65,7 @@ def read(path):
 
 
 def test_it_holds_every_trial_and_all_of_each(study):
-    members = handin.files(study, lambda _: "run")
+    members = pack.files(study, lambda _: "run")
     trials = [handed.as_trial(fields) for fields in json.loads(members["trials.json"])]
     assert len(trials) == len(list(study.trials()))
     for trial, original in zip(trials, study.trials(), strict=True):
@@ -78,7 +77,7 @@ def test_it_holds_every_trial_and_all_of_each(study):
 
 
 def test_it_names_no_folder_and_no_user(study):
-    members = handin.files(study, lambda _: "run")
+    members = pack.files(study, lambda _: "run")
     text = b"".join(members[name] for name in handed.NEEDED - {"DIGESTS"})
     assert b"no 'x.npz' here" in members["trials.json"]
     assert b"/home" not in text and str(places.home()).encode() not in text
@@ -86,34 +85,34 @@ def test_it_names_no_folder_and_no_user(study):
 
 
 def test_the_same_study_gives_the_same_bytes(study, tmp_path):
-    first = handin.write(study, lambda _: "run", tmp_path / "a")
-    assert handin.write(study, lambda _: "run").read_bytes() == first.read_bytes()
+    first = pack.write(study, lambda _: "run", tmp_path / "a")
+    assert pack.write(study, lambda _: "run").read_bytes() == first.read_bytes()
     assert first.name == "searched-handin.zip" and not list(places.home().glob("*.zip.*"))
 
 
 def test_all_of_it_holds_and_the_script_trains_as_the_trial_did(members):
-    findings = list(check_handin.findings(handed.Handin(handin.packed(members))))
+    findings = list(check.findings(handed.Handin(pack.packed(members))))
     assert [finding.said for finding in findings if not finding.holds] == []
-    assert len(findings) == len(check_handin.CHECKS) + 1
+    assert len(findings) == len(check.CHECKS) + 1
     assert "4 values, equal to the last bit" in findings[-1].said
 
 
 def test_figures_are_computed_twice_by_two_ways(study):
-    members = handin.files(study, lambda _: "run")
-    said = handin.figures(study, winner.choose(study))
-    computed = handed.recomputed(handed.Handin(handin.packed(members)))
+    members = pack.files(study, lambda _: "run")
+    said = pack.figures(study, winner.choose(study))
+    computed = handed.recomputed(handed.Handin(pack.packed(members)))
     assert said == pytest.approx(computed, rel=1e-9)
     assert said["void"] == 2 and said["winner's repeats"] == 2 and said["failed"] == 0
 
 
 def test_a_change_without_new_digests_is_found(members):
-    packed = read(io.BytesIO(handin.packed(members)))
+    packed = read(io.BytesIO(pack.packed(members)))
     packed["trials.json"] = packed["trials.json"].replace(b'"seconds"', b'"Seconds"', 1)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
         for name, text in packed.items():
             file.writestr(name, text)
-    findings = check_handin.findings(handed.Handin(content.getvalue()))
+    findings = check.findings(handed.Handin(content.getvalue()))
     broken = {each.name: each.said for each in findings if not each.holds}
     assert broken["digests"] == "trials.json is not the file that DIGESTS names"
     assert "was not run" in broken["first report"]
@@ -193,7 +192,7 @@ def test_changed_trials_are_found(members, edit, name, said):
 
 
 def test_another_winner_is_found(study):
-    members, other = handin.files(study, lambda _: "run"), winner.standings(study)[1]
+    members, other = pack.files(study, lambda _: "run"), winner.standings(study)[1]
     said = {"trial": other.trial.number, "score": other.trial.score, "confirmed": True}
     said |= {"scores": other.scores, "mean": other.mean, "standard_error": other.standard_error}
     broken = found(edited(members, "study.json", lambda about: about.update(winner=said)))
@@ -241,7 +240,7 @@ def test_on_another_machine_it_is_compared_within_a_tolerance(members):
         for trial in trials:
             trial["provenance"]["machine"]["python"] = "3.0"
 
-    python = handed.Handin(handin.packed(members)).trials[0]["provenance"]["machine"]["python"]
+    python = handed.Handin(pack.packed(members)).trials[0]["provenance"]["machine"]["python"]
     moved = edited(members, "trials.json", elsewhere)
     moved["script.py"] = moved["script.py"].replace(f'"{python}"'.encode(), b'"3.0"')
     for change, broken in ((b"1.01", set()), (b"1.5", {"first report"})):
@@ -289,7 +288,7 @@ def test_what_is_no_hand_in_is_wrong_usage(content, said, tmp_path, capsys):
 
 
 def test_a_torn_zip_is_wrong_usage(members):
-    content = bytearray(handin.packed(members))
+    content = bytearray(pack.packed(members))
     content[len(content) // 2] ^= 255
     with pytest.raises(UsageError, match="cannot be read: BadZipFile: Bad CRC|cannot be read: error"):
         handed.Handin(bytes(content))
@@ -303,8 +302,8 @@ def test_from_the_command_line(study, database, tmp_path, capsys):
     assert f"wrote {path}" in capsys.readouterr().out
     assert main(["check-handin", "--zip", str(path), "--run", "0"]) == 0
     out = capsys.readouterr().out
-    assert out.count("\nyes ") == len(check_handin.CHECKS) - 1 and "The hand-in is what it says." in out
-    path.write_bytes(handin.packed(read(path) | {"report.txt": b""}))
+    assert out.count("\nyes ") == len(check.CHECKS) - 1 and "The hand-in is what it says." in out
+    path.write_bytes(pack.packed(read(path) | {"report.txt": b""}))
     assert main(["check-handin", "--zip", str(path), "--run", "0"]) == 1
     assert "NO  figures" in capsys.readouterr().out
     assert main(["check-handin", "--zip", str(tmp_path)]) == 2
@@ -313,10 +312,10 @@ def test_from_the_command_line(study, database, tmp_path, capsys):
 
 def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not_pass(bowl, study):
     with Study.open(bowl, "empty") as empty, pytest.raises(NoWinner):
-        handin.write(empty, lambda _: "run")
+        pack.write(empty, lambda _: "run")
     study.about = study.about | {"digest": "0123456789ab"}
     with pytest.raises(TrialbookError, match="would not pass its check"):
-        handin.write(study, lambda _: "run")
+        pack.write(study, lambda _: "run")
     assert not list(places.home().glob("*.zip*"))
 
 
@@ -324,4 +323,4 @@ def test_a_task_whose_trials_make_text_is_handed_in_too(moody):
     with Study.open(moody("late nan", "error"), "moods") as study:
         search(study, Inline(study), trials=12)
         freeze.write(places.frozen("moody"), freeze.freeze(study, winner.choose(study), "run"))
-        assert found(handin.files(study, lambda _: "run")) == {}
+        assert found(pack.files(study, lambda _: "run")) == {}

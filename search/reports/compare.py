@@ -8,8 +8,8 @@ from rich.text import Text
 
 from search import tables, tasks, winner
 from search.errors import NoWinner
-from search.evidence import shown
 from search.progress import duration
+from search.reports.evidence import shown
 
 NOISE = 2  # standard errors: a difference of less can be noise
 

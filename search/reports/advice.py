@@ -1,11 +1,12 @@
-"""What to do next with a study: its ranges, its budget, its noise. Sentences, as in `search.lessons`."""
+"""What to do next with a study: its ranges, its budget, its noise. Sentences, as lessons are."""
 
 import math
 import statistics
 
 from optuna.distributions import CategoricalDistribution
 
-from search.evidence import (
+from search.progress import luck
+from search.reports.evidence import (
     CHANCE,
     SCORED,
     TELLING,
@@ -19,8 +20,7 @@ from search.evidence import (
     tried,
     within_noise,
 )
-from search.lessons import RATE
-from search.progress import luck
+from search.reports.lessons import RATE
 
 EDGE = 0.05  # of a range, in its scale: nearer to an end, and a value is on the edge
 VALUES = 10  # up to so many different values, each is asked whether it is ever among the best

@@ -7,8 +7,9 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from objectives import regression
-from search import advice, winner
+from search import winner
 from search.coordinator import confirm
+from search.reports import advice
 from search.study import Study
 from search.trainers.inline import Inline
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import data
 from objectives.replay import machine
-from search import first_epoch, winner
-from search.handed import (
+from search import winner
+from search.handin import first_epoch
+from search.handin.handed import (
     BYTES,
     Handed,
     Wrong,

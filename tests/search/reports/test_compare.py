@@ -7,9 +7,10 @@ import statistics
 import pytest
 from rich.console import Console
 
-from search import compare, winner
+from search import winner
 from search.__main__ import main
 from search.coordinator import confirm, search
+from search.reports import compare
 from search.study import Study
 from search.trainers.inline import Inline
 

@@ -16,11 +16,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from search import crossing, lessons, places, tables, tasks, winner
-from search.advice import advice
+from search import crossing, places, tables, tasks, winner
 from search.errors import NoWinner
-from search.evidence import Sentence, shown
 from search.progress import duration, settings
+from search.reports import lessons
+from search.reports.advice import advice
+from search.reports.evidence import Sentence, shown
 from search.study import Study
 from search.winner import Standing
 
@@ -42,7 +43,7 @@ class Report:
     winner: list
     mattered: list
     advice: list
-    importances: tuple  # see `search.lessons.importances`
+    importances: tuple  # see `search.reports.lessons.importances`
 
 
 def report(study):
@@ -191,7 +192,7 @@ def _best(study):
 
 def page(report):
     """The report as one HTML file that needs nothing else."""
-    from search import plots
+    from search.reports import plots
 
     study = report.study
     drawn = plots.plots(study, *report.importances)
@@ -233,7 +234,7 @@ def _definitions(said):
 
 
 def _figure(plot):
-    from search.plots import plain
+    from search.reports.plots import plain
 
     kind = ' class="wide"' if plot.wide else ""
     return (

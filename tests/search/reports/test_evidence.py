@@ -1,7 +1,7 @@
 """Which trials say something, and how they rank."""
 
 from objectives import regression
-from search import evidence
+from search.reports import evidence
 from search.study import Study
 
 

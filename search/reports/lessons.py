@@ -14,7 +14,8 @@ import numpy
 import optuna
 from scipy import stats
 
-from search.evidence import (
+from search.progress import duration, settings
+from search.reports.evidence import (
     CHANCE,
     SCORED,
     Sentence,
@@ -30,7 +31,6 @@ from search.evidence import (
     tried,
     within_noise,
 )
-from search.progress import duration, settings
 
 GROUPS = 6  # up to so many different values are groups of their own; more make three groups
 SHUFFLES = 100  # of the ranks, to see what chance does

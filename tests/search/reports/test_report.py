@@ -10,9 +10,10 @@ import optuna
 import pytest
 from rich.console import Console
 
-from search import places, report
+from search import places
 from search.__main__ import main
 from search.coordinator import confirm, search
+from search.reports import report
 from search.study import Study
 from search.trainers.inline import Inline
 

@@ -9,7 +9,7 @@ import optuna
 from optuna import visualization
 from plotly import graph_objects as go
 
-from search import evidence, lessons
+from search.reports import evidence, lessons
 
 COLOURS = {"completed": "#1f6feb", "pruned": "#b8bec6", "diverged": "#d1242f"}
 POINTS = 20_000  # of all learning curves together, at the most
@@ -43,7 +43,7 @@ def plots(study, shares, by_chance):
 
     Args:
         study: the study.
-        shares, by_chance: see `search.lessons.importances`.
+        shares, by_chance: see `search.reports.lessons.importances`.
     """
     found = [curves(study)] if any(trial.curve for trial in evidence.tried(study)) else []
     if len(study.completed()) < 2:

@@ -1,6 +1,6 @@
 """A hand-in as it is read: a stranger's zip, whose files stay in memory, and what follows from its trials.
 
-The figures are computed here by code of their own: what `search.handin` wrote must come out again.
+The figures are computed here by code of their own: what `search.handin.pack` wrote must come out again.
 """
 
 import functools
@@ -18,9 +18,10 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState, create_trial
 
 import data
-from search import report, tasks
+from search import tasks
 from search.crossing import Crossing
 from search.errors import UsageError
+from search.reports import report
 from search.study import Study
 from search.trial import KINDS, STATES, Trial
 

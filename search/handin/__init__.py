@@ -1,0 +1,1 @@
+"""A study as one zip: packed here, read there as a stranger's, and checked."""

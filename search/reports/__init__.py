@@ -1,0 +1,1 @@
+"""What a study teaches: evidence -> lessons, advice, plots -> report; and two studies compared."""
