@@ -49,9 +49,6 @@ class Idle:
             ear.reported(number, entry(epoch))
         ear.finished(number, (accuracy(config), 0.004))
 
-    def close(self):
-        pass
-
 
 class Timed:
     """Stands for a study or a log, and adds the seconds that its CALLS take to `spent`."""
