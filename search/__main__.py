@@ -12,7 +12,7 @@ import sys
 
 from search.errors import NoWinner, TrialbookError, UsageError, unknown
 
-TRIALS, TIMEOUT = 30, 240  # the default budget: whichever is reached first
+TRIALS, TIMEOUT = 30, 180  # the default budget: whichever is reached first
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable   4 study conflict
   5 no valid winner   130 stopped by Ctrl-C   143 stopped by SIGTERM
