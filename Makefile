@@ -34,7 +34,7 @@ ui: .venv/ready  ## the log of all trials, in a browser: PORT=
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
-test: .venv/ready  ## all tests that are quick, in less than five minutes
+test: .venv/ready  ## all tests that are quick, in about ten minutes
 	@.venv/bin/python -m pytest -q
 
 test-slow: .venv/ready  ## the tests that need minutes
