@@ -5,118 +5,16 @@ trainer processes import this file too.
 """
 
 import argparse
-import math
 import os
-import re
 import sys
 
 from search.errors import NoWinner, TrialbookError, UsageError, unknown
+from search.options import OPTIONS, TIMEOUT, TRIALS
 
-TRIALS, TIMEOUT = 30, 180  # the default budget: whichever is reached first
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable   4 study conflict
   5 no valid winner   130 stopped by Ctrl-C   143 stopped by SIGTERM
 """
-
-
-def whole(name, low, high):
-    """An option that is a whole number."""
-
-    def read(text):
-        if not re.fullmatch("[0-9]{1,12}", text) or not low <= int(text) <= high:
-            raise UsageError(f"{name} {text!r} is not valid: a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def seconds(text):
-    """An option that is a time."""
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", text) or float(text) == 0:
-        raise UsageError(f"TIMEOUT {text!r} is not valid: seconds, more than 0 and less than 10000000")
-    return float(text)
-
-
-def number(text):
-    """An option that is any number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"BAR {text!r} is not valid: a number")
-    return value
-
-
-def repeats(text):
-    """An option that is a number of fresh seeds: from one alone nothing could be told."""
-    if text != "0" and not (re.fullmatch("[0-9]{1,3}", text) and 2 <= int(text) <= 100):
-        raise UsageError(f"CONFIRM {text!r} is not valid: a whole number from 2 to 100, or 0 for none")
-    return int(text)
-
-
-def sentence(text):
-    """An option that is a reason."""
-    if not text.strip() or len(text) > 300 or not text.isprintable():
-        raise UsageError(f"REASON {text[:40]!r} is not valid: one line of 1 to 300 characters")
-    return text.strip()
-
-
-def folder(text):
-    """An option that is a folder which is there."""
-    if not os.path.isdir(text):
-        raise UsageError(f"DATA_DIR {text!r} is not a folder")
-    return text
-
-
-def flag(name):
-    """An option that stands alone, or is 1 or 0."""
-
-    def read(text):
-        if text not in ("1", "0"):
-            raise UsageError(f"{name} {text!r} is not valid: nothing, 1 or 0")
-        return text == "1"
-
-    return read
-
-
-OPTIONS = {
-    "task": (str, "NAME", "which task of objectives/"),
-    "study": (str, "NAME", "which study; by default the task's name and its data's"),
-    "trials": (whole("TRIALS", 1, 1_000_000), "N", f"trials in total, earlier ones too ({TRIALS})"),
-    "timeout": (
-        seconds,
-        "S",
-        f"seconds to search ({TIMEOUT}; a limit that is given alone stands alone)",
-    ),
-    "jobs": (whole("JOBS", 1, 256), "N", "trainers at once (one a core)"),
-    "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
-    "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
-    "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
-    "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
-    "test": (flag("TEST"), None, "score the confirmed winner on the test data; each look is counted"),
-    "which": (str, "3-9,14", "the trials that are meant, by number"),
-    "since": (str, "WHEN", "the trials since a time, or since a commit"),
-    "code": (str, "DIGEST", "the trials of a fingerprint of the code"),
-    "reason": (sentence, "TEXT", "why: it is written down"),
-    "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
-    "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
-    "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
-    "zip": (str, "FILE", "the hand-in that is checked"),
-    "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),
-    "out": (str, "FOLDER", "write into this folder, to be carried away"),
-    "a": (str, "STUDY", "one study"),
-    "b": (str, "STUDY", "another study"),
-    "port": (whole("PORT", 1, 65535), "N", "where it is served (ui: 5000, dashboard: 8080)"),
-    "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
-    "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
-    "no-graphics": (flag("NO_GRAPHICS"), None, "draw nothing"),
-    "check-dependencies": (
-        flag("CHECK_DEPENDENCIES"),
-        None,
-        "draw a spinning line, name the versions, and grade nothing",
-    ),
-}
 VERBS = {}
 
 
