@@ -3,13 +3,15 @@
 A plug has
 
     free                      how many trials could start now
-    start(number, config)     train a configuration
+    start(number, config)     train a configuration; go on where it is where it was paused
+    drop(number)              forget a trial that is paused
     listen(ear, seconds)      hear what happened, for so long at most, and tell `ear`:
-                              ear.reported(number, entry) -> whether to go on
+                              ear.reported(number, entry) -> GO_ON, PAUSE or STOP
                               ear.finished(number, score)
                               ear.failed(number, cause)
 
-and is a context manager, which stops all that still trains at its end.
+and is a context manager, which stops all that still trains at its end. A trial whose trainer ended
+while it was paused is trained from its first epoch when it starts again: its reports come twice.
 
 This file is what all plugs do in the trainer itself.
 """
@@ -17,9 +19,12 @@ This file is what all plugs do in the trainer itself.
 import time
 
 import torch
+from greenlet import greenlet
 
 import data
 from objectives.replay import THREADS
+
+GO_ON, PAUSE, STOP = "go on", "pause", "stop"
 
 
 class Stop(Exception):
@@ -40,12 +45,13 @@ class Trainer:
         arrays = data.read(data_path)
         self.task = task
         self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
+        self._paused = {}  # number -> Training
 
     def train(self, config, reported):
         """Train a configuration; after each epoch ask `reported(entry)` whether to go on.
 
         Returns its score on the validation data and that score's standard error. Raises Stop
-        where `reported` said no.
+        where `reported` said STOP.
         """
         clock = time.perf_counter()
 
@@ -53,13 +59,60 @@ class Trainer:
             nonlocal clock
             now = time.perf_counter()
             entry = {"epoch": epoch, **metrics, "seconds": now - clock, "time": time.time()}
-            if not reported(entry):
+            if reported(entry) == STOP:
                 raise Stop
             clock = time.perf_counter()
 
         model = self.task.train(config, *self.splits, report)
         value, standard_error = self.task.score(model, self.splits[1])
         return float(value), float(standard_error)
+
+    def go_on(self, number, config, reported):
+        """Train a trial, from where it was paused if it was, until it ends or is to pause.
+
+        Returns how that ended: ("finished", score), ("failed", cause), ("paused", None) or ("stopped", None).
+        """
+        training = self._paused.pop(number, None) or Training(self, config)
+        try:
+            score = training.go_on(reported)
+        except Stop:
+            return "stopped", None
+        except Exception as error:
+            return "failed", cause_of(error)
+        if score is None:
+            self._paused[number] = training
+            return "paused", None
+        return "finished", score
+
+    def drop(self, number):
+        """Forget a trial that is paused."""
+        self._paused.pop(number, None)
+
+
+class Training:
+    """A training that can pause. It then waits inside `report`, which is all that the task's code sees of it.
+
+    It runs in a greenlet: a function that another can leave and come back to. What a task draws at
+    random comes from torch's generator, so its state is put back when the training goes on.
+    """
+
+    def __init__(self, trainer, config):
+        self._greenlet = greenlet(lambda: trainer.train(config, self._ask))
+        self._generator = None  # torch's, as it was at the pause
+
+    def go_on(self, reported):
+        """Train until it ends or `reported(entry)` says PAUSE. Returns the score, or None at a pause."""
+        self._reported = reported
+        if self._generator is not None:
+            torch.set_rng_state(self._generator)
+        return self._greenlet.switch()
+
+    def _ask(self, entry):
+        verdict = self._reported(entry)
+        if verdict == PAUSE:
+            self._generator = torch.get_rng_state()
+            self._greenlet.parent.switch(None)
+        return verdict
 
 
 def cause_of(error):

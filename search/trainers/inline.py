@@ -1,6 +1,6 @@
 """Train in this process, one trial at a time: for debugging, and for tests."""
 
-from search.trainers import Stop, Trainer, cause_of
+from search.trainers import Trainer
 
 
 class Inline:
@@ -17,17 +17,19 @@ class Inline:
     def start(self, number, config):
         self._waiting.append((number, config))
 
+    def drop(self, number):
+        self._trainer.drop(number)
+
     def listen(self, ear, seconds):
         for number, config in self._waiting:
             self._waiting = []
-            try:
-                score = self._trainer.train(config, lambda entry, number=number: ear.reported(number, entry))
-            except Stop:
-                return
-            except Exception as error:
-                ear.failed(number, cause_of(error))
-            else:
-                ear.finished(number, score)
+            how, content = self._trainer.go_on(
+                number, config, lambda entry, number=number: ear.reported(number, entry)
+            )
+            if how == "failed":
+                ear.failed(number, content)
+            elif how == "finished":
+                ear.finished(number, content)
 
     def __enter__(self):
         return self

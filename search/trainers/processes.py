@@ -1,8 +1,8 @@
 """Train in processes of this machine that stay warm: each imports torch and loads its data once.
 
 A trainer sends ("ready",), ("report", number, entry), ("finished", number, score),
-("failed", number, cause), ("stopped", number). It is sent ("train", number, config), and after
-each report ("verdict", number, epoch, go_on).
+("failed", number, cause), ("paused", number, None), ("stopped", number, None). It is sent ("train",
+number, config), ("drop", number), and after each report ("verdict", number, epoch, verdict).
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
 from search.errors import TrialbookError
-from search.trainers import Stop, Trainer, cause_of
+from search.trainers import GO_ON, Trainer
 
 PATIENCE = 0.1  # seconds that a trainer waits for a verdict before it trains on without
 GRACE = 2.0  # seconds that a trainer has to end when it is closed
@@ -27,15 +27,26 @@ class Processes:
     def __init__(self, study, jobs):
         self._what = study.task.__name__, str(study.data_path)
         self._trainers = [_Process(*self._what) for _ in range(jobs)]
+        self._holders = {}  # number of a trial that is paused -> its trainer
 
     @property
     def free(self):
-        return sum(trainer.number is None for trainer in self._trainers)
+        return sum(trainer.free for trainer in self._trainers)
 
     def start(self, number, config):
-        trainer = next(trainer for trainer in self._trainers if trainer.number is None)
-        trainer.number = number
-        trainer.send(("train", number, config))
+        training = (trainer for trainer in self._trainers if trainer.number == number)  # about to pause
+        holder = self._holders.get(number) or next(training, None)
+        trainer = holder or next(trainer for trainer in self._trainers if trainer.free)
+        if trainer.free:
+            self._holders.pop(number, None)
+            trainer.number = number
+            trainer.send(("train", number, config))
+        else:
+            trainer.waiting.append((number, config))
+
+    def drop(self, number):
+        if trainer := self._holders.pop(number, None):
+            trainer.send(("drop", number))
 
     def listen(self, ear, seconds):
         for connection in wait([trainer.connection for trainer in self._trainers], seconds):
@@ -56,10 +67,14 @@ class Processes:
             trainer.send(("verdict", number, content["epoch"], ear.reported(number, content)))
             return
         trainer.number = None
-        if kind == "finished":
+        if kind == "paused":
+            self._holders[number] = trainer
+        elif kind == "finished":
             ear.finished(number, content)
         elif kind == "failed":
             ear.failed(number, content)
+        if trainer.waiting:
+            self.start(*trainer.waiting.pop(0))
 
     def _replace(self, ear, index):
         """Put a new process in the place of one that has ended."""
@@ -68,8 +83,11 @@ class Processes:
         if not trainer.ready:
             raise TrialbookError(f"trainers do not start: {end}")
         self._trainers[index] = _Process(*self._what)
+        self._holders = {number: holder for number, holder in self._holders.items() if holder is not trainer}
         if trainer.number is not None:
             ear.failed(trainer.number, end)
+        for number, config in trainer.waiting:
+            self.start(number, config)
 
     def __enter__(self):
         return self
@@ -96,6 +114,11 @@ class _Process:
         theirs.close()
         self.ready = False  # its data is loaded
         self.number = None  # of the trial that it trains
+        self.waiting = []  # trials that it holds and is to go on with after that one
+
+    @property
+    def free(self):
+        return self.number is None
 
     def send(self, message):
         with contextlib.suppress(ConnectionError):  # it has ended: `listen` will hear so
@@ -121,35 +144,34 @@ def _work(connection, task_name, data_path):
     with contextlib.suppress(EOFError, ConnectionError):  # the coordinator is gone
         connection.send(("ready",))
         while True:
-            kind, number, config, *_ = connection.recv()
-            if kind == "train":  # a verdict that comes now is on a training that has ended
-                connection.send(_train(trainer, number, config, connection))
+            kind, number, *content = connection.recv()
+            if kind == "drop":
+                trainer.drop(number)
+            elif kind == "train":  # a verdict that comes now is on a training that has ended
+                how, result = trainer.go_on(number, *content, _asking(connection, trainer, number))
+                connection.send((how, number, result))
 
 
-def _train(trainer, number, config, connection):
-    """Train a configuration. Returns the message that says how it ended."""
-    try:
-        return "finished", number, trainer.train(config, lambda entry: _ask(connection, number, entry))
-    except Stop:
-        return "stopped", number
-    except Exception as error:
-        return "failed", number, cause_of(error)
+def _asking(connection, trainer, number):
+    """What reports a trial's epochs, and returns what the coordinator says to each.
 
-
-def _ask(connection, number, entry):
-    """Report an epoch; whether to go on. Where the verdict is late it trains on: the next report hears it.
-
-    What becomes of the trial does not depend on that: the coordinator ignores what it hears of a
-    trial after it has given it up.
+    Where its verdict is late, training goes on: the next report hears it. What becomes of the trial
+    does not depend on that: the coordinator ignores what it hears of a trial after it has given it up.
     """
-    connection.send(("report", number, entry))
-    while connection.poll(PATIENCE):
-        _, judged, epoch, go_on = connection.recv()
-        if judged == number and not go_on:
-            return False
-        if judged == number and epoch == entry["epoch"]:
-            break
-    return True
+
+    def ask(entry):
+        connection.send(("report", number, entry))
+        while connection.poll(PATIENCE):
+            kind, about, *content = connection.recv()
+            if kind == "drop":
+                trainer.drop(about)
+            elif about == number:
+                epoch, verdict = content
+                if epoch == entry["epoch"] or verdict != GO_ON:
+                    return verdict
+        return GO_ON
+
+    return ask
 
 
 def _end_with_parent():
