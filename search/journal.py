@@ -1,5 +1,6 @@
 """Optuna's journal file, written by one process at a time."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -20,16 +21,28 @@ class Journal(JournalFileBackend):
     def __init__(self, path):
         super().__init__(str(path), lock_obj=_NoLock())
         self.path = path
+        self._file = None  # once it is written to
+        self._own = []  # lines that were written, and not read yet
+
+    def read_logs(self, log_number_from):
+        """The records from this one on. A writer reads its own back from memory: it is the only one."""
+        if self._file is None:
+            return super().read_logs(log_number_from)
+        own, self._own = self._own, []
+        return map(json.loads, own)
 
     def append_logs(self, logs):
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with open(self.path, "ab") as file:
-            file.write(lines.encode())
+        lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
+        if self._file is None:
+            self._file = open(self.path, "ab")  # noqa: SIM115
+        self._file.write("".join(lines).encode())
+        self._file.flush()
+        self._own += lines
 
     def commit(self):
         """Wait for the disk."""
-        with open(self.path, "rb") as file:
-            os.fsync(file.fileno())
+        if self._file is not None:
+            os.fsync(self._file.fileno())
 
 
 class Hiding:
@@ -54,7 +67,30 @@ class Hiding:
 
 
 class Storage(Hiding, JournalStorage):
-    """Optuna's view of a journal."""
+    """Optuna's view of a journal. It holds one study, and so a trial's id is its number."""
+
+    _shown = None
+
+    def get_all_trials(self, study_id, deepcopy=True, states=None):
+        if self._shown is None:
+            return super().get_all_trials(study_id, deepcopy, states)
+        return [trial for trial in self._shown if states is None or trial.state in states]
+
+    @contextlib.contextmanager
+    def showing(self, numbers):
+        """Meanwhile no other trials are in it: so a sampler takes no longer as the study grows."""
+        self._shown = [self.get_trial(number) for number in numbers]
+        try:
+            yield
+        finally:
+            self._shown = None
+
+    def since(self, number):
+        """The trials from this number on: not copies, to be read only."""
+        with contextlib.suppress(KeyError):
+            while True:
+                yield self.get_trial(number)
+                number += 1
 
 
 class Memory(Hiding, InMemoryStorage):

@@ -19,7 +19,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import notes, places, tasks, winner
+from search import notes, places, rows, tasks, winner
 from search.errors import NoWinner
 from search.progress import standing_line
 from search.trial import numbers
@@ -32,7 +32,6 @@ STATUS = {
     "interrupted": "KILLED",
 }
 VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
-AT_ONCE = 1000  # metrics that MLflow takes in one call
 
 
 def connect():
@@ -106,6 +105,8 @@ class Log:
         """Find or make the experiment and the study's run, and find the runs of its trials."""
         self._client = connect()
         self._experiment = self._open_experiment(tasks.name_of(self.study.task))
+        database = None if "MLFLOW_TRACKING_URI" in os.environ else places.mlflow_database()
+        self._writer = rows.writer(self._client, self._experiment, database)
         found = self._search(f"tags.study = '{self.study.name}' AND tags.kind = 'study'")
         self.parent = found[0].info.run_id if found else self._create_parent(self.study.about)
         self._concluded = found[0].data.tags.get("concluded") if found else None
@@ -176,27 +177,25 @@ class Log:
         if trial.confirms is not None:
             tags |= {"kind": "repeat", "repeats": str(trial.confirms), "repeat": str(trial.repeat)}
         started = int(trial.started.timestamp() * 1000)
-        run = self._client.create_run(self._experiment, started, tags, name_of(trial))
-        self._runs[trial.number] = run.info.run_id
-        self._written[trial.number] = time.monotonic()
         params = [Param(name, str(value)) for name, value in trial.config.items()]
-        self._client.log_batch(run.info.run_id, params=params)
+        self._runs[trial.number] = self._writer.begin(name_of(trial), started, tags, params)
+        self._shown[trial.number] = {**tags, "mlflow.runName": name_of(trial)}
+        self._written[trial.number] = time.monotonic()
 
     def _write(self, trial):
         """Write what is new in a trial's curve, and how it ended where it did."""
         run_id, known = self._runs[trial.number], self._epochs.get(trial.number, 0)
         metrics = [metric for entry in trial.curve[known:] for metric in _metrics(entry)]
-        tags = []
-        if trial.state != "running":
-            ended = int(trial.ended.timestamp() * 1000)
+        if trial.state == "running":
+            self._writer.add(run_id, metrics)
+        else:
+            ended, new = int(trial.ended.timestamp() * 1000), ending(trial).items()
             metrics += [
                 Metric(name, value, ended, 0) for name, value in summary(trial, self.study.about).items()
             ]
-            tags = [RunTag(name, value) for name, value in ending(trial).items()]
-        for start in range(0, max(1, len(metrics)), AT_ONCE):
-            self._client.log_batch(run_id, metrics[start : start + AT_ONCE], tags=tags)
-        if trial.state != "running":
-            self._client.set_terminated(run_id, STATUS.get(trial.state, "FAILED"), ended)
+            # MLflow is slow to write a run's name: not again where it is the same.
+            tags = [RunTag(*tag) for tag in new - self._shown[trial.number].items()]
+            self._writer.end(run_id, metrics, tags, STATUS.get(trial.state, "FAILED"), ended)
         for entry in trial.curve[known:]:
             for name in entry.keys() - numbers(entry).keys():
                 self._client.log_text(run_id, entry[name], f"{name}/epoch-{entry['epoch']:04}.txt")

@@ -12,6 +12,8 @@ import warnings
 import optuna
 
 STARTUP = 10  # draws at random before TPE models what it has seen
+GOOD = 25  # trials at the most that TPE takes for good ones: a tenth of all, up to here
+LATEST = 225  # trials that it learns from besides: the others say little more, and cost time at every draw
 NEAR = 0.2  # of a range: nearer in each hyperparameter, and a draw is said to exploit
 COMPARED = 4  # completed trials before one is given up by comparison
 
@@ -30,6 +32,16 @@ def sampler(seed, fixed):
     tpe = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
         return optuna.samplers.PartialFixedSampler(fixed, tpe)
+
+
+def learnt(completed, ended):
+    """The numbers of the trials that the next draw is made from: the GOOD best and the LATEST.
+
+    Args:
+        completed: the trials that have a score, the best first.
+        ended: the numbers of all that a sampler can learn from, in order.
+    """
+    return sorted({trial.number for trial in completed[:GOOD]} | set(ended[-LATEST:]))
 
 
 def pruner(epochs):
@@ -53,7 +65,7 @@ def why_proposed(completed, asked, about):
         return "baseline: the task's defaults"
     if not asked.relative_params:
         return "start-up: drawn at random"
-    best = completed[: max(1, math.ceil(len(completed) / 10))]  # TPE's good ones: a tenth of all
+    best = completed[: min(GOOD, max(1, math.ceil(len(completed) / 10)))]
     apart = {trial.number: _apart(trial.params, asked.params, asked.distributions) for trial in best}
     nearest = min(best, key=lambda trial: statistics.fmean(apart[trial.number].values()))
     name, farthest = max(apart[nearest.number].items(), key=lambda item: item[1])

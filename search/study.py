@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 import data
 from search import crossing, fingerprint, journal, strategy, studies, tasks
 from search.errors import NoWinner, StoreError, StudyConflict, unknown
+from search.past import Past
 from search.provenance import provenance
 from search.trial import view
 
@@ -38,7 +39,6 @@ class Study:
             raise StoreError(f"{studies.file(name)} is damaged: {type(error).__name__} {error}") from None
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
-        self._ended = {}  # number -> Trial, which changes only by a crossing
         self._provenance = functools.cache(provenance)  # one for all trials of this process
         self._fingerprint = None  # of trials that begin: `open` finds it out
         self._cross_out()
@@ -108,20 +108,13 @@ class Study:
 
     def trials(self):
         """All trials, by number: repeats of others and those that are crossed out, too."""
-        for frozen in self._storage.every_trial(self._id):
-            if frozen.number not in self._ended:
-                trial = view(frozen, self._crossed.get(frozen.number))
-                if trial.state == "running":
-                    yield trial
-                    continue
-                self._ended[frozen.number] = trial
-            yield self._ended[frozen.number]
+        past = self._look_back()
+        for number in range(len(past.ended) + len(past.running)):
+            yield self.trial(number)
 
     def trial(self, number):
         """One trial."""
-        return self._ended.get(number) or view(
-            self._storage.every_trial(self._id)[number], self._crossed.get(number)
-        )
+        return self._past.ended.get(number) or self._view(self._storage.get_trial(number))
 
     def history(self):
         """The trials that the search learns from: see `Trial.counts`."""
@@ -129,11 +122,11 @@ class Study:
 
     def counted(self):
         """How many of them are done: all that ended, but for those that are to be retried."""
-        return sum(trial.state not in ("running", "interrupted") for trial in self.history())
+        return self._look_back().done
 
     def completed(self):
         """Those that have a score, the best first."""
-        return sorted((trial for trial in self.history() if trial.state == "completed"), key=self.rank)
+        return list(self._look_back().completed)
 
     def best(self):
         """The first of them: the best single score. Raises NoWinner."""
@@ -273,19 +266,21 @@ class Study:
     def _begin(self, fixed, sampling_seed, training_seed, about):
         """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is."""
         self._optuna.sampler = strategy.sampler(sampling_seed, fixed)
-        asked = self._optuna.ask()
+        past = self._look_back()
+        learnt = strategy.learnt(past.completed, past.learnt)
+        with self._storage.showing([*learnt, *sorted(past.running - self._storage.hidden)]):
+            asked = self._optuna.ask()
+            config = replace(self.task.space(asked), seed=training_seed)
         if "confirms" in about:
             self._storage.hidden.add(asked.number)
-        config = replace(self.task.space(asked), seed=training_seed)
         about |= {
-            "proposal": strategy.why_proposed(self.completed(), asked, about),
+            "proposal": strategy.why_proposed(past.completed, asked, about),
             "config": asdict(config),
             "weights": tasks.count_weights(self.task, config),
             "fingerprint": self._fingerprint,
             "provenance": self._provenance(),
         }
         asked.set_user_attr("about", about)
-        self._journal.commit()
         self._asked[asked.number] = asked
         return self.trial(asked.number)
 
@@ -295,8 +290,21 @@ class Study:
     def _cross_out(self):
         """Make what is crossed out count no longer, and what is restored again."""
         self._crossed = crossing.in_force(self.crossings())
-        self._ended.clear()
+        self._past = Past(self.rank)
         self._storage.hidden = {trial.number for trial in self.trials() if not trial.counts}
+
+    def _view(self, frozen):
+        return view(frozen, self._crossed.get(frozen.number))
+
+    def _look_back(self):
+        """The Past, with all that happened since it was looked at last."""
+        past = self._past
+        known = len(past.ended) + len(past.running)
+        again = [self._storage.get_trial(number) for number in sorted(past.running)]
+        for frozen in [*again, *self._storage.since(known)]:
+            if frozen.number >= known or frozen.state.is_finished():
+                past.add(self._view(frozen))
+        return past
 
     def _renew(self, digest):
         """Write down what data and ranges trials have from now on."""
@@ -311,11 +319,7 @@ class Study:
 
         What is crossed out has not been done: its draw is drawn again, from what counts now.
         """
-        tries = {}
-        for trial in self.trials():
-            if trial.draw is not None and trial.counts:
-                tries[trial.draw] = trial
-        draw = 0
+        tries, draw = self._look_back().tries, 0
         while draw in tries and tries[draw].state != "interrupted":
             draw += 1
         return draw, tries.get(draw)

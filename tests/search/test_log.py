@@ -173,7 +173,7 @@ def test_bringing_up_to_date_twice_changes_nothing(logged):
 def test_a_log_that_fails_stops_no_search_and_is_completed_later(bowl, database, monkeypatch):
     with Study.open(bowl) as study:
         live = Log(study)
-        monkeypatch.setattr(live._client, "log_batch", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(live._writer, "end", lambda *_, **__: 1 / 0)
         search(study, Inline(study), trials=3, watchers=[live])
         assert study.counted() == 3
         assert live.behind == "ZeroDivisionError: division by zero"
