@@ -1,7 +1,8 @@
-"""The loop of a search: ask -> trainer -> report -> prune -> tell.
+"""The loop of a search: ask -> trainer -> report -> pause or go on -> tell.
 
 One process asks, judges and writes; trainers only train. Who wants to see what happens (the log,
-the terminal) is a watcher, with `started(trial)`, `reported(trial)` and `finished(trial)`.
+the terminal) is a watcher, with `started(trial)`, `reported(trial)`, `paused(trial)` and
+`finished(trial)`.
 """
 
 import math
@@ -9,6 +10,7 @@ import time
 
 from search import strategy, winner
 from search.errors import TrialbookError
+from search.trainers import GO_ON, PAUSE, STOP
 from search.trial import numbers
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
@@ -18,11 +20,17 @@ HEARING = 0.25  # seconds between two looks at the clock
 def search(study, trainers, *, trials=math.inf, **limits):
     """Search until the study has so many trials in total, those of earlier searches too.
 
+    Where no more begin, some that are paused go on, so that there are FEW to choose a winner from.
+
     `limits` are those of `train_all`.
     """
 
     def next_one(running):
-        return study.ask() if study.counted() + running < trials else None
+        if trial := study.go_on():
+            return trial
+        if study.begun() < trials:
+            return study.ask()
+        return study.go_on(anyway=True) if len(study.completed()) + running < winner.FEW else None
 
     train_all(study, trainers, next_one, **limits)
 
@@ -46,10 +54,10 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
     """Train what `next_one(running)` begins, until it begins nothing, the time is over or `stopping()`.
 
     Args:
-        next_one: given how many trials run, it begins another and returns it, or returns None.
+        next_one: given how many trials train, it returns another that is to train, or None.
 
-    What then still trains is closed as interrupted, and retried when the study is continued. Raises
-    TrialbookError where trial after trial fails with one cause.
+    What then still trains is closed as interrupted, and retried when the study is continued; what is
+    paused is closed as pruned. Raises TrialbookError where trial after trial fails with one cause.
     """
     deadline = time.monotonic() + seconds
 
@@ -82,35 +90,33 @@ class Coordinator:
         self._causes = []  # of the failures in a row
 
     def start(self, trial):
-        """Have a trial trained."""
+        """Have a trial trained, or trained on."""
         self.running.add(trial.number)
         self.trainers.start(trial.number, self.study.task.Config(**trial.config))
-        for watcher in self.watchers:
-            watcher.started(trial)
+        if not trial.curve:
+            self._say("started", trial)
 
     def reported(self, number, entry):
-        """A trainer finished an epoch. Returns whether it should go on."""
-        if number not in self.running:
-            return False
+        """A trainer finished an epoch. Returns GO_ON, PAUSE or STOP."""
+        if not self._open(number):
+            return STOP
         if reason := self.over():
             self.interrupt(reason)
-            return False
+            return STOP
+        if entry["epoch"] <= self.study.trial(number).epochs:
+            return GO_ON  # trained again up to where it was, since its trainer had ended
         broken = [name for name, value in numbers(entry).items() if not math.isfinite(value)]
         if broken:
             what = f"{' and '.join(broken)} not finite at epoch {entry['epoch']}"
             self._tell(number, "diverged", what + self._blame(number))
-            return False
-        hopeless = self.study.report(number, entry)
-        trial = self.study.trial(number)
-        for watcher in self.watchers:
-            watcher.reported(trial)
-        if hopeless:
-            self._tell(number, "pruned", hopeless)
-        return not hopeless
+            return STOP
+        pauses = self.study.report(number, entry)
+        self._say("reported", self.study.trial(number))
+        return self._pause(number) if pauses or number not in self.running else GO_ON
 
     def finished(self, number, score):
         """A trainer finished a trial."""
-        if number not in self.running:
+        if not self._open(number):
             return
         if all(map(math.isfinite, score)):
             self._tell(number, "completed", "trained to the end", score)
@@ -119,7 +125,7 @@ class Coordinator:
 
     def failed(self, number, cause):
         """A trial ended with an error, or its trainer did."""
-        if number not in self.running:
+        if not self._open(number):
             return
         self._tell(number, "failed", cause)
         self._causes.append(cause)
@@ -127,9 +133,28 @@ class Coordinator:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
 
     def interrupt(self, reason):
-        """Close all trials that run."""
+        """Close all trials that train or are paused."""
         for number in sorted(self.running):
             self._tell(number, "interrupted", reason)
+        for number in self.study.paused:
+            self._give_up(number)
+
+    def _open(self, number):
+        """Whether a trial trains or is paused: what a trainer says of others comes too late."""
+        return number in self.running or number in self.study.paused
+
+    def _pause(self, number):
+        """Let a trial wait until it is its turn; where too many wait, give the worst of them up."""
+        self.running.discard(number)
+        self._say("paused", self.study.pause(number))
+        surplus = self.study.surplus()
+        if surplus is not None:
+            self._give_up(surplus)
+        return STOP if surplus == number else PAUSE
+
+    def _give_up(self, number):
+        self.trainers.drop(number)
+        self._tell(number, "pruned", self.study.why_behind(number))
 
     def _blame(self, number):
         return strategy.why_diverged(self.study.trial(number).params, self.study.ranges())
@@ -138,6 +163,8 @@ class Coordinator:
         self.running.discard(number)
         if state != "failed":
             self._causes.clear()
-        trial = self.study.tell(number, state, reason, score)
+        self._say("finished", self.study.tell(number, state, reason, score))
+
+    def _say(self, what, trial):
         for watcher in self.watchers:
-            watcher.finished(trial)
+            getattr(watcher, what)(trial)

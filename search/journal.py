@@ -77,9 +77,9 @@ class Storage(Hiding, JournalStorage):
         return [trial for trial in self._shown if states is None or trial.state in states]
 
     @contextlib.contextmanager
-    def showing(self, numbers):
-        """Meanwhile no other trials are in it: so a sampler takes no longer as the study grows."""
-        self._shown = [self.get_trial(number) for number in numbers]
+    def showing(self, trials):
+        """Meanwhile these trials are in it, and no others."""
+        self._shown = list(trials)
         try:
             yield
         finally:

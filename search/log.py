@@ -70,6 +70,9 @@ class Log:
         if time.monotonic() - self._written.get(trial.number, 0) > EVERY:
             self._attempt(self._write, trial)
 
+    def paused(self, trial):
+        self._attempt(self._write, trial)
+
     def finished(self, trial):
         self._attempt(self._write, trial)
 

@@ -39,6 +39,7 @@ class Tally:
         self.study, self.trials, self.seconds, self.jobs = study, trials, seconds, jobs
         self.began = time.monotonic()
         self.running = {}
+        self.waiting = set()  # numbers of those that are paused
         self.best = None
         self.states = Counter()
         self._durations = []
@@ -55,10 +56,16 @@ class Tally:
 
     def reported(self, trial):
         self.running[trial.number] = trial
+        self.waiting.discard(trial.number)
+
+    def paused(self, trial):
+        self.running.pop(trial.number, None)
+        self.waiting.add(trial.number)
 
     def finished(self, trial):
         """Returns whether this is the best so far."""
         self.running.pop(trial.number, None)
+        self.waiting.discard(trial.number)
         return self._count(trial)
 
     @property
@@ -143,6 +150,9 @@ class Lines:
             epochs = f"epoch {entry['epoch']} of {trial.config['epochs']}"
             self._print(f"trial {trial.number} {epochs}: validation {metric} {score:.4g}")
 
+    def paused(self, trial):
+        self.tally.paused(trial)
+
     def finished(self, trial):
         best = " (best so far)" if self.tally.finished(trial) else ""
         self._print(f"trial {trial.number} {ending(trial)}{best}")
@@ -167,6 +177,9 @@ class Display(Live):
     def reported(self, trial):
         self.tally.reported(trial)
 
+    def paused(self, trial):
+        self.tally.paused(trial)
+
     def finished(self, trial):
         best = self.tally.finished(trial)
         line = f"trial {trial.number} {ending(trial)}{' (best so far)' if best else ''}"
@@ -180,11 +193,12 @@ class Display(Live):
 def _bar(tally):
     line = Table.grid(padding=(0, 2))
     states = ", ".join(f"{n} {state}" for state, n in sorted(tally.states.items()) if n) or "none yet"
+    states += f", {len(tally.running)} training, {len(tally.waiting)} paused"
     left = tally.seconds_left()
     of = f" of {tally.trials}" if math.isfinite(tally.trials) else ""
     line.add_row(
         ProgressBar(tally.trials if of else 1, tally.done if of else 0, width=24),
-        f"{tally.done}{of} {tally.what}: {states}, {len(tally.running)} running",
+        f"{tally.done}{of} {tally.what}: {states}",
         f"{duration(left)} left" if left is not None else "",
     )
     return line

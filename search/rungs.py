@@ -11,6 +11,7 @@ halving); its smallest rung is the first report, as the first epochs tell most o
 
 import bisect
 import math
+import statistics
 
 SHARES = (0.05, 0.1, 0.25)  # of a training: where trials pause
 FACTOR = 4  # one in so many goes on
@@ -18,63 +19,87 @@ WAITING = 16  # trials that are paused at a rung at the most: the worst are give
 
 
 class Rungs:
-    """The rungs of one study, what reached them and what waits there. Trials are known by their numbers.
+    """The rungs of one study: what reached them, and what waits there.
+
+    Trials are known by their numbers; a level is a score, or one on the way, of which more is better.
 
     Args:
         epochs: those of a whole training.
     """
 
     def __init__(self, epochs):
-        self.ends = sorted({math.ceil(share * epochs) for share in SHARES} - {epochs})
-        self._reached = [[] for _ in self.ends]  # of each rung: (-level, number), the best first
-        self._paused = [{} for _ in self.ends]  # of each rung: number -> level
+        self.ends = sorted({math.ceil(share * epochs) for share in SHARES} - {epochs})  # epochs
+        self._levels = [{} for _ in [*self.ends, epochs]]  # at each rung, and at the end: number -> level
+        self._order = [[] for _ in self.ends]  # at each rung: (-level, number), the best first
+        self._paused = [set() for _ in self.ends]
 
     def report(self, number, before, epoch, level):
-        """A trial trained from epoch `before` to `epoch` and has this level: the higher the better.
-
-        Returns whether it thereby reached a rung.
-        """
+        """A trial trained on from epoch `before` to `epoch`. Returns whether it thereby reached a rung."""
         passed = [rung for rung, end in enumerate(self.ends) if before < end <= epoch]
         for rung in passed:
-            bisect.insort(self._reached[rung], (-level, number))
+            self._levels[rung][number] = level
+            bisect.insort(self._order[rung], (-level, number))
         return bool(passed)
 
-    def pause(self, number, epoch, level):
+    def finish(self, number, level):
+        """A trial trained to the end."""
+        self._levels[-1][number] = level
+
+    def pause(self, number):
         """A trial waits at the rung that it reached last."""
-        self._paused[self._rung(epoch)][number] = level
+        self._paused[self._last(number)].add(number)
 
     def resume(self, number):
         """A trial waits no longer."""
         for waiting in self._paused:
-            waiting.pop(number, None)
+            waiting.discard(number)
 
     @property
     def paused(self):
-        """The trials that wait."""
-        return set().union(*self._paused)
+        """The trials that wait, by number."""
+        return sorted(set().union(*self._paused))
 
-    def next(self):
+    def promoted(self):
         """The trial that is to go on, or None: the best of the highest rung that has one to send on."""
-        for reached, waiting in zip(reversed(self._reached), reversed(self._paused)):
-            leading = reached[: len(reached) // FACTOR]
-            if best := next((number for _, number in leading if number in waiting), None):
-                return best
+        for order, waiting in zip(reversed(self._order), reversed(self._paused)):
+            for _, number in order[: len(order) // FACTOR]:
+                if number in waiting:
+                    return number
         return None
 
     def best_paused(self):
-        """The trial that should go on although it is not among the best: of those that got farthest; or None."""
-        waiting = next((waiting for waiting in reversed(self._paused) if waiting), {})
-        return max(waiting, key=waiting.get, default=None)
+        """The trial that is to go on where one must: the best of those that got farthest; or None."""
+        farthest = next((rung for rung in reversed(range(len(self.ends))) if self._paused[rung]), None)
+        if farthest is None:
+            return None
+        return max(self._paused[farthest], key=self._levels[farthest].get)
 
     def surplus(self):
-        """A trial that should wait no longer, since enough better ones do; or None."""
-        full = next((waiting for waiting in self._paused if len(waiting) > WAITING), {})
-        return min(full, key=full.get, default=None)
+        """A trial that waits for nothing, since enough better ones wait with it; or None."""
+        full = next((rung for rung, waiting in enumerate(self._paused) if len(waiting) > WAITING), None)
+        if full is None:
+            return None
+        return min(self._paused[full], key=self._levels[full].get)
 
-    def rank(self, number, epoch):
-        """Of a trial at the last rung that it reached: its rank there, and among how many."""
-        reached = self._reached[self._rung(epoch)]
-        return 1 + next(rank for rank, (_, other) in enumerate(reached) if other == number), len(reached)
+    def place(self, number):
+        """Of a trial at the rung that it reached last: its rank there, and among how many."""
+        rung = self._last(number)
+        key = (-self._levels[rung][number], number)
+        return bisect.bisect_left(self._order[rung], key) + 1, len(self._order[rung])
 
-    def _rung(self, epoch):
-        return bisect.bisect_right(self.ends, epoch) - 1
+    def expected(self, numbers):
+        """The levels that trials have at the end, or would probably have: number -> level.
+
+        A trial is expected to gain what others typically gained from rung to rung. Those that reached no
+        rung are left out.
+        """
+        found, gain, after = {}, 0.0, {}
+        for here in reversed(self._levels):
+            gains = [level - here[number] for number, level in after.items() if number in here]
+            gain += statistics.median(gains) if gains else 0.0
+            found |= {number: here[number] + gain for number in here.keys() & numbers - found.keys()}
+            after = here
+        return found
+
+    def _last(self, number):
+        return max(rung for rung in range(len(self.ends)) if number in self._levels[rung])

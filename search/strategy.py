@@ -1,7 +1,6 @@
-"""What to try next, and when to give a trial up: Optuna's TPE and median pruning.
+"""What to try next, by Optuna's TPE; which trials go on is said in `search.rungs`.
 
-Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Parameter Optimization,
-2011. Median rule: Golovin et al., Google Vizier, 2017.
+Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011.
 """
 
 import hashlib
@@ -15,7 +14,6 @@ STARTUP = 10  # draws at random before TPE models what it has seen
 GOOD = 25  # trials at the most that TPE takes for good ones: a tenth of all, up to here
 LATEST = 225  # trials that it learns from besides: the others say little more, and cost time at every draw
 NEAR = 0.2  # of a range: nearer in each hyperparameter, and a draw is said to exploit
-COMPARED = 4  # completed trials before one is given up by comparison
 
 
 def derive_seed(seed, purpose, draw):
@@ -42,11 +40,6 @@ def learnt(completed, ended):
         ended: the numbers of all that a sampler can learn from, in order.
     """
     return sorted({trial.number for trial in completed[:GOOD]} | set(ended[-LATEST:]))
-
-
-def pruner(epochs):
-    """The pruner of a study whose trials train for so many epochs."""
-    return optuna.pruners.MedianPruner(n_startup_trials=COMPARED, n_warmup_steps=epochs // 4)
 
 
 def why_proposed(completed, asked, about):
@@ -88,19 +81,6 @@ def _apart(one, other, distributions):
             )
             apart[name] = abs(a - b) / ((high - low) or 1)
     return apart
-
-
-def why_hopeless(study, asked, epoch):
-    """Why a running trial should be given up at this epoch, in words; None where it should not."""
-    if not asked.should_prune():
-        return None
-    better = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
-    trials = study.get_trials(deepcopy=False)
-    values = next(trial for trial in trials if trial.number == asked.number).intermediate_values
-    completed = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
-    others = [trial.intermediate_values[epoch] for trial in completed if epoch in trial.intermediate_values]
-    median = f"against a median of {statistics.median(others):.4g} of {len(others)} completed trials"
-    return f"at epoch {epoch}: {better(values.values()):.4g} at best, {median}"
 
 
 def why_diverged(params, distributions):

@@ -5,6 +5,7 @@ Whatever the log, a table or a frozen script shows of a trial is read from here,
 
 import copy
 import functools
+import math
 from dataclasses import asdict, replace
 
 import optuna
@@ -16,10 +17,12 @@ from search import crossing, fingerprint, journal, strategy, studies, tasks
 from search.errors import NoWinner, StoreError, StudyConflict, unknown
 from search.past import Past
 from search.provenance import provenance
+from search.rungs import FACTOR, Rungs
 from search.trial import view
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
 
+TINY = 1e-12  # a loss that is as good as none
 OLD = ("aside", "void")  # what can become of trials whose code, ranges or data are no longer those of today
 
 
@@ -124,6 +127,11 @@ class Study:
         """How many of them are done: all that ended, but for those that are to be retried."""
         return self._look_back().done
 
+    def begun(self):
+        """How many of them there are: all but those that are to be retried."""
+        past = self._look_back()
+        return past.done + len(past.running - self._storage.hidden)
+
     def completed(self):
         """Those that have a score, the best first."""
         return list(self._look_back().completed)
@@ -207,13 +215,45 @@ class Study:
         return self._begin(trial.params, seed, seed, {"confirms": trial.number, "repeat": repeat})
 
     def report(self, number, entry):
-        """Write down an epoch of a running trial. Returns why to give it up, in words, or None."""
-        asked, epoch = self._asked[number], entry["epoch"]
+        """Write down an epoch of a running trial. Returns whether it is to pause."""
+        asked, epoch, trial = self._asked[number], entry["epoch"], self.trial(number)
+        value = entry[f"validation_{self.task.METRIC}"]
         asked.set_user_attr(f"epoch {epoch}", entry)
-        asked.report(entry[f"validation_{self.task.METRIC}"], epoch)
-        if number in self._storage.hidden:
-            return None  # a repeat is to be compared by its score
-        return strategy.why_hopeless(self._optuna, asked, epoch)
+        asked.report(value, epoch)
+        if not trial.counts:
+            return False  # a repeat is to be compared by its score
+        at_rung = self._rungs.report(number, trial.epochs, epoch, self._level(value))
+        return at_rung and trial.draw != 0  # the baseline is what all else is compared with
+
+    def pause(self, number):
+        """Let a running trial wait. Returns the Trial."""
+        trial = self.trial(number)
+        self._asked[number].set_user_attr("paused", trial.epochs)
+        self._rungs.pause(number)
+        return self.trial(number)
+
+    def go_on(self, anyway=False):
+        """End the wait of the trial whose turn it is, or `anyway` of the best; returns it, or None."""
+        number = self._rungs.best_paused() if anyway else self._rungs.promoted()
+        if number is None:
+            return None
+        self._rungs.resume(number)
+        return self.trial(number)
+
+    @property
+    def paused(self):
+        """The trials that wait, by number."""
+        return self._rungs.paused
+
+    def surplus(self):
+        """A trial that waits for nothing, or None: see `search.rungs`."""
+        return self._rungs.surplus()
+
+    def why_behind(self, number):
+        """Why a trial that waits is given up, in words."""
+        entry, (rank, among) = self.trial(number).curve[-1], self._rungs.place(number)
+        value = entry[f"validation_{self.task.METRIC}"]
+        return f"at epoch {entry['epoch']}: {value:.4g}, {rank} of {among} there; one in {FACTOR} goes on"
 
     def tell(self, number, state, reason, score=(None, None)):
         """End a trial, for good. Returns the Trial. This commits it."""
@@ -228,7 +268,11 @@ class Study:
         }
         self._optuna.tell(asked, value, state=told.get(state, TrialState.FAIL))
         self._journal.commit()
-        return self.trial(number)
+        self._rungs.resume(number)
+        trial = self.trial(number)
+        if trial.score is not None and trial.counts:
+            self._rungs.finish(number, self._level(trial.score))
+        return trial
 
     def set_budget(self, trials, seconds):
         """Write down what was asked for last."""
@@ -256,19 +300,29 @@ class Study:
         """A study under its lock. What an earlier search left running is closed as interrupted."""
         journal.cut_torn_end(studies.file(name))
         study = cls(name, lock)
-        study._optuna.pruner = strategy.pruner(study.task.Config().epochs)
         for trial in list(study.trials()):
             if trial.state == "running":
-                study._optuna.tell(trial.number, state=TrialState.FAIL)
+                study._close(trial)
         study._journal.commit()
         return study
+
+    def _close(self, trial):
+        """End a trial of a search that was killed: as interrupted, or as pruned where it was paused."""
+        if not trial.paused:
+            self._optuna.tell(trial.number, state=TrialState.FAIL)
+            return
+        reason = f"it was paused at epoch {trial.epochs} when its search was killed"
+        outcome = {"state": "pruned", "reason": reason, "standard_error": None}
+        self._storage.set_trial_user_attr(trial.number, "outcome", outcome)
+        self._optuna.tell(trial.number, state=TrialState.PRUNED)
 
     def _begin(self, fixed, sampling_seed, training_seed, about):
         """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is."""
         self._optuna.sampler = strategy.sampler(sampling_seed, fixed)
         past = self._look_back()
         learnt = strategy.learnt(past.completed, past.learnt)
-        with self._storage.showing([*learnt, *sorted(past.running - self._storage.hidden)]):
+        running = past.running - self._storage.hidden
+        with self._storage.showing(self._as_expected([*learnt, *sorted(running)])):
             asked = self._optuna.ask()
             config = replace(self.task.space(asked), seed=training_seed)
         if "confirms" in about:
@@ -284,11 +338,46 @@ class Study:
         self._asked[asked.number] = asked
         return self.trial(asked.number)
 
+    def _as_expected(self, numbers):
+        """Optuna's trials of these numbers, those that reached a rung as if they had come to the end.
+
+        So a sampler learns as much from a trial that is paused or pruned as can be known of it.
+        """
+        expected = self._rungs.expected(set(numbers))
+        for number in numbers:
+            frozen = self._storage.get_trial(number)
+            if number in expected and not (frozen.state == TrialState.PRUNED and self._diverged(number)):
+                frozen = copy.copy(frozen)
+                frozen.state, frozen.value = TrialState.COMPLETE, self.sign * expected[number]
+            yield frozen
+
+    def _diverged(self, number):
+        return self.trial(number).state == "diverged"
+
     def _seed(self, purpose, number):
         return strategy.derive_seed(self.about["seed"], purpose, number)
 
+    @functools.cached_property
+    def _rungs(self):
+        """The rungs of this study, and what came of the trials so far."""
+        rungs = Rungs(self.task.Config().epochs)
+        for trial in self.history():
+            before = 0
+            for entry in trial.curve:
+                level = self._level(entry[f"validation_{self.task.METRIC}"])
+                rungs.report(trial.number, before, entry["epoch"], level)
+                before = entry["epoch"]
+            if trial.score is not None:
+                rungs.finish(trial.number, self._level(trial.score))
+        return rungs
+
+    def _level(self, value):
+        """A score, or one on the way, as it is compared: more is better. Losses count by their logarithms."""
+        return value if self.sign > 0 else -math.asinh(value / TINY)
+
     def _cross_out(self):
         """Make what is crossed out count no longer, and what is restored again."""
+        self.__dict__.pop("_rungs", None)
         self._crossed = crossing.in_force(self.crossings())
         self._past = Past(self.rank)
         self._storage.hidden = {trial.number for trial in self.trials() if not trial.counts}

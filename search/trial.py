@@ -15,9 +15,9 @@ KINDS = (*STATES[1:], "repeats", "void", "aside")  # what a trial that ended is 
 class Trial:
     """One configuration and what came of it.
 
-    running       being trained
+    running       being trained, or `paused` until it is its turn to go on
     completed     trained to the end: it has a score
-    pruned        given up, since it fell behind
+    pruned        given up, since others lead: see `search.rungs`
     diverged      its loss was no longer finite; its curve ends with the last finite values
     failed        an error ended it
     interrupted   its search ended before it did; it does not count, and is retried
@@ -43,7 +43,13 @@ class Trial:
     weights: int | None  # numbers that the network learns
     fingerprint: dict  # digests of "code", "space" and "data"
     provenance: dict = field(repr=False)
+    paused: bool = False  # it runs, but waits
     crossed: Crossing | None = None  # out, and why
+
+    @property
+    def epochs(self):
+        """How many it was trained."""
+        return self.curve[-1]["epoch"] if self.curve else 0
 
     @property
     def counts(self):
@@ -59,8 +65,9 @@ class Trial:
 
     @property
     def seconds(self):
-        """How long it took, or has taken so far."""
-        return ((self.ended or datetime.now()) - self.started).total_seconds()
+        """How long it trained; where it did not come to an epoch's end, how long that took."""
+        trained = sum(entry["seconds"] for entry in self.curve)
+        return trained or ((self.ended or datetime.now()) - self.started).total_seconds()
 
 
 def numbers(entry):
@@ -73,6 +80,7 @@ def view(frozen, crossed=None):
     about = frozen.user_attrs.get("about", {})
     outcome = frozen.user_attrs.get("outcome", {})
     state = _state(frozen.state, outcome.get("state"))
+    epochs = sorted(frozen.intermediate_values)
     return Trial(
         number=frozen.number,
         draw=about.get("draw"),
@@ -86,12 +94,13 @@ def view(frozen, crossed=None):
         params=frozen.params,
         score=frozen.value if state == "completed" else None,
         standard_error=outcome.get("standard_error"),
-        curve=[frozen.user_attrs[f"epoch {epoch}"] for epoch in sorted(frozen.intermediate_values)],
+        curve=[frozen.user_attrs[f"epoch {epoch}"] for epoch in epochs],
         started=frozen.datetime_start,
         ended=frozen.datetime_complete,
         weights=about.get("weights"),
         fingerprint=about.get("fingerprint", {}),
         provenance=about.get("provenance", {}),
+        paused=state == "running" and frozen.user_attrs.get("paused") in epochs[-1:],
         crossed=crossed,
     )
 

@@ -59,10 +59,14 @@ def bowl():
 
 @pytest.fixture
 def moody(monkeypatch):
-    """A task that fails as it is told: `moody("nan", "error")` lets these be drawn."""
+    """A task that fails as it is told: `moody("nan", "error")` lets these be drawn.
+
+    The `baseline` is not paused, so that it comes to its end.
+    """
     from objectives import moody
 
-    def in_moods(*moods):
+    def in_moods(*moods, baseline="well"):
+        monkeypatch.setenv("MOOD", baseline)
         monkeypatch.setenv("MOODS", ",".join(("well", *moods)))
         return moody
 

@@ -1,7 +1,7 @@
 """The loop: asks, prunes, tells, and ends."""
 
 import math
-import statistics
+import re
 
 import pytest
 
@@ -9,6 +9,7 @@ from search import tasks, winner
 from search.coordinator import Coordinator, confirm, search
 from search.errors import TrialbookError
 from search.study import Study
+from search.trainers import GO_ON, PAUSE, STOP
 from search.trainers.inline import Inline
 from search.trial import numbers
 
@@ -24,6 +25,9 @@ class Watcher:
 
     def reported(self, trial):
         self.heard.append(("reported", trial.number, trial.curve[-1]["epoch"]))
+
+    def paused(self, trial):
+        self.heard.append(("paused", trial.number, trial.curve[-1]["epoch"]))
 
     def finished(self, trial):
         self.heard.append(("finished", trial.number, trial.state))
@@ -47,27 +51,64 @@ def test_watchers_hear_everything_in_order(bowl):
     watcher = Watcher()
     with Study.open(bowl) as study:
         search(study, Inline(study), trials=2, watchers=[watcher])
-    for number in range(2):
-        reports = [("reported", number, epoch) for epoch in range(1, 6)]
+    for number, rungs in (0, ()), (1, (1, 2)):
+        way = [("started", number, "running")]
+        for epoch in range(1, 6):
+            way += [("reported", number, epoch)] + [("paused", number, epoch)] * (epoch in rungs)
         mine = [event for event in watcher.heard if event[1] == number]
-        assert mine == [("started", number, "running"), *reports, ("finished", number, "completed")]
+        assert mine == [*way, ("finished", number, "completed")]
 
 
-def test_what_falls_behind_is_pruned_with_its_reason(bowl):
+def test_most_trials_are_given_up_early_with_their_reason(bowl):
     with Study.open(bowl) as study:
         search(study, Inline(study), trials=40)
         trials = list(study.trials())
     pruned = [trial for trial in trials if trial.state == "pruned"]
-    assert pruned
+    assert len(pruned) > len(trials) / 2
     for trial in pruned:
-        epoch, best = trial.curve[-1]["epoch"], min(entry["validation_height"] for entry in trial.curve)
-        earlier = [t for t in trials[: trial.number] if t.state == "completed"]
-        median = statistics.median(t.curve[epoch - 1]["validation_height"] for t in earlier)
-        assert trial.score is None and best > median
-        assert trial.reason == (
-            f"at epoch {epoch}: {best:.4g} at best, against a median of {median:.4g} "
-            f"of {len(earlier)} completed trials"
+        height = f"{trial.curve[-1]['validation_height']:.4g}"
+        assert re.fullmatch(
+            rf"at epoch {trial.epochs}: {re.escape(height)}, \d+ of \d+ there; one in 4 goes on", trial.reason
         )
+        assert trial.score is None and trial.epochs in (1, 2)
+    assert trials[0].state == "completed"  # the baseline
+
+
+def test_a_trial_that_was_paused_goes_on_where_it_was(bowl):
+    watcher = Watcher()
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=30, watchers=[watcher])
+        completed = [trial.number for trial in study.completed()]
+    assert len(completed) >= winner.FEW
+    for number in completed[1:]:
+        heard = [event for event in watcher.heard if event[1] == number]
+        assert [event[2] for event in heard if event[0] == "reported"] == [1, 2, 3, 4, 5]
+        assert [event[2] for event in heard if event[0] == "paused"] == ([1, 2] if number else [])
+
+
+def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=4)
+        assert len(study.completed()) == winner.FEW and study.counted() == 4
+
+
+def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
+    watcher = Watcher()
+    with Study.open(bowl) as study:
+        search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 20)
+        states = [trial.state for trial in study.trials()]
+    assert "running" not in states and states.count("pruned") > 2
+
+
+def test_what_is_paused_when_the_search_is_killed_is_closed_as_pruned(bowl):
+    with Study.open(bowl) as study:
+        trial = study.ask()
+        heights = {"validation_height": 1.0, "validation_loss": 1.0, "train_loss": 1.0}
+        study.report(trial.number, {"epoch": 1, **heights, "seconds": 0.1, "time": 1.0})
+        assert study.pause(trial.number).paused and study.ask().number == 1
+    with Study.open(bowl) as study:
+        assert [trial.state for trial in study.trials()] == ["pruned", "interrupted"]
+        assert study.trial(0).reason == "it was paused at epoch 1 when its search was killed"
 
 
 def test_it_stops_when_the_time_is_over(bowl):
@@ -83,13 +124,13 @@ def test_it_stops_when_the_time_is_over(bowl):
 def test_what_is_interrupted_is_closed_and_retried(bowl):
     watcher = Watcher()
     with Study.open(bowl) as study:
-        search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 10)
-        assert study.trial(1).state == "interrupted"
-        assert study.trial(1).reason == "the search was stopped"
-        assert watcher.heard[-1] == ("finished", 1, "interrupted")
+        search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 3)
+        assert study.trial(0).state == "interrupted"
+        assert study.trial(0).reason == "the search was stopped"
+        assert watcher.heard[-1] == ("finished", 0, "interrupted")
         search(study, Inline(study), trials=2)
-        assert study.trial(2).retry_of == 1
-        assert study.trial(2).config == study.trial(1).config
+        assert study.trial(1).retry_of == 0
+        assert study.trial(1).config == study.trial(0).config
 
 
 @pytest.mark.parametrize(
@@ -103,15 +144,13 @@ def test_what_is_interrupted_is_closed_and_retried(bowl):
     ],
 )
 def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, mood, state, reason, epochs):
-    with Study.open(moody(mood)) as study:
+    with Study.open(moody(mood, baseline=mood)) as study:
         search(study, Inline(study), trials=12)
-        trials = [trial for trial in study.trials() if trial.params["mood"] == mood]
+        first = study.trial(0)
         assert study.counted() == 12 and study.best().params == {"mood": "well"}
-    assert trials
-    for trial in trials:
-        assert (trial.state, trial.reason, len(trial.curve)) == (state, reason, epochs)
-        assert trial.score is None
-        assert all(math.isfinite(value) for entry in trial.curve for value in numbers(entry).values())
+    assert (first.state, first.reason, len(first.curve)) == (state, reason, epochs)
+    assert first.score is None
+    assert all(math.isfinite(value) for entry in first.curve for value in numbers(entry).values())
 
 
 def test_the_sampler_learns_from_what_diverged(moody):
@@ -131,23 +170,39 @@ def test_failures_in_a_row_with_one_cause_end_the_search_with_that_cause(moody, 
         assert [trial.state for trial in study.trials()] == ["failed"] * 3
 
 
+def entry(epoch):
+    heights = {"validation_height": 1 / epoch, "validation_loss": 1 / epoch, "train_loss": 1 / epoch}
+    return {"epoch": epoch, **heights, "seconds": 1.0, "time": 1.0}
+
+
 def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
-    class Late(Inline):
-        """Goes on after it was told to stop, as a trainer far away may."""
-
-        def listen(self, ear, seconds):
-            number, _ = self._waiting.pop()
-            for epoch in range(1, 6):
-                height = 1 / epoch + number
-                entry = {"epoch": epoch, "validation_height": height, "validation_loss": height}
-                ear.reported(number, entry | {"train_loss": height, "seconds": 1.0, "time": 1.0})
-            ear.finished(number, (float(number), 0.1))
-            ear.failed(number, "too late")
-
     with Study.open(bowl) as study:
-        search(study, Late(study), trials=8)
-        states = [trial.state for trial in study.trials()]
-    assert states == ["completed"] * 4 + ["pruned"] * 4
+        ear = Coordinator(study, Inline(study), [], lambda: None)
+        ear.start(study.ask())
+        ear.interrupt("enough")
+        assert ear.reported(0, entry(1)) == STOP
+        ear.finished(0, (0.5, 0.1))
+        ear.failed(0, "too late")
+        assert (study.trial(0).state, study.trial(0).curve) == ("interrupted", [])
+
+
+def test_a_trainer_that_hears_late_that_it_is_to_pause_loses_nothing(bowl):
+    with Study.open(bowl) as study:
+        ear = Coordinator(study, Inline(study), [], lambda: None)
+        ear.start(study.ask())
+        ear.start(study.ask())
+        assert [ear.reported(1, entry(epoch)) for epoch in (1, 2, 3)] == [PAUSE, PAUSE, PAUSE]
+        assert study.trial(1).paused and study.trial(1).epochs == 3
+        ear.finished(1, (0.5, 0.1))
+        assert study.trial(1).state == "completed" and not study.paused
+
+
+def test_a_trial_that_is_trained_again_up_to_where_it_was_is_not_reported_twice(bowl):
+    with Study.open(bowl) as study:
+        ear = Coordinator(study, Inline(study), [], lambda: None)
+        ear.start(study.ask())
+        assert [ear.reported(0, entry(epoch)) for epoch in (1, 2, 1, 2, 3)] == [GO_ON] * 5
+        assert [each["epoch"] for each in study.trial(0).curve] == [1, 2, 3]
 
 
 def test_the_best_few_are_trained_again_on_fresh_seeds(bowl):

@@ -59,16 +59,23 @@ def test_no_trial_no_winner(bowl):
         study.best()
 
 
-def test_a_study_that_is_resumed_goes_on_as_if_it_had_not_been_interrupted(bowl):
-    with Study.open(bowl, "whole", seed=7) as study:
-        search(study, Inline(study), trials=15)
+def test_a_study_that_is_continued_neither_repeats_a_draw_nor_leaves_one_out(bowl):
     for trials in (1, 2, 11, 15):
-        with Study.open(bowl, "parts") if trials > 1 else Study.open(bowl, "parts", seed=7) as study:
+        with Study.open(bowl) as study:
             search(study, Inline(study), trials=trials)
-    whole, parts = Study.read("whole"), Study.read("parts")
-    assert [(t.params, t.config, t.score, t.state) for t in whole.trials()] == [
-        (t.params, t.config, t.score, t.state) for t in parts.trials()
-    ]
+    trials = list(Study.read("bowl-builtin").trials())
+    assert [trial.draw for trial in trials] == list(range(15))
+    assert len({trial.config["seed"] for trial in trials}) == 15
+    assert len({tuple(trial.params.values()) for trial in trials}) == 15
+
+
+def test_equal_seeds_make_equal_studies(bowl):
+    found = []
+    for name in ("one", "other"):
+        with Study.open(bowl, name, seed=7) as study:
+            search(study, Inline(study), trials=15)
+            found.append([(t.params, t.config, t.score, t.state) for t in study.trials()])
+    assert found[0] == found[1]
 
 
 def test_seeds_differ_between_studies_of_other_seeds(bowl):
@@ -249,7 +256,7 @@ def test_repeats_are_no_part_of_the_search(searched):
     repeat = searched.ask_again(best, 1)
     assert repeat.params == best.params and repeat.config["seed"] != best.config["seed"]
     assert (repeat.confirms, repeat.repeat, repeat.draw) == (best.number, 1, None)
-    assert searched.report(repeat.number, {"epoch": 1, "validation_height": 99.0}) is None  # never pruned
+    assert searched.report(repeat.number, {"epoch": 1, "validation_height": 99.0}) is False  # never paused
     searched.tell(repeat.number, "completed", "trained to the end", (0.0, 0.001))
     assert sampled(searched) == sampled(Study.read("searched")) == before
     assert searched.best() == best and searched.counted() == 12

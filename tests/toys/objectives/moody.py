@@ -6,7 +6,7 @@ Source: these tests. What the mood is decides how a training ends.
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -22,7 +22,7 @@ MOODS = ["well", "nan", "late nan", "nan score", "no score", "error", "exit", "k
 class Config:
     """A mood."""
 
-    mood: str = "well"  # how it ends
+    mood: str = field(default_factory=lambda: os.environ.get("MOOD", "well"))  # how it ends
     epochs: int = 3  # of which the second is when it does
     seed: int = 0  # of nothing
 
