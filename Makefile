@@ -44,7 +44,7 @@ lint: .venv/ready  ## style: ruff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
 bench: .venv/ready  ## speed, side by side with the course's way
-	@PYTHONPATH=. .venv/bin/python tests/bench/langid_epoch.py
+	@PYTHONPATH=. .venv/bin/python tests/bench/throughput.py
 	@PYTHONPATH=. .venv/bin/python tests/bench/trial_overhead.py
 
 setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)
