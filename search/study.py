@@ -39,6 +39,7 @@ class Study:
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
         self._ended = {}  # number -> Trial, which changes only by a crossing
+        self.device = "cpu"  # that trials train on from now on: see `devices`
         self._provenance = functools.cache(provenance)  # one for all trials of this process
         self._fingerprint = None  # of trials that begin: `open` finds it out
         self._cross_out()
@@ -282,7 +283,7 @@ class Study:
             "config": asdict(config),
             "weights": tasks.count_weights(self.task, config),
             "fingerprint": self._fingerprint,
-            "provenance": self._provenance(),
+            "provenance": self._provenance(self.device),
         }
         asked.set_user_attr("about", about)
         self._journal.commit()

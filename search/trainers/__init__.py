@@ -14,12 +14,14 @@ and is a context manager, which stops all that still trains at its end.
 This file is what all plugs do in the trainer itself.
 """
 
+import contextlib
 import time
 
 import torch
 
 import data
 from objectives.replay import THREADS
+from search import devices
 
 
 class Stop(Exception):
@@ -32,14 +34,19 @@ class Trainer:
     Args:
         task: the module of a task.
         data_path: the file that its DATA module prepared.
+        device: one of `devices.DEVICES`, usable.
     """
 
-    def __init__(self, task, data_path):
+    def __init__(self, task, data_path, device="cpu"):
         torch.set_num_threads(THREADS)
         torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports for seconds: on no trial's time
         arrays = data.read(data_path)
         self.task = task
         self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
+        self._placed = contextlib.nullcontext()
+        if device != "cpu":  # not entered for "cpu", which tensors are on anyway: it costs time at each call
+            self.splits = tuple(devices.moved(split, device) for split in self.splits)
+            self._placed = torch.device(device)  # within it, what a task makes is on the device too
 
     def train(self, config, reported):
         """Train a configuration; after each epoch ask `reported(entry)` whether to go on.
@@ -57,8 +64,9 @@ class Trainer:
                 raise Stop
             clock = time.perf_counter()
 
-        model = self.task.train(config, *self.splits, report)
-        value, standard_error = self.task.score(model, self.splits[1])
+        with self._placed:
+            model = self.task.train(config, *self.splits, report)
+            value, standard_error = self.task.score(model, self.splits[1])
         return float(value), float(standard_error)
 
 
