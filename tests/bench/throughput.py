@@ -1,4 +1,4 @@
-"""Seconds of one training epoch: ours, the course's way, and the multiplications alone.
+"""Milliseconds of one training epoch: ours, the course's way, and the multiplications alone.
 
 ours                    a task's `train` as it is, but validated on two rows
 the course's            as a student writes it by the handout: a `Dataset` that gives one example, labels
@@ -8,7 +8,7 @@ multiplications alone   by the weights, for all of our batches: forward, backwar
 
 Each point is a network of one hidden layer: the corners of the task's ranges, and hidden 300 with the
 batch nearest to 128. The three take turns, and their time is the processor's, of one thread, so that
-what else the machine does meets them alike; on a busy machine look at the ratios, not at the seconds.
+what else the machine does meets them alike; on a busy machine look at the ratios, not at the times.
 
 L letters, B batch, H hidden units, K classes, M inputs, N outputs.
 """
@@ -162,24 +162,31 @@ def seconds(way, *what):
     return time.process_time() - started
 
 
+def ms(time):
+    """A time in figures that mean something."""
+    return f"{time:.2f}" if time < 1 else f"{time:.1f}" if time < 10 else f"{time:,.0f}"
+
+
 def table(case, repetitions):
     """The ways side by side at each point."""
     source = studies.default_source(case.task, None)
     training = case.task.DATA.load(data.read(case.task.DATA.prepare(source)), "train")
     split = type(training)(*(part[:: case.every].contiguous() for part in training))
-    scale = len(training[1]) / len(split[1]) / case.epochs
-    title = f"{tasks.name_of(case.task)}: seconds an epoch of {len(training[1]):,} rows ({source})"
+    scale = 1000 * len(training[1]) / len(split[1]) / case.epochs
+    title = f"{tasks.name_of(case.task)}: ms an epoch of {len(training[1]):,} rows ({source})"
     if case.every > 1:
         title += f", timed on one in {case.every}"
     shown = Table(title=f"{title}; median, min..max", title_justify="left")
     for column in ("hidden, batch", *WAYS, "the course's / ours", "ours / alone"):
         shown.add_column(column, justify="right", overflow="fold")
+    for way in WAYS.values():
+        way(case, points(case)[0], type(split)(*(part[::50] for part in split)))  # warm up
     for config in points(case):
         rounds = [[seconds(way, case, config, split) for way in WAYS.values()] for _ in range(repetitions)]
         times = [[scale * taken for taken in way] for way in zip(*rounds)]
         slower = statistics.median(course / mine for mine, course, _ in rounds)
         factor = statistics.median(mine / alone for mine, _, alone in rounds)
-        cells = [f"{statistics.median(way):.2g}, {min(way):.2g}..{max(way):.2g}" for way in times]
+        cells = [f"{ms(statistics.median(way))}, {ms(min(way))}..{ms(max(way))}" for way in times]
         point = f"{config.hidden_size}, {config.batch_size}"
         shown.add_row(point, *cells, f"{slower:.2f}", f"{factor:.2f}")
     return shown
