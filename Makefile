@@ -17,7 +17,7 @@ help:  ## this list
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 	@echo '`.venv/bin/python -m search --help` lists every option; `make search TASK=langid` starts.'
 
-search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= JOBS= STUDY= SEED= DATA= OLD=
+search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= JOBS= STUDY= SEED= DATA= OLD= DEVICE=
 status: .venv/ready  ## all studies, as a table: TASK=
 winner: .venv/ready  ## the winning configuration of a study: TASK= STUDY= BAR=score TEST=1
 report: .venv/ready  ## what was learned, here and as one page: TASK= STUDY= OUT=folder
@@ -44,7 +44,7 @@ lint: .venv/ready  ## style: ruff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
 bench: .venv/ready  ## speed, side by side with the course's way
-	@PYTHONPATH=. .venv/bin/python tests/bench/langid_epoch.py
+	@PYTHONPATH=. .venv/bin/python tests/bench/throughput.py
 	@PYTHONPATH=. .venv/bin/python tests/bench/trial_overhead.py
 
 setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)

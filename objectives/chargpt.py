@@ -55,7 +55,7 @@ def train(config, training, validation, report):
     torch.manual_seed(config.seed)
     model = build(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
-    prompt_1T = encode(f"\n{config.prompt}".encode())[None]
+    prompt_1T = encode(f"\n{config.prompt}".encode())[None].to(training.device)
     windows_WT = training.unfold(0, config.block_size + 1, 1)
     steps = 2**16 // (config.batch_size * config.block_size)  # of an epoch
     for epoch in range(1, config.epochs + 1):
@@ -72,7 +72,7 @@ def train(config, training, validation, report):
             loss_sum += loss.detach()
         nats, _ = score(model, validation)
         metrics = {"train_loss": loss_sum.item() / steps, "validation_loss": nats, "validation_nats": nats}
-        generator = torch.Generator().manual_seed(config.seed)  # its own: training goes on as without
+        generator = torch.Generator(training.device).manual_seed(config.seed)  # training goes on as without
         metrics["sample"] = decode(model.generate(prompt_1T, 150, generator)[0, 1:])
         report(epoch, metrics | {"learning_rate": rate})
     return model

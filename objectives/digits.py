@@ -59,14 +59,18 @@ def train(config, training, validation, report):
 
 def fit(model, config, training, validation, report, every=1):
     """Train `model` and return it; after each `every` epochs and at the end report how it does."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    weights = list(model.parameters())
+    optimizer = torch.optim.Adam(weights, lr=config.learning_rate, fused=True)
     for epoch in range(1, config.epochs + 1):
         loss_sum, batches = torch.zeros(()), torch.randperm(len(training.y_N)).split(config.batch_size)
         for step, rows_B in enumerate(batches):
             rate = config.learning_rate * (1 - (epoch - 1 + step / len(batches)) / config.epochs)
             optimizer.param_groups[0]["lr"] = rate
-            loss = F.cross_entropy(model(training.x_N784[rows_B]), training.y_N[rows_B])
-            optimizer.zero_grad()
+            # Indexing by [rows_B], and optimizer.zero_grad(), do the same and take longer.
+            x_B784, y_B = (part.index_select(0, rows_B) for part in training)
+            loss = F.cross_entropy(model(x_B784), y_B)
+            for weight in weights:
+                weight.grad = None
             loss.backward()
             optimizer.step()
             loss_sum += loss.detach() * len(rows_B)

@@ -37,7 +37,7 @@ def verb(*options):
 
 @verb(
     *("task", "trials", "timeout", "confirm", "bar", "jobs"),
-    *("study", "seed", "data", "data-dir", "old", "trainers"),
+    *("study", "seed", "data", "data-dir", "old", "trainers", "device"),
 )
 def search(options):
     """Search a task's ranges, or go on with a study of it."""
@@ -55,6 +55,7 @@ def search(options):
         seed=options.seed,
         data=options.data,
         trainers=options.trainers,
+        device="cpu" if options.device is None else options.device,
         bar=options.bar,
         old=options.old,
         **({} if options.confirm is None else {"confirm": options.confirm}),

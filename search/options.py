@@ -92,6 +92,7 @@ OPTIONS = {
     "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
     "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
     "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
+    "device": (str, "DEVICE", "what to train on: cpu, or cuda, a GPU (cpu)"),
     "zip": (str, "FILE", "the hand-in that is checked"),
     "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),

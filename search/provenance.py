@@ -4,19 +4,22 @@ import importlib.metadata
 import subprocess
 
 from objectives.replay import machine
-from search import places
+from search import devices, places
 
 PACKAGES = ("torch", "numpy", "optuna", "mlflow")
 
 
-def provenance():
-    """The git commit, whether the tree differs from it, package versions and the machine."""
+def provenance(device="cpu"):
+    """The git commit, whether the tree differs from it, package versions and the machine.
+
+    A GPU stands in its processor's place: a frozen script, which trains on the CPU, will see that it differs.
+    """
     commit = git("rev-parse", "HEAD")
     return {
         "commit": commit or "none",
         "dirty": git("status", "--porcelain") != "",
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "machine": machine(),
+        "machine": machine() | ({} if device == "cpu" else {"processor": devices.name(device)}),
     }
 
 

@@ -7,7 +7,7 @@ import threading
 
 from rich.console import Console
 
-from search import coordinator, progress, tables, winner
+from search import coordinator, devices, progress, tables, winner
 from search.errors import NoWinner, unknown
 from search.study import Study
 
@@ -24,6 +24,7 @@ def run(
     seed=None,
     data=None,
     trainers=None,
+    device="cpu",
     confirm=winner.REPEATS,
     bar=None,
     old=None,
@@ -37,6 +38,7 @@ def run(
         jobs: trainers at once; by default one a core.
         study, seed, data, old: see `Study.open`.
         trainers: "processes" (default) or "inline".
+        device: "cpu", or "cuda"; where torch can use no GPU the CPU is taken, and that is said.
         confirm: on how many fresh seeds the best few are trained again at the most; 0 for none.
         bar: a score; the cheapest configurations that clear it are trained again too.
 
@@ -44,6 +46,7 @@ def run(
     """
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
+    device, why_not = devices.usable(device)
     say = Console(highlight=False).print
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
@@ -55,6 +58,10 @@ def run(
         done = opened.counted()
         say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
         say(_what(opened, done), markup=False)
+        if why_not:
+            instead = f"DEVICE=cuda: torch sees no GPU here ({why_not}); training on the CPU."
+            say(instead, markup=False, soft_wrap=True)
+        opened.device = device
         to_search = not trials or done < trials
         if to_search:
             opened.set_budget(trials, timeout)

@@ -42,6 +42,7 @@ class Study:
             raise StoreError(f"{studies.file(name)} is damaged: {type(error).__name__} {error}") from None
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
+        self.device = "cpu"  # that trials train on from now on: see `devices`
         self._provenance = functools.cache(provenance)  # one for all trials of this process
         self._fingerprint = None  # of trials that begin: `open` finds it out
         self._cross_out()
@@ -332,7 +333,7 @@ class Study:
             "config": asdict(config),
             "weights": tasks.count_weights(self.task, config),
             "fingerprint": self._fingerprint,
-            "provenance": self._provenance(),
+            "provenance": self._provenance(self.device),
         }
         asked.set_user_attr("about", about)
         self._asked[asked.number] = asked

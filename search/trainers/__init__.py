@@ -16,6 +16,7 @@ while it was paused is trained from its first epoch when it starts again: its re
 This file is what all plugs do in the trainer itself.
 """
 
+import contextlib
 import time
 
 import torch
@@ -23,6 +24,7 @@ from greenlet import greenlet
 
 import data
 from objectives.replay import THREADS
+from search import devices
 
 GO_ON, PAUSE, STOP = "go on", "pause", "stop"
 
@@ -37,15 +39,21 @@ class Trainer:
     Args:
         task: the module of a task.
         data_path: the file that its DATA module prepared.
+        device: one of `devices.DEVICES`, usable.
     """
 
-    def __init__(self, task, data_path):
+    def __init__(self, task, data_path, device="cpu"):
         torch.set_num_threads(THREADS)
         torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports for seconds: on no trial's time
         arrays = data.read(data_path)
         self.task = task
         self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
+        self.device = device
         self._paused = {}  # number -> Training
+        self._placed = contextlib.nullcontext()
+        if device != "cpu":  # not entered for "cpu", which tensors are on anyway: it costs time at each call
+            self.splits = tuple(devices.moved(split, device) for split in self.splits)
+            self._placed = torch.device(device)  # within it, what a task makes is on the device too
 
     def train(self, config, reported):
         """Train a configuration; after each epoch ask `reported(entry)` whether to go on.
@@ -63,8 +71,9 @@ class Trainer:
                 raise Stop
             clock = time.perf_counter()
 
-        model = self.task.train(config, *self.splits, report)
-        value, standard_error = self.task.score(model, self.splits[1])
+        with self._placed:
+            model = self.task.train(config, *self.splits, report)
+            value, standard_error = self.task.score(model, self.splits[1])
         return float(value), float(standard_error)
 
     def go_on(self, number, config, reported):
@@ -93,24 +102,25 @@ class Training:
     """A training that can pause. It then waits inside `report`, which is all that the task's code sees of it.
 
     It runs in a greenlet: a function that another can leave and come back to. What a task draws at
-    random comes from torch's generator, so its state is put back when the training goes on.
+    random comes from torch's generators, so their state is put back when the training goes on.
     """
 
     def __init__(self, trainer, config):
         self._greenlet = greenlet(lambda: trainer.train(config, self._ask))
-        self._generator = None  # torch's, as it was at the pause
+        self._device = trainer.device
+        self._generators = None  # their state at the pause
 
     def go_on(self, reported):
         """Train until it ends or `reported(entry)` says PAUSE. Returns the score, or None at a pause."""
         self._reported = reported
-        if self._generator is not None:
-            torch.set_rng_state(self._generator)
+        if self._generators is not None:
+            devices.set_generators(self._device, self._generators)
         return self._greenlet.switch()
 
     def _ask(self, entry):
         verdict = self._reported(entry)
         if verdict == PAUSE:
-            self._generator = torch.get_rng_state()
+            self._generators = devices.generators(self._device)
             self._greenlet.parent.switch(None)
         return verdict
 

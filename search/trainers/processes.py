@@ -25,7 +25,7 @@ class Processes:
     """So many trainers, each a process. See `search.trainers`."""
 
     def __init__(self, study, jobs):
-        self._what = study.task.__name__, str(study.data_path)
+        self._what = study.task.__name__, str(study.data_path), study.device
         self._trainers = [_Process(*self._what) for _ in range(jobs)]
         self._holders = {}  # number of a trial that is paused -> its trainer
 
@@ -102,10 +102,10 @@ class Processes:
 class _Process:
     """One trainer process, seen from here."""
 
-    def __init__(self, task_name, data_path):
+    def __init__(self, *what):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, task_name, data_path), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, *what), daemon=True)
         # Ctrl-C reaches the whole group. What becomes of the trainers is for the coordinator to say.
         resource_tracker.ensure_running()  # starting it, as the first process would, unblocks signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
@@ -137,10 +137,10 @@ class _Process:
         return f"the trainer exited with code {code}"
 
 
-def _work(connection, task_name, data_path):
+def _work(connection, task_name, data_path, device):
     """What a trainer process does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    trainer = Trainer(importlib.import_module(task_name), data_path)
+    trainer = Trainer(importlib.import_module(task_name), data_path, device)
     with contextlib.suppress(EOFError, ConnectionError):  # the coordinator is gone
         connection.send(("ready",))
         while True:

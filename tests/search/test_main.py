@@ -39,6 +39,8 @@ def said(capsys):
         ("search --task langid --data course", r"lang_id\.npz.*DATA_DIR"),
         ("search --task bowl --study ../up", "STUDY '../up' is no name: valid are a-z"),
         ("search --task bowl --trainers ray", "unknown TRAINERS 'ray': valid are inline, processes"),
+        ("search --task bowl --device gpu", "unknown DEVICE 'gpu': valid are cpu, cuda"),
+        ("search --task bowl --device=", "unknown DEVICE '': valid are cpu, cuda"),
         ("search --task bowl --data-dir nowhere", "DATA_DIR 'nowhere' is not a folder"),
         ("winner --task bowl --study none", "unknown STUDY 'none': valid are none yet"),
         ("export --task bowl --out x --trials 3", "unknown option 'trials'"),

@@ -104,7 +104,7 @@ def test_a_trainer_that_dies_is_replaced_and_its_trial_failed(moody, mood, reaso
 
 def test_trainers_that_cannot_start_are_an_error_and_no_endless_loop(bowl, tmp_path):
     class Elsewhere:
-        task, data_path = bowl, tmp_path / "nothing.npz"
+        task, data_path, device = bowl, tmp_path / "nothing.npz", "cpu"
 
     class Ear:
         def failed(self, number, cause):
