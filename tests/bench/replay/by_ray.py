@@ -45,6 +45,8 @@ def domain(ranges):
     """One of Optuna's distributions as Ray has it."""
     if hasattr(ranges, "choices"):
         return tune.choice(list(ranges.choices))
+    if isinstance(ranges.low, int) and ranges.step == 1:
+        return tune.randint(ranges.low, ranges.high + 1)  # the end is out here, and in below
     if isinstance(ranges.low, int):
         return tune.qrandint(ranges.low, ranges.high, ranges.step)
     return (tune.loguniform if ranges.log else tune.uniform)(ranges.low, ranges.high)

@@ -39,11 +39,16 @@ def search(core):
 def _train(training, budget, cost):
     """Train on until so many reports are there. Returns what is to be told."""
     for report in training:
-        if math.isnan(report.score):
-            return TrialValue(cost=math.inf, status=StatusType.CRASHED)
         if report.step >= round(budget):  # Hyperband's budgets are no whole numbers
             break
-    return TrialValue(cost=cost(report.score))
+    return told(training.score, cost)
+
+
+def told(score, cost):
+    """What SMAC is told of a score; nan where the training diverged."""
+    if math.isnan(score):
+        return TrialValue(cost=math.inf, status=StatusType.CRASHED)
+    return TrialValue(cost=cost(score))
 
 
 class Space:

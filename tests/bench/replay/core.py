@@ -119,7 +119,7 @@ class Training:
     def __init__(self, core, number, curve):
         self.number = number  # of the recorded configuration
         self._core, self._curve = core, curve
-        self.step = 0  # the last that was reported
+        self.step, self.score = 0, math.nan  # the last that was reported
 
     def __iter__(self):
         return self
@@ -129,7 +129,7 @@ class Training:
             raise StopIteration
         report = self._curve[self.step]
         self._core.spend(report.seconds)
-        self.step += 1
+        self.step, self.score = report.step, report.score
         return report
 
 

@@ -74,7 +74,7 @@ def _qualities(table, handed, budget):
 
 def quantiles(times, shares):
     """Of times that may be infinite, and so are not to be averaged."""
-    return np.quantile(times, shares, method="closest_observation")
+    return np.quantile(times, shares, method="inverted_cdf")
 
 
 def interval(times):
