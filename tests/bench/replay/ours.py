@@ -13,6 +13,7 @@ from tests.bench.replay.core import Over
 
 LIBRARIES = ("optuna",)
 MEMORY = Path("/dev/shm")  # where there is no disk to wait for: it takes none of the simulated time
+GOES_ON = (True, "go on")  # what a coordinator says that neither pauses nor stops the training
 
 
 class Replay:
@@ -31,11 +32,14 @@ class Replay:
         self._number = number
         self._trainings.setdefault(number, self._core.training(vars(config)))
 
+    def drop(self, number):
+        del self._trainings[number]
+
     def listen(self, ear, seconds):
         number, self._number = self._number, None
         with contextlib.suppress(Over):  # which `stopping` says to the search
             for report in self._trainings[number]:
-                if not ear.reported(number, self._entry(report)):
+                if ear.reported(number, self._entry(report)) not in GOES_ON:
                     return
             ear.finished(number, (report.score, 0.0))
 
@@ -54,6 +58,9 @@ class HandsOver:
         pass
 
     def reported(self, trial):
+        pass
+
+    def paused(self, trial):
         pass
 
     def finished(self, trial):
