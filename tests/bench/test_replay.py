@@ -96,6 +96,7 @@ def test_time_to_quality_is_when_it_stays(table):
     assert time_to_quality(table, handed) == 20
     assert first_good(table, handed) == 5
     assert time_to_quality(table, handed[:3]) == math.inf
+    assert time_to_quality(table, [(0.0, 1), (6.0, 1)]) == 6  # nothing was found before
     assert [handed_at(handed, seconds) for seconds in (0, 5, 19, 100)] == [0, 1, 3, 1]
 
 

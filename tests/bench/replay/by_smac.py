@@ -9,6 +9,7 @@ import math
 import tempfile
 from pathlib import Path
 
+import joblib
 from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
 from optuna.distributions import IntDistribution
 from smac import MultiFidelityFacade, Scenario
@@ -25,7 +26,8 @@ def search(core):
     """Search until the core's time is over, which it says by an exception."""
     space = Space(core.task)
     trainings = {}
-    with tempfile.TemporaryDirectory() as folder:
+    # Its forest grows in threads, which on one core but wait for each other.
+    with tempfile.TemporaryDirectory() as folder, joblib.parallel_config(backend="sequential"):
         smac = facade(space, core.seed, core.table.steps, folder)
         while True:
             asked = smac.ask()

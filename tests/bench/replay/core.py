@@ -41,9 +41,10 @@ class Table:
     Args:
         task: its module.
         lines: as `record.py` writes them.
+        margin: how much worse than the best a good level may be; by default as MARGINS has it.
     """
 
-    def __init__(self, task, lines):
+    def __init__(self, task, lines, margin=None):
         self.task = task
         self.digest = hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:12]
         self.steps = max(len(line["curve"]) for line in lines)  # reports of a whole training
@@ -61,7 +62,7 @@ class Table:
             statistics.fmean(self.level(curve[-1].score) if _ended(curve) else worst for curve in each)
             for each in self.curves
         ]
-        self._enough = max(self.qualities) - MARGINS[task.DIRECTION]
+        self.margin = MARGINS[task.DIRECTION] if margin is None else margin
 
     def level(self, score):
         """A score so that more is better."""
@@ -73,7 +74,7 @@ class Table:
 
     def is_good(self, number):
         """Whether a configuration is as good as the best that is recorded, but for the margin."""
-        return self.qualities[number] >= self._enough
+        return self.qualities[number] >= max(self.qualities) - self.margin
 
     def _point(self, config):
         return np.array([_share(ranges, config[name]) for name, ranges in self._ranges.items()])
@@ -83,7 +84,8 @@ class Core:
     """One trainer, one search and so many simulated seconds.
 
     What the search would hand over is kept as it changes: `handed` holds pairs of seconds and the number
-    of a recorded configuration. It begins with the task's defaults, which all methods try first.
+    of a recorded configuration. It begins with the task's defaults, which all methods try first, and which
+    a search hands over that has found nothing yet.
     """
 
     def __init__(self, table, seed, budget):
@@ -109,7 +111,7 @@ class Core:
 
     def hand_over(self, number):
         """From now on the search would hand this configuration over."""
-        if number != self.handed[-1][1]:
+        if len(self.handed) == 1 or number != self.handed[-1][1]:
             self.handed.append((self.clock, number))
 
 
@@ -134,16 +136,16 @@ class Training:
 
 
 def time_to_quality(table, handed):
-    """The second from which on what is handed over is good: inf where at the end it is not."""
+    """The second from which on what was found is good: inf where at the end it is not."""
     since = math.inf
-    for seconds, number in handed:
+    for seconds, number in handed[1:]:
         since = min(since, seconds) if table.is_good(number) else math.inf
     return since
 
 
 def first_good(table, handed):
-    """The second at which what is handed over is good for the first time, be it by luck; inf for never."""
-    return next((seconds for seconds, number in handed if table.is_good(number)), math.inf)
+    """The second at which what was found is good for the first time, be it by luck; inf for never."""
+    return next((seconds for seconds, number in handed[1:] if table.is_good(number)), math.inf)
 
 
 def handed_at(handed, seconds):

@@ -23,12 +23,12 @@ RESULTS = Path(__file__).parent / "results.jsonl"
 BUDGETS = {"regression": 480, "digits": 1920, "langid": 3840}  # seconds: most methods are there by then
 
 
-def table_of(name):
+def table_of(name, margin=None):
     """The recorded curves of a task. Raises UsageError."""
     lines = record.read(name)
     if not lines:
         raise UsageError(f"no curves of {name!r} are recorded: python -m tests.bench.record {name} 200")
-    return Table(tasks.find(name), lines)
+    return Table(tasks.find(name), lines, margin)
 
 
 def search(work):

@@ -32,7 +32,9 @@ def _times(table, handed, budget):
     shown = Rows(title=f"{_name(table)}: seconds to quality ({good} of {len(table.configs)} are good)")
     columns = ("median", "25%..75%", "95% of the median", "to ours", "by then", "first, be it by luck")
     for column in ("method", *columns):
-        shown.add_column(column, justify="left" if column == "method" else "right")
+        shown.add_column(
+            column, justify="left" if column == "method" else "right", no_wrap=column == "method"
+        )
     times = {
         method: [time_to_quality(table, each) for each in searches] for method, searches in handed.items()
     }
@@ -59,7 +61,7 @@ def _qualities(table, handed, budget):
     moments = [SHOWN_FROM * 2**power for power in range(20) if SHOWN_FROM * 2**power <= budget]
     best = _level(table, max(table.qualities), math.nan)
     shown = Rows(title=f"{_name(table)}: {table.task.METRIC} of what is handed over (best known {best})")
-    shown.add_column("method")
+    shown.add_column("method", no_wrap=True)
     for moment in moments:
         shown.add_column(f"{moment} s", justify="right")
     for method, searches in handed.items():
