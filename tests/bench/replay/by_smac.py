@@ -76,8 +76,11 @@ class Space:
         return (value - ranges.low) // ranges.step if _in_steps(ranges) else value
 
     def _value(self, name, step):
+        """Plain numbers: SMAC's are numpy's, which not all of torch takes."""
         ranges = self._ranges[name]
-        return ranges.low + ranges.step * int(step) if _in_steps(ranges) else step
+        if hasattr(ranges, "choices"):
+            return ranges.choices[ranges.choices.index(step)]
+        return ranges.low + ranges.step * int(step) if _in_steps(ranges) else float(step)
 
 
 def _in_steps(ranges):
