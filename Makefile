@@ -43,25 +43,30 @@ test-slow: .venv/ready  ## the tests that need minutes
 lint: .venv/ready  ## style: ruff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-bench: .venv/ready  ## speed, side by side with the course's way
-	@PYTHONPATH=. .venv/bin/python tests/bench/throughput.py
-	@PYTHONPATH=. .venv/bin/python tests/bench/trial_overhead.py
+bench: .venv-bench/ready  ## speed, side by side with the course's way and with other searches: SEEDS=
+	@PYTHONPATH=. .venv-bench/bin/python tests/bench/throughput.py
+	@PYTHONPATH=. .venv-bench/bin/python tests/bench/trial_overhead.py
+	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
 setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)
 
 .venv/ready: requirements.txt
+.venv-bench/ready: requirements-bench.txt
+.venv/ready .venv-bench/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'error: Python 3.11 or newer is needed, and $(PYTHON) is older: make setup PYTHON=python3.11' >&2; exit 2; }
-	@echo 'Setting up .venv from requirements.txt: once, a minute or two and what the downloads take ...'
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --disable-pip-version-check -r requirements.txt 2>.venv/setup.log \
+	@echo 'Setting up $(@D) from $<: once, a minute or two and what the downloads take ...'
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --disable-pip-version-check -r $< 2>$(@D)/setup.log \
 	  | { grep --line-buffered -E '^ *(Downloading|Installing).*( MB|packages)' | cut -c 1-100 || true; } \
-	  || { cat .venv/setup.log >&2; exit 1; }
+	  || { cat $(@D)/setup.log >&2; exit 1; }
 	@touch $@
 
-lock:  ## pin anew what requirements.in asks for
-	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
-	@{ echo '# Pinned by `make lock` from requirements.in.'; \
-	   .venv-lock/bin/python -m pip freeze | sed 's/+[a-z0-9.]*$$//'; } > requirements.txt
+lock:  ## pin anew what requirements.in asks for, and then requirements-bench.in
+	@set -e; for name in requirements requirements-bench; do \
+	  rm -rf .venv-lock; $(PYTHON) -m venv .venv-lock; \
+	  .venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r $$name.in; \
+	  { echo "# Pinned by \`make lock\` from $$name.in."; \
+	    .venv-lock/bin/python -m pip freeze | sed 's/+[a-z0-9.]*$$//'; } > $$name.txt; \
+	done
 	@rm -rf .venv-lock

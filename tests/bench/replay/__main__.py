@@ -1,0 +1,50 @@
+"""Time to quality: how soon a search has a truly good configuration, by replay of recorded curves.
+
+    python -m tests.bench.replay --tasks langid --methods trialbook,optuna --seeds 20
+
+Each method searches the table of a task's learning curves (`record.py`) on one core whose clock is
+simulated: it counts the recorded seconds of training, and none of the methods' own. What was searched
+is kept: stop it when you like, it goes on where it was.
+"""
+
+import argparse
+import sys
+
+from search.errors import TrialbookError
+from search.session import cores
+from tests.bench.replay import methods, searches, tables
+
+SEEDS = 6  # about five minutes on two cores, most of which SMAC takes
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = lambda text: text.split(",")  # noqa: E731
+    parser.add_argument("--tasks", type=names, default=list(searches.BUDGETS), help="separated by commas")
+    parser.add_argument("--methods", type=names, default=list(methods.MODULES), help="separated by commas")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"searches of each (default {SEEDS})")
+    parser.add_argument("--budget", type=float, help="simulated seconds of each (default: by task)")
+    parser.add_argument("--jobs", type=int, default=cores(), help="processes (default: one a core)")
+    parser.add_argument(
+        "--margin",
+        type=float,
+        help="how much worse than the best is good (default: 0.005 of an accuracy, 1 doubling of a loss)",
+    )
+    options = parser.parse_args()
+    try:
+        works = searches.plan(options)
+        searches.search_all(works, options.jobs)
+    except TrialbookError as error:
+        sys.exit(f"error: {error}")
+    done = searches.read()
+    for name in options.tasks:
+        handed = {method: [] for method in options.methods}
+        for work in works:
+            if work["task"] == name:
+                handed[work["method"]].append(done[searches.key(work)])
+        budget = next(work["budget"] for work in works if work["task"] == name)
+        tables.show(searches.table_of(name, options.margin), handed, budget)
+
+
+if __name__ == "__main__":
+    main()

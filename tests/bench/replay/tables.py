@@ -1,0 +1,100 @@
+"""What came of the replayed searches, as tables."""
+
+import math
+import statistics
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as Rows
+
+from tests.bench.replay.core import first_good, handed_at, time_to_quality
+from tests.bench.replay.methods import OURS
+
+RESAMPLED = 2000  # times, for the interval of a median
+SHOWN_FROM = 30  # seconds, then twice as many again and again
+
+
+def show(table, handed, budget):
+    """Print the tables of a task.
+
+    Args:
+        handed: method -> what each of its searches handed over, see `Core`.
+        budget: the simulated seconds of each search.
+    """
+    console = Console(highlight=False, width=110)
+    console.print(_times(table, handed, budget))
+    console.print(_qualities(table, handed, budget))
+
+
+def _times(table, handed, budget):
+    """How long each method took to hand over a good configuration."""
+    good = sum(map(table.is_good, range(len(table.qualities))))
+    shown = Rows(title=f"{_name(table)}: seconds to quality ({good} of {len(table.configs)} are good)")
+    columns = ("median", "25%..75%", "95% of the median", "to ours", "by then", "first, be it by luck")
+    for column in ("method", *columns):
+        shown.add_column(
+            column, justify="left" if column == "method" else "right", no_wrap=column == "method"
+        )
+    times = {
+        method: [time_to_quality(table, each) for each in searches] for method, searches in handed.items()
+    }
+    ours = statistics.median(times[OURS]) if OURS in times else math.nan
+    for method, taken in times.items():
+        median = statistics.median(taken)
+        first = statistics.median(first_good(table, each) for each in handed[method])
+        shown.add_row(
+            method,
+            _seconds(median, budget),
+            "..".join(_seconds(each, budget) for each in quantiles(taken, (0.25, 0.75))),
+            "..".join(_seconds(each, budget) for each in interval(taken)),
+            f"{median / ours:.2f}" if math.isfinite(median) and math.isfinite(ours) else "",
+            f"{np.isfinite(taken).mean():.0%}",
+            _seconds(first, budget),
+        )
+    count = len(next(iter(handed.values())))
+    shown.caption = f"{count} searches each of {budget:g} s; to ours: of the medians"
+    return shown
+
+
+def _qualities(table, handed, budget):
+    """How good what each method hands over is at a time."""
+    moments = [SHOWN_FROM * 2**power for power in range(20) if SHOWN_FROM * 2**power <= budget]
+    best = _level(table, max(table.qualities), math.nan)
+    shown = Rows(title=f"{_name(table)}: {table.task.METRIC} of what is handed over (best known {best})")
+    shown.add_column("method", no_wrap=True)
+    for moment in moments:
+        shown.add_column(f"{moment} s", justify="right")
+    for method, searches in handed.items():
+        cells = []
+        for moment in moments:
+            levels = [table.qualities[handed_at(each, moment)] for each in searches]
+            error = statistics.stdev(levels) / math.sqrt(len(levels)) if len(levels) > 1 else math.nan
+            cells.append(_level(table, statistics.fmean(levels), error))
+        shown.add_row(method, *cells)
+    return shown
+
+
+def quantiles(times, shares):
+    """Of times that may be infinite, and so are not to be averaged."""
+    return np.quantile(times, shares, method="inverted_cdf")
+
+
+def interval(times):
+    """A bootstrap interval of 95% of the median."""
+    drawn = np.random.default_rng(0).choice(times, (RESAMPLED, len(times)))
+    return quantiles(np.median(drawn, axis=1), (0.025, 0.975))
+
+
+def _name(table):
+    return table.task.__name__.rpartition(".")[2]
+
+
+def _seconds(value, budget):
+    return f"{value:.0f}" if math.isfinite(value) else f">{budget:g}"
+
+
+def _level(table, level, error):
+    """A mean level and its standard error as a score: of a loss, the geometric mean and a percentage."""
+    if table.task.DIRECTION == "maximize":
+        return f"{level:.2%}" + (f" ±{100 * error:.2f}" if math.isfinite(error) else "")
+    return f"{2**-level:.2g}" + (f" ±{2**error - 1:.0%}" if math.isfinite(error) else "")
