@@ -24,17 +24,17 @@ def space(task):
     return {name: distribution_to_json(ranges) for name, ranges in tasks.ranges(task).items()}
 
 
-def settle(study, digest, old):
+def settle(study, today, old):
     """See to it that only trials count which have the fingerprint of today.
 
     Args:
-        digest: of the data that there is today.
+        today: that fingerprint.
         old: "aside" or "void", what the others are to be; None where that was not said.
 
     Raises StudyConflict where it was not said, or where Optuna takes no trial of today's ranges into this
     study.
     """
-    others = _others(study, of(study.task, digest))
+    others = _others(study, today)
     possible = _compatible(study.about["space"], space(study.task)) or not any(study.trials())
     if not others and possible:
         return

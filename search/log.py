@@ -114,8 +114,18 @@ class Log:
         self.parent = found[0].info.run_id if found else self._create_parent(self.study.about)
         self._concluded = found[0].data.tags.get("concluded") if found else None
         children = self._search(f"tags.`mlflow.parentRunId` = '{self.parent}'")
+        known = sum(1 for _ in self.study.trials())
+        for run in children:
+            if int(run.data.tags["trial"]) >= known and run.info.lifecycle_stage == "active":
+                self._disown(run.info.run_id)
+        children = [run for run in children if int(run.data.tags["trial"]) < known]
         self._runs = {int(run.data.tags["trial"]): run.info.run_id for run in children}
         self._shown = {int(run.data.tags["trial"]): run.data.tags for run in children}
+
+    def _disown(self, run_id):
+        """Delete the run of a trial that the machine lost before its disk had it: it is begun anew."""
+        self._client.delete_tag(run_id, "mlflow.parentRunId")
+        self._client.delete_run(run_id)
 
     def _open_experiment(self, name):
         experiment = self._client.get_experiment_by_name(name)

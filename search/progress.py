@@ -4,7 +4,6 @@ Both are watchers of the search: see `search.coordinator`.
 """
 
 import math
-import statistics
 import time
 from collections import Counter
 
@@ -42,7 +41,7 @@ class Tally:
         self.waiting = set()  # numbers of those that are paused
         self.best = None
         self.states = Counter()
-        self._durations = []
+        self._trained, self._seconds = 0, 0.0  # trials, and how long they took together
         for trial in study.trials():
             if self.about(trial):
                 self._count(trial)
@@ -76,9 +75,9 @@ class Tally:
     def seconds_left(self):
         """Until the first limit is reached, as far as the trials so far can tell; None if they cannot."""
         left = self.seconds - (time.monotonic() - self.began)
-        if self._durations and math.isfinite(self.trials):
+        if self._trained and math.isfinite(self.trials):
             to_do = self.trials - self.done
-            left = min(left, to_do * statistics.mean(self._durations) / self.jobs)
+            left = min(left, to_do * self._seconds / self._trained / self.jobs)
         return max(0, left) if math.isfinite(left) else None
 
     def leader(self):
@@ -90,7 +89,8 @@ class Tally:
     def _count(self, trial):
         self.states[trial.state] += 1
         if trial.state in ("completed", "pruned", "diverged"):
-            self._durations.append(trial.seconds)
+            self._trained += 1
+            self._seconds += trial.seconds
         rank = self.study.rank
         if trial.state == "completed" and (self.best is None or rank(trial) < rank(self.best)):
             self.best = trial

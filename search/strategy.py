@@ -59,10 +59,11 @@ def why_proposed(completed, asked, about):
     if not asked.relative_params:
         return "start-up: drawn at random"
     best = completed[: min(GOOD, max(1, math.ceil(len(completed) / 10)))]
-    apart = {trial.number: _apart(trial.params, asked.params, asked.distributions) for trial in best}
+    params, distributions = asked.params, asked.distributions  # Optuna copies them each time
+    apart = {trial.number: _apart(trial.params, params, distributions) for trial in best}
     nearest = min(best, key=lambda trial: statistics.fmean(apart[trial.number].values()))
     name, farthest = max(apart[nearest.number].items(), key=lambda item: item[1])
-    change = f"{name} {_shown(nearest.params[name])} to {_shown(asked.params[name])}"
+    change = f"{name} {_shown(nearest.params[name])} to {_shown(params[name])}"
     if farthest > NEAR:
         return f"TPE: exploring, away from trial {nearest.number} ({change})"
     return f"TPE: exploiting, near trial {nearest.number}" + (f" ({change})" if farthest else "")

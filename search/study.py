@@ -74,8 +74,9 @@ class Study:
             _create(task, name, source, digest, seed or 0)
         study = cls._held(name, lock)
         try:
-            fingerprint.settle(study, digest, old)
-            study._renew(digest)
+            today = fingerprint.of(task, digest)
+            fingerprint.settle(study, today, old)
+            study._renew(digest, today)
         except StudyConflict:
             lock.close()
             raise
@@ -396,13 +397,13 @@ class Study:
                 past.add(self._view(frozen))
         return past
 
-    def _renew(self, digest):
-        """Write down what data and ranges trials have from now on."""
+    def _renew(self, digest, today):
+        """Write down what data and ranges trials have from now on; `today` is their fingerprint."""
         new = self.about | {"digest": digest, "space": fingerprint.space(self.task)}
         if new != self.about:
             self._optuna.set_user_attr("about", new)
         self.about = new
-        self._fingerprint = fingerprint.of(self.task, digest)
+        self._fingerprint = today
 
     def _next_draw(self):
         """The first draw that no trial has done or is doing, and its latest try, if it had one.

@@ -4,15 +4,20 @@ A trainer that does nothing reports 20 epochs a trial, at once, to a real search
 log. All curves are alike, so that the pruner compares every epoch and ends no trial; the scores
 differ, so that TPE has something to model. "log reported" is one write of the curve: a real trial
 has one every two seconds (`search.log.EVERY`). "loop" is what the search does between the calls.
+"processor" is the time of this process that all of it takes, whatever else the machine does.
 
-The last column is the share, at the largest size, of one whole trial of the task's defaults (8
-epochs), trained here. What is written lies in a temporary folder: `TMPDIR=` chooses the disk.
+A study of the sizes measured is filled with copies of the trials that were told, with other
+hyperparameters; the log does not know them. The last columns are the shares, at the largest size, of
+whole trials that are trained here: the shortest that the ranges hold, and the task's defaults. The
+last line is how long a search takes to answer that the largest study leaves nothing to do. What is
+written lies in a temporary folder: `TMPDIR=` chooses the disk.
 """
 
 import argparse
 import math
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,11 +33,12 @@ from search.log import Log
 from search.study import Study
 from search.trainers import Trainer
 
-SIZES = (10, 100, 1000)  # trials that the study holds when the measuring begins
+SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
 EPOCHS = 20
 CALLS = {call: call for call in ("ask", "report", "tell")}
 CALLS |= {call: f"log {call}" for call in ("started", "reported", "finished")}
-PARTS = (*CALLS.values(), "loop", "total")
+PARTS = (*CALLS.values(), "loop", "total", "processor")
+SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the ranges hold
 
 
 class Idle:
@@ -81,14 +87,35 @@ def accuracy(config):
     return 0.9 - ((config.hidden_size - 340) / 1000) ** 2 - (rate / 5) ** 2
 
 
+def fill(study, size):
+    """Add completed trials to a study until it has so many."""
+    ranges, told = study.ranges(), list(study._storage.every_trial(study._id))
+    random, added = optuna.samplers.RandomSampler(seed=0), []
+    for number in range(len(told), size):
+        like = told[number % len(told)]
+        drawn = {name: random.sample_independent(None, like, name, ranges[name]) for name in ranges}
+        about = like.user_attrs["about"]
+        about = about | {"draw": number, "config": about["config"] | drawn}
+        added.append(
+            optuna.trial.create_trial(
+                params=drawn,
+                distributions=ranges,
+                value=accuracy(langid.Config(**about["config"])),
+                user_attrs=like.user_attrs | {"about": about},
+                intermediate_values=like.intermediate_values,
+            )
+        )
+    study._optuna.add_trials(added)
+
+
 def measure(study, log, trials):
     """Milliseconds a trial, by part, of so many more trials."""
-    spent, started = Counter(), time.perf_counter()
+    spent, started, busy = Counter(), time.perf_counter(), time.process_time()
     search(Timed(study, spent), Idle(), trials=study.counted() + trials, watchers=[Timed(log, spent)])
-    total = time.perf_counter() - started
+    total, busy = time.perf_counter() - started, time.process_time() - busy
     if log.behind:
         sys.exit(f"the log fell behind, so this measures nothing: {log.behind}")
-    spent |= {"loop": total - spent.total(), "total": total}
+    spent |= {"loop": total - spent.total(), "total": total, "processor": busy}
     return {part: 1000 * spent[part] / trials for part in PARTS}
 
 
@@ -97,35 +124,49 @@ def measure_sizes(window, repetitions):
     measured = {}
     with Study.open(langid, source="builtin") as study:
         for size in SIZES:
-            search(study, Idle(), trials=size)
+            search(study, Idle(), trials=min(SIZES))
+            fill(study, size)
             log = Log(study)
-            log.bring_up_to_date()
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
         return measured, Counter(trial.state for trial in study.trials())
 
 
-def baseline_seconds():
-    """Seconds of a trial with the task's defaults, by a trainer that is warm."""
+def trained_seconds():
+    """Seconds of the shortest trial and of one with the task's defaults, by a trainer that is warm."""
     trainer = Trainer(langid, langid.DATA.prepare("builtin"))
     trainer.train(langid.Config(epochs=1), lambda entry: True)
+    seconds = []
+    for config in (SHORTEST, langid.Config()):
+        started = time.perf_counter()
+        trainer.train(config, lambda entry: True)
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def answer_seconds():
+    """Seconds of `make search` where nothing is to be done."""
     started = time.perf_counter()
-    trainer.train(langid.Config(), lambda entry: True)
+    command = [sys.executable, "-m", "search", "search", "--task", "langid", "--trials", str(min(SIZES))]
+    said = subprocess.run([*command, "--confirm", "0"], capture_output=True, text=True)
+    if said.returncode or "Nothing to do" not in said.stdout:
+        sys.exit(f"there was something to do: {said.stdout}{said.stderr}")
     return time.perf_counter() - started
 
 
-def table(measured, ended, baseline):
+def table(measured, ended, trained):
     """A row for each part: its median and spread by size, and its share of a real trial."""
     states = ", ".join(f"{count:,} {state}" for state, count in ended.items())
     shown = Table(title=f"Milliseconds a trial besides training: median (min..max); {states}")
     shown.add_column("trials before")
     for size in measured:
         shown.add_column(f"{size:,}", justify="right")
-    shown.add_column(f"of {baseline:.1f} s", justify="right")
+    for seconds in trained:
+        shown.add_column(f"of {seconds:.1f} s", justify="right")
     for part in PARTS:
         times = [[window[part] for window in windows] for windows in measured.values()]
         cells = [f"{statistics.median(taken):.1f} ({min(taken):.0f}..{max(taken):.0f})" for taken in times]
-        share = statistics.median(times[-1]) / 1000 / baseline
-        shown.add_row(part, *cells, f"{share:.2%}", end_section=part == "loop")
+        shares = [f"{statistics.median(times[-1]) / 1000 / seconds:.2%}" for seconds in trained]
+        shown.add_row(part, *cells, *shares, end_section=part == "loop")
     return shown
 
 
@@ -139,7 +180,9 @@ def main():
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
         measured, ended = measure_sizes(options.window, options.repetitions)
-        Console(highlight=False).print(table(measured, ended, baseline_seconds()))
+        say = Console(highlight=False).print
+        say(table(measured, ended, trained_seconds()))
+        say(f"A search with nothing to do, of {max(SIZES):,} trials: {answer_seconds():.1f} s")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,24 @@ def test_every_torn_end_is_cut_back_to_the_last_whole_record(tmp_path):
         assert read(tmp_path / "j") == [0, 1]
 
 
+def test_a_record_can_be_read_as_soon_as_it_is_written(tmp_path):
+    study = records(tmp_path / "j", 2)
+    for number in range(2, 5):
+        study.add_trial(optuna.trial.create_trial(value=number))
+        assert [trial.value for trial in study.trials] == read(tmp_path / "j") == list(range(number + 1))
+
+
+def test_a_sampler_sees_what_is_shown_and_the_study_all(tmp_path):
+    records(tmp_path / "j", 9)
+    storage = journal.Storage(journal.Journal(tmp_path / "j"))
+    study = optuna.load_study(study_name="s", storage=storage)
+    with storage.showing([2, 5]):
+        assert [trial.number for trial in study.trials] == [2, 5]
+        assert study.ask().number == 9
+    assert len(study.trials) == 10
+    assert [trial.number for trial in storage.since(7)] == [7, 8, 9]
+
+
 def hold(path, held, done):
     with journal.lock(path):
         held.set()

@@ -7,7 +7,7 @@ import json
 import pytest
 from mlflow import MlflowClient
 
-from search import log, places, winner
+from search import log, places, studies, winner
 from search.coordinator import confirm, search
 from search.log import Log
 from search.study import Study
@@ -187,6 +187,19 @@ def test_a_run_that_was_deleted_in_the_browser_stays_deleted(logged):
     client.delete_run(Shown().trials[2].info.run_id)
     Log(logged).bring_up_to_date()
     assert 2 not in Shown().trials and 1 in Shown().trials
+
+
+def test_a_trial_that_was_lost_with_the_machine_has_one_run_when_it_is_begun_anew(bowl, database):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=3, watchers=[Log(study)])
+        on_disk = studies.file(study.name).read_bytes()
+        Log(study).started(study.ask())
+    studies.file(study.name).write_bytes(on_disk)
+    with Study.open(bowl) as study:
+        again = Log(study)
+        search(study, Inline(study), trials=5, watchers=[again])
+        assert again.behind is None
+    assert [run.info.status for _, run in sorted(Shown().trials.items())] == ["FINISHED"] * 5
 
 
 def test_an_experiment_that_was_deleted_in_the_browser_comes_back(logged):

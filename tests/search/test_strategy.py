@@ -1,4 +1,6 @@
-"""Seeds: one for each purpose and draw."""
+"""Seeds: one for each purpose and draw. What a draw is made from."""
+
+from types import SimpleNamespace
 
 from search import strategy
 
@@ -13,3 +15,11 @@ def test_seeds_are_distinct_and_reproducible():
     assert len(set(seeds)) == len(seeds) == 600
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert strategy.derive_seed(0, "training", 0) == seeds[100]
+
+
+def test_a_draw_is_made_from_the_best_and_the_latest_however_many_there_are():
+    ended = list(range(10_000))
+    best = [SimpleNamespace(number=number) for number in (*range(100, 130), 9_999)]
+    learnt = strategy.learnt(best, ended)
+    assert learnt == [*range(100, 100 + strategy.GOOD), *ended[-strategy.LATEST :]]
+    assert strategy.learnt(best[:3], [100, 101, 102, 103]) == [100, 101, 102, 103]
