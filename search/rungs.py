@@ -45,6 +45,12 @@ class Rungs:
         """A trial trained to the end."""
         self._levels[-1][number] = level
 
+    def forget(self, number):
+        """A trial diverged: nothing that it was on the way says what it would have been."""
+        for order, levels in zip(self._order, self._levels):
+            if number in levels:
+                order.remove((-levels.pop(number), number))
+
     def pause(self, number):
         """A trial waits at the rung that it reached last."""
         self._paused[self._last(number)].add(number)
@@ -87,16 +93,17 @@ class Rungs:
         key = (-self._levels[rung][number], number)
         return bisect.bisect_left(self._order[rung], key) + 1, len(self._order[rung])
 
-    def expected(self, numbers):
+    def expected(self, numbers, cautious=False):
         """The levels that trials have at the end, or would probably have: number -> level.
 
-        A trial is expected to gain what others typically gained from rung to rung. Those that reached no
-        rung are left out.
+        A trial is expected to gain what others typically gained from rung to rung, or if `cautious` only
+        what three in four did. Those that reached no rung are left out.
         """
         found, gain, after = {}, 0.0, {}
         for here in reversed(self._levels):
-            gains = [level - here[number] for number, level in after.items() if number in here]
-            gain += statistics.median(gains) if gains else 0.0
+            gains = sorted(level - here[number] for number, level in after.items() if number in here)
+            if gains:
+                gain += gains[len(gains) // 4] if cautious else statistics.median(gains)
             found |= {number: here[number] + gain for number in here.keys() & numbers - found.keys()}
             after = here
         return found

@@ -10,7 +10,8 @@ import warnings
 
 import optuna
 
-STARTUP = 10  # draws at random before TPE models what it has seen
+STARTUP = 30  # draws at random before TPE models what it has seen
+RANDOM = 3  # after that one draw in so many still is: what leads early on must not be all that is tried
 GOOD = 25  # trials at the most that TPE takes for good ones: a tenth of all, up to here
 LATEST = 225  # trials that it learns from besides: the others say little more, and cost time at every draw
 NEAR = 0.2  # of a range: nearer in each hyperparameter, and a draw is said to exploit
@@ -25,11 +26,14 @@ def derive_seed(seed, purpose, draw):
     return int.from_bytes(hashlib.sha256(f"{seed} {purpose} {draw}".encode()).digest()[:4]) >> 1
 
 
-def sampler(seed, fixed):
-    """The sampler of one draw. `fixed` holds hyperparameters that are not up to it."""
-    tpe = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+def sampler(seed, fixed, draw):
+    """The sampler of one draw. `fixed` holds hyperparameters that are not up to it; a repeat is no draw."""
+    if draw is None or draw < STARTUP or draw % RANDOM == 0:
+        drawn = optuna.samplers.RandomSampler(seed=seed)
+    else:
+        drawn = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0)
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-        return optuna.samplers.PartialFixedSampler(fixed, tpe)
+        return optuna.samplers.PartialFixedSampler(fixed, drawn)
 
 
 def learnt(completed, ended):
@@ -48,7 +52,7 @@ def why_proposed(completed, asked, about):
     Args:
         completed: the trials that have a score, the best first.
         asked: Optuna's trial, whose hyperparameters are drawn.
-        about: "confirms" and "repeat", or "draw" and "retry_of".
+        about: "confirms" and "repeat", or "draw", "retry_of" and "start".
     """
     if "confirms" in about:
         return f"repeat {about['repeat']} of trial {about['confirms']}, on a fresh seed"
@@ -56,8 +60,10 @@ def why_proposed(completed, asked, about):
         return f"retry of trial {about['retry_of']}"
     if about["draw"] == 0:
         return "baseline: the task's defaults"
+    if about["start"]:
+        return "start: what won another task"
     if not asked.relative_params:
-        return "start-up: drawn at random"
+        return "drawn at random"
     best = completed[: min(GOOD, max(1, math.ceil(len(completed) / 10)))]
     params, distributions = asked.params, asked.distributions  # Optuna copies them each time
     apart = {trial.number: _apart(trial.params, params, distributions) for trial in best}

@@ -13,7 +13,7 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState
 
 import data
-from search import crossing, fingerprint, journal, strategy, studies, tasks
+from search import crossing, fingerprint, journal, siblings, strategy, studies, tasks
 from search.errors import NoWinner, StoreError, StudyConflict, unknown
 from search.past import Past
 from search.provenance import provenance
@@ -144,6 +144,11 @@ class Study:
             raise NoWinner(f"study {self.name!r} has no completed trial")
         return completed[0]
 
+    def leader(self):
+        """The trial that would probably be the best, were all trained to the end; None before a rung."""
+        expected = self._rungs.expected({trial.number for trial in self.history()}, cautious=True)
+        return self.trial(max(expected, key=expected.get)) if expected else None
+
     @property
     def sign(self):
         """By which a score is multiplied so that more is better."""
@@ -207,8 +212,9 @@ class Study:
     def ask(self):
         """Begin the next trial of the search: a Trial that runs."""
         draw, earlier = self._next_draw()
-        fixed = tasks.baseline(self.task) if draw == 0 else earlier.params if earlier else {}
-        about = {"draw": draw, "retry_of": earlier.number if earlier else None}
+        starts = dict(enumerate(self._starts))
+        fixed = earlier.params if earlier else starts.get(draw, {})
+        about = {"draw": draw, "retry_of": earlier.number if earlier else None, "start": draw in starts}
         return self._begin(fixed, *(self._seed(purpose, draw) for purpose in ("sampler", "training")), about)
 
     def ask_again(self, trial, repeat):
@@ -272,7 +278,9 @@ class Study:
         self._journal.commit()
         self._rungs.resume(number)
         trial = self.trial(number)
-        if trial.score is not None and trial.counts:
+        if state == "diverged":
+            self._rungs.forget(number)
+        elif state == "completed" and trial.counts:
             self._rungs.finish(number, self._level(trial.score))
         return trial
 
@@ -320,7 +328,7 @@ class Study:
 
     def _begin(self, fixed, sampling_seed, training_seed, about):
         """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is."""
-        self._optuna.sampler = strategy.sampler(sampling_seed, fixed)
+        self._optuna.sampler = strategy.sampler(sampling_seed, fixed, about.get("draw"))
         past = self._look_back()
         learnt = strategy.learnt(past.completed, past.learnt)
         running = past.running - self._storage.hidden
@@ -348,22 +356,26 @@ class Study:
         expected = self._rungs.expected(set(numbers))
         for number in numbers:
             frozen = self._storage.get_trial(number)
-            if number in expected and not (frozen.state == TrialState.PRUNED and self._diverged(number)):
+            if number in expected:
                 frozen = copy.copy(frozen)
                 frozen.state, frozen.value = TrialState.COMPLETE, self.sign * expected[number]
             yield frozen
 
-    def _diverged(self, number):
-        return self.trial(number).state == "diverged"
-
     def _seed(self, purpose, number):
         return strategy.derive_seed(self.about["seed"], purpose, number)
+
+    @functools.cached_property
+    def _starts(self):
+        """What the first draws try: the task's defaults, and what won other tasks."""
+        return [tasks.baseline(self.task), *siblings.starts(self.task)]
 
     @functools.cached_property
     def _rungs(self):
         """The rungs of this study, and what came of the trials so far."""
         rungs = Rungs(self.task.Config().epochs)
         for trial in self.history():
+            if trial.state == "diverged":
+                continue
             before = 0
             for entry in trial.curve:
                 level = self._level(entry[f"validation_{self.task.METRIC}"])

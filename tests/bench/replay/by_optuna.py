@@ -28,10 +28,9 @@ def search(core, pruner):
     while True:
         trial = study.ask()
         training = core.training(asdict(core.task.space(trial)))
-        trial.set_user_attr("number", training.number)
         study.tell(trial, **_train(trial, training))
         if any(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False)):
-            core.hand_over(study.best_trial.user_attrs["number"])
+            core.hand_over(study.best_params)
 
 
 def _train(trial, training):

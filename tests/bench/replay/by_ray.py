@@ -81,7 +81,7 @@ def search(core, searcher_of):
         scheduler.on_trial_add(None, trial)
         for report in training:
             result = {METRIC: report.score, TIME: report.step}
-            best.heard(count, training.number, report.score)
+            best.heard(count, training.config, report.score)
             if scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
                 break
             searcher.on_trial_result(trial.trial_id, result)
@@ -94,14 +94,14 @@ class Best:
 
     def __init__(self, core):
         self._core = core
-        self._last = {}  # trial -> the level of its last result, and its configuration's number
+        self._last = {}  # trial -> the level of its last result, and its configuration
 
-    def heard(self, trial, number, score):
+    def heard(self, trial, config, score):
         """A trial reported."""
         if math.isnan(score):
             self._last.pop(trial, None)  # Ray leaves it out
         else:
-            self._last[trial] = self._core.table.level(score), number
+            self._last[trial] = self._core.table.level(score), config
         if self._last:
             _, best = max(self._last.values(), key=lambda last: last[0])
             self._core.hand_over(best)

@@ -35,7 +35,7 @@ def search(core):
                 trainings[asked.config] = core.training(space.config(asked.config))
             smac.tell(asked, _train(trainings[asked.config], asked.budget, space.cost), save=False)
             if (incumbent := smac.intensifier.get_incumbent()) is not None:
-                core.hand_over(trainings[incumbent].number)
+                core.hand_over(trainings[incumbent].config)
 
 
 def _train(training, budget, cost):

@@ -14,6 +14,7 @@ SEARCH = HERE.parents[2] / "search"
 # for the bench alone.
 MODULES = {
     "trialbook": "ours",
+    "trialbook-cold": "ours",
     "optuna": "by_optuna",
     "optuna-median": "by_optuna",
     "optuna-hyperband": "by_optuna",
@@ -32,7 +33,7 @@ def find(name):
 def version(name):
     """A digest of all that the results of a method depend on, but for the table."""
     files = [HERE / "core.py", HERE / f"{MODULES[name]}.py"]
-    if name == OURS:
+    if MODULES[name] == "ours":
         files += sorted(SEARCH.glob("*.py"))
     versions = [importlib.metadata.version(library) for library in _module(name).LIBRARIES]
     told = b"".join(path.read_bytes() for path in files) + " ".join(versions).encode()

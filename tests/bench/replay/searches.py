@@ -4,6 +4,7 @@ Each is kept in results.jsonl under all that it depends on, so that none is done
 """
 
 import contextlib
+import functools
 import json
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ RESULTS = Path(__file__).parent / "results.jsonl"
 BUDGETS = {"regression": 480, "digits": 1920, "langid": 3840}  # seconds: most methods are there by then
 
 
+@functools.cache
 def table_of(name, margin=None):
     """The recorded curves of a task. Raises UsageError."""
     lines = record.read(name)

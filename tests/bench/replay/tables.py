@@ -28,8 +28,9 @@ def show(table, handed, budget):
 
 def _times(table, handed, budget):
     """How long each method took to hand over a good configuration."""
-    good = sum(map(table.is_good, range(len(table.qualities))))
-    shown = Rows(title=f"{_name(table)}: seconds to quality ({good} of {len(table.configs)} are good)")
+    good = sum(table.is_good(table.quality(config)) for config in table.configs)
+    known = f"{good} of {len(table.configs)} recorded trainings are good; left out, they are foretold to"
+    shown = Rows(title=f"{_name(table)}: seconds to quality ({known} {table.error:.2g})")
     columns = ("median", "25%..75%", "95% of the median", "to ours", "by then", "first, be it by luck")
     for column in ("method", *columns):
         shown.add_column(
@@ -59,7 +60,7 @@ def _times(table, handed, budget):
 def _qualities(table, handed, budget):
     """How good what each method hands over is at a time."""
     moments = [SHOWN_FROM * 2**power for power in range(20) if SHOWN_FROM * 2**power <= budget]
-    best = _level(table, max(table.qualities), math.nan)
+    best = _level(table, table.best, math.nan)
     shown = Rows(title=f"{_name(table)}: {table.task.METRIC} of what is handed over (best known {best})")
     shown.add_column("method", no_wrap=True)
     for moment in moments:
@@ -67,7 +68,7 @@ def _qualities(table, handed, budget):
     for method, searches in handed.items():
         cells = []
         for moment in moments:
-            levels = [table.qualities[handed_at(each, moment)] for each in searches]
+            levels = [handed_at(each, moment) for each in searches]
             error = statistics.stdev(levels) / math.sqrt(len(levels)) if len(levels) > 1 else math.nan
             cells.append(_level(table, statistics.fmean(levels), error))
         shown.add_row(method, *cells)
