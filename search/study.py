@@ -353,7 +353,7 @@ class Study:
 
         So a sampler learns as much from a trial that is paused or pruned as can be known of it.
         """
-        expected = self._rungs.expected(set(numbers))
+        expected = self._rungs.expected(set(numbers), cautious=True)
         for number in numbers:
             frozen = self._storage.get_trial(number)
             if number in expected:
