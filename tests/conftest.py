@@ -90,9 +90,9 @@ def tell():
     def tell(study, score=None, state="completed", curve=(), error=0.01, **params):
         params = tasks.baseline(study.task) | params
         number = len(list(study.trials()))
-        trial = study._begin(params, number, number, {"draw": number, "retry_of": None})
+        trial = study._begin(params, number, number, {"draw": number, "retry_of": None, "start": False})
         for epoch, entry in enumerate(curve, 1):
-            study.report(trial.number, {"epoch": epoch, "time": 1e9, **entry})
+            study.report(trial.number, {"epoch": epoch, "seconds": 0.1, "time": 1e9, **entry})
         told = (score, error) if score is not None else (None, None)
         study.tell(trial.number, state, "told so", told)
         return trial.number

@@ -21,6 +21,7 @@ import data
 from search import tasks
 from search.crossing import Crossing
 from search.errors import UsageError
+from search.past import Past
 from search.reports import report
 from search.study import Study
 from search.trial import KINDS, STATES, Trial
@@ -105,9 +106,15 @@ class Handed(Study):
         self.name, self.about = handin.study["study"], handin.study
         self.task = tasks.find(self.about["task"])
         self._handed = [as_trial(trial) for trial in handin.trials]
+        self._past = Past(self.rank)
+        for trial in self._handed:
+            self._past.add(trial)
 
     def trials(self):
         return iter(self._handed)
+
+    def trial(self, number):
+        return self._handed[number]
 
     def budget(self):
         return self.about["budget"]
@@ -127,6 +134,9 @@ class Handed(Study):
         for trial in self.trials():
             plain.add_trial(as_frozen(trial, ranges, self.about["metric"]))
         return plain
+
+    def _look_back(self):
+        return self._past
 
 
 def as_frozen(trial, ranges, metric):
@@ -231,6 +241,8 @@ def mean_and_error(handin, number):
 
 
 def seconds(trial):
-    """How long a trial took."""
+    """How long a trial trained; where it did not come to an epoch's end, how long that took."""
+    if trained := sum(entry["seconds"] for entry in trial["curve"]):
+        return trained
     ended, started = (datetime.fromisoformat(trial[name]) for name in ("ended", "started"))
     return (ended - started).total_seconds()

@@ -240,7 +240,7 @@ def test_what_diverges_names_what_is_probably_to_blame():
 
     hot = tasks.baseline(regression) | {"learning_rate": 0.0097}
     with Study.open(regression) as study:
-        trial = study._begin(hot, 1, 1, {"draw": 0, "retry_of": None})
+        trial = study._begin(hot, 1, 1, {"draw": 0, "retry_of": None, "start": False})
         ear = Coordinator(study, Inline(study), [], lambda: None)
         ear.running.add(trial.number)
         ear.reported(trial.number, {"epoch": 20, "train_loss": math.nan, "validation_mse": 0.5})

@@ -51,7 +51,7 @@ def test_a_sampler_sees_what_is_shown_and_the_study_all(tmp_path):
     records(tmp_path / "j", 9)
     storage = journal.Storage(journal.Journal(tmp_path / "j"))
     study = optuna.load_study(study_name="s", storage=storage)
-    with storage.showing([2, 5]):
+    with storage.showing([storage.get_trial(number) for number in (2, 5)]):
         assert [trial.number for trial in study.trials] == [2, 5]
         assert study.ask().number == 9
     assert len(study.trials) == 10

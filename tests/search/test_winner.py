@@ -132,7 +132,7 @@ def test_equal_configurations_are_one_candidate(bowl):
         for _ in range(3):
             first = study.ask()
             study.tell(first.number, "completed", "told so", (0.5, 0.01))
-            again = study._begin(first.params, 1, 1, {"draw": 99, "retry_of": None})
+            again = study._begin(first.params, 1, 1, {"draw": 99, "retry_of": None, "start": False})
             study.tell(again.number, "completed", "told so", (0.4, 0.01))
         assert len(winner.candidates(study)) == 3
 
