@@ -48,7 +48,7 @@ def states():
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(database, number, code):
     process = start("--trials", "40", "--jobs", "2")
-    until(process, "trial 1 epoch")
+    until(process, "trial 1 starts")
     os.killpg(process.pid, number)
     said = process.stdout.read()
     assert process.wait(30) == code
@@ -89,7 +89,7 @@ def test_a_signal_while_the_trainers_start_leaves_no_traceback(database):
 
 def test_a_killed_search_leaves_nothing_that_the_next_one_does_not_mend(database):
     process = start("--trials", "40", "--jobs", "2")
-    until(process, "trial 1 epoch")
+    until(process, "trial 1 starts")
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     process.stdout.read()  # ends when the trainers have ended too

@@ -24,7 +24,7 @@ def shown(a, b):
 @pytest.fixture
 def pair(bowl):
     """Two confirmed studies of the bowl, the second longer than the first."""
-    for name, trials in (("short", 4), ("long", 16)):
+    for name, trials in (("short", 4), ("long", 40)):
         with Study.open(bowl, name) as study:
             study.set_budget(trials, None)
             search(study, Inline(study), trials=trials)
@@ -47,7 +47,7 @@ def test_the_difference_of_the_winners_has_the_standard_error_of_both(pair):
     assert better == pytest.approx(means[0] - means[1]) and error == math.hypot(*errors)
     text = " ".join(shown(*pair).split())
     assert f"The winner of long is {better:.3g} ± {error:.2g} better: more than noise" in text
-    assert "4 trials" in text and "16 trials" in text and "unconfirmed" not in text
+    assert "4 trials" in text and "40 trials" in text and "unconfirmed" not in text
 
 
 def test_what_cannot_be_told_from_noise_is_said_so(bowl, tell):
