@@ -46,7 +46,11 @@ def test_the_display_shows_counts_best_and_what_trains(bowl):
         console.print(display.get_renderable())
         text, best = console.file.getvalue(), study.best()
     completed = sum(trial.state == "completed" for trial in study.trials())
-    assert f"12 of 20 trials: {completed} completed" in text and "1 training, 0 paused" in text and " left" in text
+    assert (
+        f"12 of 20 trials: {completed} completed" in text
+        and "1 training, 0 paused" in text
+        and " left" in text
+    )
     assert f"best so far: height {best.score:.4g} ± 0.001 (trial {best.number}, one seed)" in text
     assert "12     2/5    0.5" in text and "█▁" in text
 
