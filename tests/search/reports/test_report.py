@@ -66,10 +66,10 @@ def journal(name):
 
 @pytest.fixture
 def confirmed(bowl):
-    """A study of the bowl: 16 trials, 2 crossed out, the best few trained again."""
+    """A study of the bowl: 40 trials, 2 crossed out, the best few trained again."""
     with Study.open(bowl, "bowls") as study:
-        study.set_budget(16, None)
-        search(study, Inline(study), trials=16)
+        study.set_budget(40, None)
+        search(study, Inline(study), trials=40)
         study.cross("void", [2, 3], HOSTILE)
         confirm(study, Inline(study), repeats=3)
         yield study
