@@ -6,7 +6,7 @@ import re
 
 from search.errors import UsageError
 
-TRIALS, TIMEOUT = 30, 180  # the default budget: whichever is reached first
+TRIALS, TIMEOUT = 100, 180  # the default budget: whichever is reached first
 
 
 def whole(name, low, high):

@@ -11,7 +11,6 @@ halving); its smallest rung is the first report, as the first epochs tell most o
 
 import bisect
 import math
-import statistics
 
 SHARES = (0.05, 0.1, 0.25)  # of a training: where trials pause
 FACTOR = 4  # one in so many goes on
@@ -93,17 +92,17 @@ class Rungs:
         key = (-self._levels[rung][number], number)
         return bisect.bisect_left(self._order[rung], key) + 1, len(self._order[rung])
 
-    def expected(self, numbers, cautious=False):
+    def expected(self, numbers):
         """The levels that trials have at the end, or would probably have: number -> level.
 
-        A trial is expected to gain what others typically gained from rung to rung, or if `cautious` only
-        what three in four did. Those that reached no rung are left out.
+        A trial is expected to gain from rung to rung what three in four others did: so one that was
+        trained to the end leads unless another is clearly ahead. Those that reached no rung are left out.
         """
         found, gain, after = {}, 0.0, {}
         for here in reversed(self._levels):
             gains = sorted(level - here[number] for number, level in after.items() if number in here)
             if gains:
-                gain += gains[len(gains) // 4] if cautious else statistics.median(gains)
+                gain += gains[len(gains) // 4]
             found |= {number: here[number] + gain for number in here.keys() & numbers - found.keys()}
             after = here
         return found

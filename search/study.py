@@ -146,7 +146,7 @@ class Study:
 
     def leader(self):
         """The trial that would probably be the best, were all trained to the end; None before a rung."""
-        expected = self._rungs.expected({trial.number for trial in self.history()}, cautious=True)
+        expected = self._rungs.expected({trial.number for trial in self.history()})
         return self.trial(max(expected, key=expected.get)) if expected else None
 
     @property
@@ -353,7 +353,7 @@ class Study:
 
         So a sampler learns as much from a trial that is paused or pruned as can be known of it.
         """
-        expected = self._rungs.expected(set(numbers), cautious=True)
+        expected = self._rungs.expected(set(numbers))
         for number in numbers:
             frozen = self._storage.get_trial(number)
             if number in expected:
