@@ -33,13 +33,9 @@ class Study:
         self.name = name
         self._lock = lock
         self._journal = journal.Journal(studies.file(name))
-        try:
-            self._storage = journal.Storage(self._journal)
-            self._optuna = optuna.load_study(study_name=name, storage=self._storage)
-            self._id = self._storage.get_study_id_from_name(name)
-            self.about = self._optuna.user_attrs["about"]
-        except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
-            raise StoreError(f"{studies.file(name)} is damaged: {type(error).__name__} {error}") from None
+        self._storage, self._optuna = _load(name, self._journal)
+        self._id = self._storage.get_study_id_from_name(name)
+        self.about = self._optuna.user_attrs["about"]
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
         self.device = "cpu"  # that trials train on from now on: see `devices`
@@ -67,7 +63,7 @@ class Study:
         if old not in (None, *OLD):
             raise unknown("OLD", old, OLD)
         if studies.file(name).exists():
-            cls.read(name).must_be(task, source, seed)
+            _must_be(name, first_about(name), task, source, seed)
         digest = data.digest(data.read(task.DATA.prepare(source)))
         lock = journal.lock(studies.file(name))
         if not studies.file(name).exists():
@@ -176,11 +172,7 @@ class Study:
 
     def must_be(self, task, source=None, seed=None):
         """Raises StudyConflict where this study is about something else."""
-        asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
-        for what, value in asked.items():
-            if value is not None and value != self.about[what]:
-                seen = f"{self.about[what]!r}, not {value!r}"
-                raise StudyConflict(f"study {self.name!r} has as its {what} {seen}: choose a new STUDY=")
+        _must_be(self.name, self.about, task, source, seed)
 
     def for_plots(self):
         """The trials that ended and count as an Optuna study of their own, in memory.
@@ -435,12 +427,37 @@ def _bare(frozen, attributes):
     return bare
 
 
+def _load(name, records):
+    """A study's storage, and the study as Optuna has it. Raises StoreError."""
+    try:
+        storage = journal.Storage(records)
+        loaded = optuna.load_study(study_name=name, storage=storage)
+        loaded.user_attrs["about"]  # the last that is written of a new one
+    except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
+        raise StoreError(f"{studies.file(name)} is damaged: {type(error).__name__} {error}") from None
+    return storage, loaded
+
+
+def first_about(name):
+    """What a study was about when it began, without reading all of it: task, source and seed stay."""
+    _, loaded = _load(name, journal.Head(studies.file(name)))
+    return loaded.user_attrs["about"]
+
+
+def _must_be(name, about, task, source, seed):
+    asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
+    for what, value in asked.items():
+        if value is not None and value != about[what]:
+            seen = f"{about[what]!r}, not {value!r}"
+            raise StudyConflict(f"study {name!r} has as its {what} {seen}: choose a new STUDY=")
+
+
 def resolve(task, name, source):
     """The source and the name that a study has where they are not given. Raises UsageError."""
     if name is not None:
         studies.check_name(name)
         if source is None and studies.file(name).exists():
-            source = Study.read(name).about["source"]
+            source = first_about(name)["source"]
     source = studies.default_source(task, source)
     return source, name or studies.default_name(task, source)
 
