@@ -1,9 +1,10 @@
 """What a trial of `langid` costs besides its training: milliseconds by part, as its study grows.
 
 A trainer that does nothing reports 20 epochs a trial, at once, to a real search with a live MLflow
-log. All curves are alike, so that the pruner compares every epoch and ends no trial; the scores
-differ, so that TPE has something to model. "log reported" is one write of the curve: a real trial
-has one every two seconds (`search.log.EVERY`). "loop" is what the search does between the calls.
+log. Each curve is a little better than all before, so that a trial pauses at every rung and then goes
+on to its end: the most that one can cost. The scores differ otherwise, so that TPE has something to
+model. "log paused" and "log finished" write the curve, "log reported" does so every two seconds
+(`search.log.EVERY`). "loop" is what the search does between the calls.
 "processor" is the time of this process that all of it takes, whatever else the machine does.
 
 A study of the sizes measured is filled with copies of the trials that were told, with other
@@ -31,12 +32,13 @@ from objectives import langid
 from search.coordinator import search
 from search.log import Log
 from search.study import Study
-from search.trainers import Trainer
+from search.trainers import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
 EPOCHS = 20
 CALLS = {call: call for call in ("ask", "report", "tell")}
-CALLS |= {call: f"log {call}" for call in ("started", "reported", "finished")}
+CALLS |= {"pause": "pause", "go_on": "go on"}
+CALLS |= {call: f"log {call}" for call in ("started", "reported", "paused", "finished")}
 PARTS = (*CALLS.values(), "loop", "total", "processor")
 SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the ranges hold
 
@@ -46,13 +48,22 @@ class Idle:
 
     free = 1
 
+    def __init__(self):
+        self._paused = {}  # number -> the epochs that are left
+
     def start(self, number, config):
         self.free, self._trial = 0, (number, config)
 
+    def drop(self, number):
+        self._paused.pop(number, None)
+
     def listen(self, ear, seconds):
         self.free, (number, config) = 1, self._trial
-        for epoch in range(1, EPOCHS + 1):
-            ear.reported(number, entry(epoch))
+        epochs = self._paused.pop(number, None) or iter(range(1, EPOCHS + 1))
+        for epoch in epochs:
+            if ear.reported(number, entry(number, epoch)) == PAUSE:
+                self._paused[number] = epochs
+                return
         ear.finished(number, (accuracy(config), 0.004))
 
 
@@ -71,13 +82,13 @@ class Timed:
             self._spent[CALLS[name]] += time.perf_counter() - started
             return result
 
-        return timed if name in CALLS else call
+        return timed if name in CALLS and callable(call) else call
 
 
-def entry(epoch):
-    """An epoch as a trainer reports it, the same in all trials."""
+def entry(number, epoch):
+    """An epoch as a trainer reports it, a little better in each trial."""
     metrics = {"train_loss": 1.5 / epoch, "validation_loss": 1.6 / epoch}
-    metrics |= {"validation_accuracy": 0.9 - 0.5 / epoch, "learning_rate": 1e-3 * (1 - epoch / EPOCHS)}
+    metrics |= {"validation_accuracy": 0.8 - 0.5 / epoch + 1e-6 * number, "learning_rate": 1e-3 * (1 - epoch / EPOCHS)}
     return {"epoch": epoch, **metrics, "seconds": 0.7, "time": time.time()}
 
 
