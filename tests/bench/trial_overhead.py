@@ -88,7 +88,10 @@ class Timed:
 def entry(number, epoch):
     """An epoch as a trainer reports it, a little better in each trial."""
     metrics = {"train_loss": 1.5 / epoch, "validation_loss": 1.6 / epoch}
-    metrics |= {"validation_accuracy": 0.8 - 0.5 / epoch + 1e-6 * number, "learning_rate": 1e-3 * (1 - epoch / EPOCHS)}
+    metrics |= {
+        "validation_accuracy": 0.8 - 0.5 / epoch + 1e-6 * number,
+        "learning_rate": 1e-3 * (1 - epoch / EPOCHS),
+    }
     return {"epoch": epoch, **metrics, "seconds": 0.7, "time": time.time()}
 
 
