@@ -19,7 +19,7 @@ class Past:
         self.running = set()  # numbers
         # Of those that count:
         self.completed = []  # the best first
-        self.learnt = []  # numbers of those that tell a sampler something
+        self.diverged = []  # numbers
         self.tries = {}  # draw -> the latest Trial that tried it
         self.done = 0  # ended, and not to be retried
 
@@ -35,7 +35,7 @@ class Past:
         if not trial.counts:
             return
         self.done += trial.state != "interrupted"
-        if trial.state in ("completed", "pruned", "diverged"):
-            bisect.insort(self.learnt, trial.number)
+        if trial.state == "diverged":
+            self.diverged.append(trial.number)
         if trial.state == "completed":
             bisect.insort(self.completed, trial, key=self._rank)

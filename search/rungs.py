@@ -14,6 +14,7 @@ import math
 
 SHARES = (0.05, 0.1, 0.25)  # of a training: where trials pause
 FACTOR = 4  # one in so many goes on
+ENOUGH = 12  # trials that a sampler can model
 WAITING = 16  # trials that are paused at a rung at the most: the worst are given up
 
 
@@ -45,7 +46,7 @@ class Rungs:
         self._levels[-1][number] = level
 
     def forget(self, number):
-        """A trial diverged: nothing that it was on the way says what it would have been."""
+        """A trial diverged, or did not end by itself: what it was on the way does not count."""
         for order, levels in zip(self._order, self._levels):
             if number in levels:
                 order.remove((-levels.pop(number), number))
@@ -92,7 +93,7 @@ class Rungs:
         key = (-self._levels[rung][number], number)
         return bisect.bisect_left(self._order[rung], key) + 1, len(self._order[rung])
 
-    def expected(self, numbers):
+    def expected(self):
         """The levels that trials have at the end, or would probably have: number -> level.
 
         A trial is expected to gain from rung to rung what three in four others did: so one that was
@@ -103,9 +104,19 @@ class Rungs:
             gains = sorted(level - here[number] for number, level in after.items() if number in here)
             if gains:
                 gain += gains[len(gains) // 4]
-            found |= {number: here[number] + gain for number in here.keys() & numbers - found.keys()}
+            found |= {number: here[number] + gain for number in here.keys() - found.keys()}
             after = here
         return found
+
+    def known(self):
+        """The levels at the highest rung, or the end, that ENOUGH trials reached: number -> level.
+
+        Source: Falkner et al., BOHB, 2018, whose model is that of the largest budget it can be made of.
+        """
+        for levels in reversed(self._levels):
+            if len(levels) >= ENOUGH:
+                break
+        return levels
 
     def _last(self, number):
         return max(rung for rung in range(len(self.ends)) if number in self._levels[rung])

@@ -4,6 +4,7 @@ Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Paramete
 """
 
 import hashlib
+import heapq
 import math
 import statistics
 import warnings
@@ -36,14 +37,15 @@ def sampler(seed, fixed, draw):
         return optuna.samplers.PartialFixedSampler(fixed, drawn)
 
 
-def learnt(completed, ended):
+def learnt(known, diverged):
     """The numbers of the trials that the next draw is made from: the GOOD best and the LATEST.
 
     Args:
-        completed: the trials that have a score, the best first.
-        ended: the numbers of all that a sampler can learn from, in order.
+        known: number -> level, of which more is better.
+        diverged: the numbers of those that have no level.
     """
-    return sorted({trial.number for trial in completed[:GOOD]} | set(ended[-LATEST:]))
+    best = heapq.nlargest(GOOD, known, key=known.get)
+    return sorted({*best, *sorted([*known, *diverged])[-LATEST:]})
 
 
 def why_proposed(completed, asked, about):

@@ -19,6 +19,7 @@ from search.past import Past
 from search.provenance import provenance
 from search.rungs import FACTOR, Rungs
 from search.trial import view
+from search.winner import FEW
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
 
@@ -141,8 +142,14 @@ class Study:
         return completed[0]
 
     def leader(self):
-        """The trial that would probably be the best, were all trained to the end; None before a rung."""
-        expected = self._rungs.expected({trial.number for trial in self.history()})
+        """The trial that would be handed over: the best.
+
+        While there are too few to choose from, the one that would probably be the best were all trained
+        to the end; None before a rung.
+        """
+        if len(completed := self.completed()) >= FEW:
+            return completed[0]
+        expected = self._rungs.expected()
         return self.trial(max(expected, key=expected.get)) if expected else None
 
     @property
@@ -270,7 +277,7 @@ class Study:
         self._journal.commit()
         self._rungs.resume(number)
         trial = self.trial(number)
-        if state == "diverged":
+        if state not in ("completed", "pruned"):
             self._rungs.forget(number)
         elif state == "completed" and trial.counts:
             self._rungs.finish(number, self._level(trial.score))
@@ -322,9 +329,9 @@ class Study:
         """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is."""
         self._optuna.sampler = strategy.sampler(sampling_seed, fixed, about.get("draw"))
         past = self._look_back()
-        learnt = strategy.learnt(past.completed, past.learnt)
-        running = past.running - self._storage.hidden
-        with self._storage.showing(self._as_expected([*learnt, *sorted(running)])):
+        known = self._rungs.known()
+        learnt = strategy.learnt(known, past.diverged)
+        with self._storage.showing(self._as_known(number, known) for number in learnt):
             asked = self._optuna.ask()
             config = replace(self.task.space(asked), seed=training_seed)
         if "confirms" in about:
@@ -340,18 +347,13 @@ class Study:
         self._asked[asked.number] = asked
         return self.trial(asked.number)
 
-    def _as_expected(self, numbers):
-        """Optuna's trials of these numbers, those that reached a rung as if they had come to the end.
-
-        So a sampler learns as much from a trial that is paused or pruned as can be known of it.
-        """
-        expected = self._rungs.expected(set(numbers))
-        for number in numbers:
-            frozen = self._storage.get_trial(number)
-            if number in expected:
-                frozen = copy.copy(frozen)
-                frozen.state, frozen.value = TrialState.COMPLETE, self.sign * expected[number]
-            yield frozen
+    def _as_known(self, number, known):
+        """Optuna's trial as a sampler sees it: completed with its level at one rung, or diverged."""
+        frozen = self._storage.get_trial(number)
+        if number in known:
+            frozen = copy.copy(frozen)
+            frozen.state, frozen.value = TrialState.COMPLETE, self.sign * known[number]
+        return frozen
 
     def _seed(self, purpose, number):
         return strategy.derive_seed(self.about["seed"], purpose, number)
@@ -366,7 +368,7 @@ class Study:
         """The rungs of this study, and what came of the trials so far."""
         rungs = Rungs(self.task.Config().epochs)
         for trial in self.history():
-            if trial.state == "diverged":
+            if trial.state not in ("running", "completed", "pruned"):
                 continue
             before = 0
             for entry in trial.curve:

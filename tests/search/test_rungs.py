@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.rungs import FACTOR, WAITING, Rungs
+from search.rungs import ENOUGH, FACTOR, WAITING, Rungs
 
 
 @pytest.fixture
@@ -88,4 +88,14 @@ def test_what_is_expected_is_what_others_gained(rungs):
             rungs.report(number, before, epoch, float(level))
         if len(gains) == 4:
             rungs.finish(number, float(gains[3]))
-    assert rungs.expected({0, 1, 2, 3, 99}) == {0: 8.0, 1: 9.0, 2: 10.0, 3: 11.0}
+    assert rungs.expected() == {0: 8.0, 1: 9.0, 2: 10.0, 3: 11.0}
+
+
+def test_what_is_known_is_the_highest_rung_that_enough_trials_reached(rungs):
+    for number in range(2 * ENOUGH):
+        rungs.report(number, 0, 1, float(number))
+        if number < ENOUGH:
+            rungs.report(number, 1, 2, 10.0 + number)
+    assert rungs.known() == {number: 10.0 + number for number in range(ENOUGH)}
+    rungs.forget(0)
+    assert rungs.known() == {number: float(number) for number in range(1, 2 * ENOUGH)}

@@ -1,7 +1,5 @@
 """Seeds: one for each purpose and draw. What a draw is made from."""
 
-from types import SimpleNamespace
-
 from search import strategy
 
 
@@ -18,8 +16,9 @@ def test_seeds_are_distinct_and_reproducible():
 
 
 def test_a_draw_is_made_from_the_best_and_the_latest_however_many_there_are():
-    ended = list(range(10_000))
-    best = [SimpleNamespace(number=number) for number in (*range(100, 130), 9_999)]
-    learnt = strategy.learnt(best, ended)
-    assert learnt == [*range(100, 100 + strategy.GOOD), *ended[-strategy.LATEST :]]
-    assert strategy.learnt(best[:3], [100, 101, 102, 103]) == [100, 101, 102, 103]
+    known = {number: -abs(number - 100) for number in range(0, 10_000, 2)}
+    diverged = list(range(1, 10_000, 2))
+    learnt = strategy.learnt(known, diverged)
+    best = range(100 - strategy.GOOD + 1, 100 + strategy.GOOD, 2)
+    assert learnt == [*best, *range(10_000 - strategy.LATEST, 10_000)]
+    assert strategy.learnt({3: 0.5, 1: 0.7}, [0, 2]) == [0, 1, 2, 3]
