@@ -12,7 +12,7 @@ import warnings
 import optuna
 
 STARTUP = 30  # draws at random before TPE models what it has seen
-RANDOM = 3  # after that one draw in so many still is: what leads early on must not be all that is tried
+RANDOM = 8  # after that one draw in so many still is: what leads early on must not be all that is tried
 GOOD = 25  # trials at the most that TPE takes for good ones: a tenth of all, up to here
 LATEST = 225  # trials that it learns from besides: the others say little more, and cost time at every draw
 NEAR = 0.2  # of a range: nearer in each hyperparameter, and a draw is said to exploit

@@ -159,7 +159,7 @@ def test_the_sampler_learns_from_what_diverged(moody):
         search(study, Inline(study), trials=90)
         diverged = [trial.state == "diverged" for trial in study.trials()]
     assert sum(diverged[:STARTUP]) > STARTUP / 3
-    assert sum(diverged[STARTUP:]) < len(diverged[STARTUP:]) / 3  # half of each third, drawn at random
+    assert sum(diverged[STARTUP:]) < len(diverged[STARTUP:]) / 3  # half of each eighth, drawn at random
 
 
 def test_failures_in_a_row_with_one_cause_end_the_search_with_that_cause(moody, monkeypatch):
