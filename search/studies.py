@@ -1,9 +1,11 @@
-"""Which studies there are: their names, their files, and the one that is meant."""
+"""Which studies there are: their names and files, the one that is meant, how one is created and loaded."""
 
 import re
 
-from search import places, tasks
-from search.errors import UsageError, unknown
+import optuna
+
+from search import fingerprint, journal, places, tasks
+from search.errors import StoreError, StudyConflict, UsageError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -36,3 +38,56 @@ def default_source(task, source):
     if source is not None and source not in task.DATA.SOURCES:
         raise unknown("DATA", source, task.DATA.SOURCES)
     return source or task.DATA.default_source()
+
+
+def resolve(task, name, source):
+    """The source and the name that a study has where they are not given. Raises UsageError."""
+    if name is not None:
+        check_name(name)
+        if source is None and file(name).exists():
+            source = first_about(name)["source"]
+    source = default_source(task, source)
+    return source, name or default_name(task, source)
+
+
+def first_about(name):
+    """What a study was about when it began, without reading all of it: task, source and seed stay."""
+    _, loaded = load(name, journal.Head(file(name)))
+    return loaded.user_attrs["about"]
+
+
+def load(name, records):
+    """A study's storage, and the study as Optuna has it. Raises StoreError."""
+    try:
+        storage = journal.Storage(records)
+        loaded = optuna.load_study(study_name=name, storage=storage)
+        loaded.user_attrs["about"]  # the last that is written of a new one
+    except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
+        raise StoreError(f"{file(name)} is damaged: {type(error).__name__} {error}") from None
+    return storage, loaded
+
+
+def must_be(name, about, task, source, seed):
+    """Raises StudyConflict where a study is about something else than what is asked; None asks nothing."""
+    asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
+    for what, value in asked.items():
+        if value is not None and value != about[what]:
+            seen = f"{about[what]!r}, not {value!r}"
+            raise StudyConflict(f"study {name!r} has as its {what} {seen}: choose a new STUDY=")
+
+
+def create(task, name, source, digest, seed):
+    """Write a new study's journal: whole, or not at all."""
+    unfinished = file(name).with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    store = journal.Journal(unfinished)
+    study = optuna.create_study(
+        study_name=name,
+        storage=optuna.storages.JournalStorage(store),
+        direction=task.DIRECTION,
+    )
+    about = {"task": tasks.name_of(task), "source": source, "digest": digest, "seed": seed}
+    about |= {"metric": task.METRIC, "direction": task.DIRECTION, "space": fingerprint.space(task)}
+    study.set_user_attr("about", about)
+    store.commit()
+    unfinished.rename(file(name))

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 import data
 from search import crossing, fingerprint, journal, siblings, strategy, studies, tasks
-from search.errors import NoWinner, StoreError, StudyConflict, unknown
+from search.errors import NoWinner, StudyConflict, unknown
 from search.past import Past
 from search.provenance import provenance
 from search.rungs import FACTOR, Rungs
@@ -34,7 +34,7 @@ class Study:
         self.name = name
         self._lock = lock
         self._journal = journal.Journal(studies.file(name))
-        self._storage, self._optuna = _load(name, self._journal)
+        self._storage, self._optuna = studies.load(name, self._journal)
         self._id = self._storage.get_study_id_from_name(name)
         self.about = self._optuna.user_attrs["about"]
         self.task = tasks.find(self.about["task"])
@@ -60,15 +60,15 @@ class Study:
 
         Raises UsageError, StudyConflict, StoreError, data.DataError.
         """
-        source, name = resolve(task, name, source)
+        source, name = studies.resolve(task, name, source)
         if old not in (None, *OLD):
             raise unknown("OLD", old, OLD)
         if studies.file(name).exists():
-            _must_be(name, first_about(name), task, source, seed)
+            studies.must_be(name, studies.first_about(name), task, source, seed)
         digest = data.digest(data.read(task.DATA.prepare(source)))
         lock = journal.lock(studies.file(name))
         if not studies.file(name).exists():
-            _create(task, name, source, digest, seed or 0)
+            studies.create(task, name, source, digest, seed or 0)
         study = cls._held(name, lock)
         try:
             today = fingerprint.of(task, digest)
@@ -179,7 +179,7 @@ class Study:
 
     def must_be(self, task, source=None, seed=None):
         """Raises StudyConflict where this study is about something else."""
-        _must_be(self.name, self.about, task, source, seed)
+        studies.must_be(self.name, self.about, task, source, seed)
 
     def for_plots(self):
         """The trials that ended and count as an Optuna study of their own, in memory.
@@ -427,55 +427,3 @@ def _bare(frozen, attributes):
     bare = copy.copy(frozen)
     bare.user_attrs = attributes
     return bare
-
-
-def _load(name, records):
-    """A study's storage, and the study as Optuna has it. Raises StoreError."""
-    try:
-        storage = journal.Storage(records)
-        loaded = optuna.load_study(study_name=name, storage=storage)
-        loaded.user_attrs["about"]  # the last that is written of a new one
-    except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
-        raise StoreError(f"{studies.file(name)} is damaged: {type(error).__name__} {error}") from None
-    return storage, loaded
-
-
-def first_about(name):
-    """What a study was about when it began, without reading all of it: task, source and seed stay."""
-    _, loaded = _load(name, journal.Head(studies.file(name)))
-    return loaded.user_attrs["about"]
-
-
-def _must_be(name, about, task, source, seed):
-    asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
-    for what, value in asked.items():
-        if value is not None and value != about[what]:
-            seen = f"{about[what]!r}, not {value!r}"
-            raise StudyConflict(f"study {name!r} has as its {what} {seen}: choose a new STUDY=")
-
-
-def resolve(task, name, source):
-    """The source and the name that a study has where they are not given. Raises UsageError."""
-    if name is not None:
-        studies.check_name(name)
-        if source is None and studies.file(name).exists():
-            source = first_about(name)["source"]
-    source = studies.default_source(task, source)
-    return source, name or studies.default_name(task, source)
-
-
-def _create(task, name, source, digest, seed):
-    """Write a new study's journal: whole, or not at all."""
-    unfinished = studies.file(name).with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    store = journal.Journal(unfinished)
-    study = optuna.create_study(
-        study_name=name,
-        storage=optuna.storages.JournalStorage(store),
-        direction=task.DIRECTION,
-    )
-    about = {"task": tasks.name_of(task), "source": source, "digest": digest, "seed": seed}
-    about |= {"metric": task.METRIC, "direction": task.DIRECTION, "space": fingerprint.space(task)}
-    study.set_user_attr("about", about)
-    store.commit()
-    unfinished.rename(studies.file(name))
