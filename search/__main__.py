@@ -7,12 +7,13 @@ trainer processes import this file too.
 import argparse
 import os
 import sys
+import traceback
 
-from search.errors import NoWinner, TrialbookError, UsageError, unknown
+from search.errors import NoWinner, StoreError, TrialbookError, UsageError, unknown
 from search.options import OPTIONS, TIMEOUT, TRIALS
 
 EXIT_CODES = """exit codes:
-  0 done   1 failed   2 wrong usage, nothing written   3 store unavailable   4 study conflict
+  0 done   1 failed   2 wrong usage, nothing written   3 store unavailable or damaged   4 study conflict
   5 no valid winner   130 stopped by Ctrl-C   143 stopped by SIGTERM
 """
 VERBS = {}
@@ -70,12 +71,19 @@ def status(options):
     from search import studies, tables
     from search.study import Study
 
-    found = [Study.read(name) for name in studies.names()]
-    if options.task is not None:
-        task = _task(options)
-        found = [each for each in found if each.task is task]
-    Console().print(tables.of_studies(found) if found else "no studies yet: make search TASK=langid")
-    return 0
+    task = None if options.task is None else _task(options)
+    found, damaged = [], []
+    for name in studies.names():
+        try:
+            found.append(Study.read(name))
+        except TrialbookError as error:
+            damaged.append(error)
+    found = [each for each in found if task in (None, each.task)]
+    if found or not damaged:
+        Console().print(tables.of_studies(found) if found else "no studies yet: make search TASK=langid")
+    for error in damaged:
+        print(f"error: {error}", file=sys.stderr)
+    return max((error.exit_code for error in damaged), default=0)
 
 
 @verb("task", "study", "data", "data-dir", "bar", "test")
@@ -326,7 +334,9 @@ def parser():
     top = Parser(
         prog="python -m search",
         description="Systematic hyperparameter search: every trial written down, the winner frozen.",
-        epilog="\n".join([*lines, EXIT_CODES]),
+        epilog="\n".join(
+            [*lines, "--debug: any verb shows the traceback of a fault of this program\n", EXIT_CODES]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="python -m search VERB [--name value ...], or make VERB [NAME=value ...]",
     )
@@ -365,6 +375,7 @@ def main(arguments):
     """Run a verb. Returns the exit code."""
     from data import DataError
 
+    arguments, debug = _without_debug(arguments)
     try:
         function, options = parse(arguments)
         if getattr(options, "data_dir", None):
@@ -376,8 +387,34 @@ def main(arguments):
         code, message = UsageError.exit_code, error
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        code, message = StoreError.exit_code, f"{error.filename or 'a file'}: {error.strerror or error}"
+    except Exception as error:  # a fault of this program
+        if debug:
+            raise
+        code, message = TrialbookError.exit_code, _written_down(error)
     print(f"error: {message}", file=sys.stderr)
     return code
+
+
+def _without_debug(arguments):
+    """What was typed but for --debug, which any verb takes, and whether that was there."""
+    asked = [argument for argument in arguments if argument.lower() in ("--debug", "--debug=1")]
+    return [argument for argument in arguments if argument not in asked], bool(asked)
+
+
+def _written_down(error):
+    """Add a traceback to the file of them. Returns one line about it."""
+    from search import places
+
+    said = f"a fault of this program: {' '.join(f'{type(error).__name__}: {error}'.split())[:200]}"
+    try:
+        places.faults().parent.mkdir(parents=True, exist_ok=True)
+        with open(places.faults(), "a", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return f"{said} (--debug shows where)"
+    return f"{said} (where: {places.faults()}, or --debug)"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ class Journal(JournalFileBackend):
     """A journal whose writer holds the study's lock, so that no record needs one of its own.
 
     Records reach the system at once, and so outlive the process; `commit` waits until the disk
-    has them, and so they outlive the machine.
+    has them, and so they outlive the machine. Where either fails it is a StoreError, and the journal
+    ends with a whole record.
     """
 
     def __init__(self, path):
@@ -34,16 +35,27 @@ class Journal(JournalFileBackend):
 
     def append_logs(self, logs):
         lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
-        if self._file is None:
-            self._file = open(self.path, "ab")  # noqa: SIM115
-        self._file.write("".join(lines).encode())
-        self._file.flush()
+        with _writing(self.path):
+            if self._file is None:
+                self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+            self._append("".join(lines).encode())
         self._own += lines
+
+    def _append(self, content):
+        """Write all of it or nothing: a disk may be full in the middle of a record."""
+        end, rest = self._file.seek(0, os.SEEK_END), memoryview(content)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
 
     def commit(self):
         """Wait for the disk."""
         if self._file is not None:
-            os.fsync(self._file.fileno())
+            with _writing(self.path):
+                os.fsync(self._file.fileno())
 
 
 class Head(Journal):
@@ -118,11 +130,9 @@ def lock(path):
 
     Raises StudyConflict where another process holds it, and says which; StoreError.
     """
-    try:
+    with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path.with_suffix(".lock"), "a+")  # noqa: SIM115
-    except OSError as error:
-        raise StoreError(f"cannot write to {path.parent}: {error.strerror}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -132,10 +142,20 @@ def lock(path):
         raise StudyConflict(
             f"study {path.stem!r} is being searched by process {holder or 'unknown'}"
         ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    with _writing(path.parent):
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
     return file
+
+
+@contextlib.contextmanager
+def _writing(path):
+    """What fails meanwhile is a StoreError, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot write to {path}: {error.strerror}; what it holds is whole") from None
 
 
 def cut_torn_end(path):

@@ -36,6 +36,11 @@ def frozen(task_name):
     return home() / "models" / "frozen" / f"{task_name}.py"
 
 
+def faults():
+    """The tracebacks of faults of this program."""
+    return home() / "mlruns" / "faults.log"
+
+
 def pictures():
     """What grading draws."""
     return home() / "mlruns" / "grade"

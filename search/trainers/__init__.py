@@ -40,12 +40,17 @@ class Trainer:
         task: the module of a task.
         data_path: the file that its DATA module prepared.
         device: one of `devices.DEVICES`, usable.
+        digest: that the data must have; None where any will do.
+
+    Raises data.DataError.
     """
 
-    def __init__(self, task, data_path, device="cpu"):
+    def __init__(self, task, data_path, device="cpu", digest=None):
         torch.set_num_threads(THREADS)
         torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports for seconds: on no trial's time
         arrays = data.read(data_path)
+        if digest is not None and (found := data.digest(arrays)) != digest:
+            raise data.DataError(f"{data_path} has changed: its digest is {found}, the study's {digest}")
         self.task = task
         self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
         self.device = device
@@ -61,12 +66,15 @@ class Trainer:
         Returns its score on the validation data and that score's standard error. Raises Stop
         where `reported` said STOP.
         """
-        clock = time.perf_counter()
+        clock, last = time.perf_counter(), 0
 
         def report(epoch, metrics):
-            nonlocal clock
+            nonlocal clock, last
             now = time.perf_counter()
-            entry = {"epoch": epoch, **metrics, "seconds": now - clock, "time": time.time()}
+            if type(epoch) is not int or epoch <= last:
+                raise ValueError(f"report of epoch {epoch!r} after epoch {last}")
+            last = epoch
+            entry = {"epoch": epoch, **self._plain(metrics), "seconds": now - clock, "time": time.time()}
             if reported(entry) == STOP:
                 raise Stop
             clock = time.perf_counter()
@@ -75,6 +83,13 @@ class Trainer:
             model = self.task.train(config, *self.splits, report)
             value, standard_error = self.task.score(model, self.splits[1])
         return float(value), float(standard_error)
+
+    def _plain(self, metrics):
+        """What a task reports, as plain numbers and text. Raises ValueError, TypeError."""
+        needed = {"train_loss", "validation_loss", f"validation_{self.task.METRIC}"}
+        if missing := needed - metrics.keys():
+            raise ValueError(f"a report lacks {', '.join(sorted(missing))}")
+        return {name: _plain(name, value, name not in needed) for name, value in metrics.items()}
 
     def go_on(self, number, config, reported):
         """Train a trial, from where it was paused if it was, until it ends or is to pause.
@@ -123,6 +138,16 @@ class Training:
             self._generators = devices.generators(self._device)
             self._greenlet.parent.switch(None)
         return verdict
+
+
+def _plain(name, value, may_be_text):
+    """A metric as a number, or as text where it may be."""
+    if isinstance(value, (int, float)) or (may_be_text and isinstance(value, str)):
+        return value
+    try:
+        return value.item() + 0.0  # of numpy or torch, and a number
+    except (AttributeError, ValueError, RuntimeError, TypeError):
+        raise TypeError(f"the report's {name!r} is of type {type(value).__name__}, not a number") from None
 
 
 def cause_of(error):

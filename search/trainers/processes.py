@@ -1,6 +1,6 @@
 """Train in processes of this machine that stay warm: each imports torch and loads its data once.
 
-A trainer sends ("ready",), ("report", number, entry), ("finished", number, score),
+A trainer sends ("ready",) or ("broken", None, cause), ("report", number, entry), ("finished", number, score),
 ("failed", number, cause), ("paused", number, None), ("stopped", number, None). It is sent ("train",
 number, config), ("drop", number), and after each report ("verdict", number, epoch, verdict).
 """
@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
 from search.errors import TrialbookError
-from search.trainers import GO_ON, Trainer
+from search.trainers import GO_ON, Trainer, cause_of
 
 PATIENCE = 0.1  # seconds that a trainer waits for a verdict before it trains on without
 GRACE = 2.0  # seconds that a trainer has to end when it is closed
@@ -25,7 +25,7 @@ class Processes:
     """So many trainers, each a process. See `search.trainers`."""
 
     def __init__(self, study, jobs):
-        self._what = study.task.__name__, str(study.data_path), study.device
+        self._what = study.task.__name__, str(study.data_path), study.device, study.about["digest"]
         self._trainers = [_Process(*self._what) for _ in range(jobs)]
         self._holders = {}  # number of a trial that is paused -> its trainer
 
@@ -63,6 +63,8 @@ class Processes:
         if kind == "ready":
             trainer.ready = True
             return
+        if kind == "broken":
+            raise TrialbookError(f"trainers do not start: {content}")
         if kind == "report":
             trainer.send(("verdict", number, content["epoch"], ear.reported(number, content)))
             return
@@ -137,11 +139,15 @@ class _Process:
         return f"the trainer exited with code {code}"
 
 
-def _work(connection, task_name, data_path, device):
+def _work(connection, task_name, *what):
     """What a trainer process does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    trainer = Trainer(importlib.import_module(task_name), data_path, device)
     with contextlib.suppress(EOFError, ConnectionError):  # the coordinator is gone
+        try:
+            trainer = Trainer(importlib.import_module(task_name), *what)
+        except Exception as error:
+            connection.send(("broken", None, cause_of(error)))
+            return
         connection.send(("ready",))
         while True:
             kind, number, *content = connection.recv()

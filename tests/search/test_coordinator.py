@@ -2,12 +2,13 @@
 
 import math
 import re
+import resource
 
 import pytest
 
-from search import tasks, winner
+from search import places, tasks, winner
 from search.coordinator import Coordinator, confirm, search
-from search.errors import TrialbookError
+from search.errors import StoreError, TrialbookError
 from search.strategy import STARTUP
 from search.study import Study
 from search.trainers import GO_ON, PAUSE, STOP
@@ -160,6 +161,26 @@ def test_the_sampler_learns_from_what_diverged(moody):
         diverged = [trial.state == "diverged" for trial in study.trials()]
     assert sum(diverged[:STARTUP]) > STARTUP / 3
     assert sum(diverged[STARTUP:]) < len(diverged[STARTUP:]) / 3  # half of each eighth, drawn at random
+
+
+def test_a_full_disk_ends_the_search_and_loses_nothing(bowl):
+    with Study.open(bowl, "full") as study:
+        search(study, Inline(study), trials=4)
+        before = list(study.trials())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (places.studies() / "full.journal").stat().st_size
+    for more in (10, 3000, 5000):
+        with Study.open(bowl, "full") as study:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, hard))
+            try:
+                with pytest.raises(StoreError, match="full.journal: File too large; what it holds is whole"):
+                    search(study, Inline(study), trials=20)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert list(Study.read("full").trials())[:4] == before
+    with Study.open(bowl, "full") as study:
+        search(study, Inline(study), trials=20)
+        assert study.counted() == 20 and not any(trial.state == "running" for trial in study.trials())
 
 
 def test_failures_in_a_row_with_one_cause_end_the_search_with_that_cause(moody, monkeypatch):

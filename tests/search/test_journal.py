@@ -2,12 +2,13 @@
 
 import multiprocessing
 import os
+import resource
 
 import optuna
 import pytest
 
 from search import journal
-from search.errors import StudyConflict
+from search.errors import StoreError, StudyConflict
 
 
 def records(path, count):
@@ -45,6 +46,20 @@ def test_a_record_can_be_read_as_soon_as_it_is_written(tmp_path):
     for number in range(2, 5):
         study.add_trial(optuna.trial.create_trial(value=number))
         assert [trial.value for trial in study.trials] == read(tmp_path / "j") == list(range(number + 1))
+
+
+def test_a_file_that_can_grow_no_more_loses_no_whole_record(tmp_path):
+    study = records(tmp_path / "j", 3)
+    whole, (soft, hard) = (tmp_path / "j").read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, hard))  # a record is longer
+    try:
+        with pytest.raises(StoreError, match="cannot write to .*/j: File too large; what it holds is whole"):
+            study.add_trial(optuna.trial.create_trial(value=3))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "j").read_bytes() == whole
+    study.add_trial(optuna.trial.create_trial(value=4))
+    assert read(tmp_path / "j") == [0, 1, 2, 4]
 
 
 def test_a_sampler_sees_what_is_shown_and_the_study_all(tmp_path):

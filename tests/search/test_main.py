@@ -152,6 +152,33 @@ def test_status_shows_studies(searched, capsys):
     assert "searched" not in said(capsys)[0]
 
 
+def test_a_damaged_study_hides_no_other(searched, capsys):
+    (places.studies() / "torn.journal").write_bytes(b"not a journal\n")
+    assert main(["status"]) == 3
+    out, err = said(capsys)
+    assert "searched" in out and "torn.journal is damaged" in err and err.count("\n") == 1
+
+
+def test_a_fault_of_ours_is_one_line_and_its_traceback_lies_in_a_file(searched, capsys, monkeypatch):
+    monkeypatch.setattr("search.studies.names", lambda: 1 / 0)
+    for _ in range(2):
+        assert main(["status"]) == 1
+        assert said(capsys)[1] == (
+            "error: a fault of this program: ZeroDivisionError: division by zero "
+            f"(where: {places.faults()}, or --debug)\n"
+        )
+    assert places.faults().read_text().count("Traceback") == 2
+    for debug in ("--debug", "--DEBUG=1"):
+        with pytest.raises(ZeroDivisionError):
+            main(["status", debug])
+
+
+def test_a_file_that_cannot_be_written_is_named_in_one_line(searched, database, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["report", "--task", "bowl", "--out", str(tmp_path / "file" / "below")]) == 3
+    assert said(capsys)[1].startswith(f"error: {tmp_path}/file")
+
+
 def test_winner_shows_score_origin_values_and_ranges(searched, capsys):
     best = searched.best()
     assert main(["winner", "--task", "bowl", "--study", "searched"]) == 0
