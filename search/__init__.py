@@ -8,6 +8,7 @@
     coordinator  ask -> trainer -> report -> prune -> tell, until it is done
     trainers     train, here or in other processes
     log          shows every trial in MLflow                                  mlflow.db, mlruns/
+    audit        says whether study and log are true and agree
     progress     shows the search in the terminal
     winner       says which of the best to train again, and which one wins
     report       says what was learned                                        mlruns/reports/

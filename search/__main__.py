@@ -9,12 +9,12 @@ import os
 import sys
 import traceback
 
-from search.errors import NoWinner, StoreError, TrialbookError, UsageError, unknown
+from search.errors import Damage, NoWinner, StoreError, TrialbookError, UsageError, unknown
 from search.options import OPTIONS, TIMEOUT, TRIALS
 
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable or damaged   4 study conflict
-  5 no valid winner   130 stopped by Ctrl-C   143 stopped by SIGTERM
+  5 no valid winner   6 audit found damage   130 stopped by Ctrl-C   143 stopped by SIGTERM
 """
 VERBS = {}
 
@@ -171,6 +171,31 @@ def void(options):
 def unvoid(options):
     """Let trials count again that were crossed out: TRIALS= or SINCE= or CODE=."""
     return _cross(options, "restore")
+
+
+@verb("task", "study")
+def audit(options):
+    """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
+    from search import audit, journal, studies
+
+    names = studies.names()
+    if options.study is not None or options.task is not None:
+        names = [_study(options).name]
+    found = 0
+    for name in names:
+        if by := journal.holder(studies.file(name)):
+            print(f"{name}: process {by} searches it: not audited")
+            continue
+        violations = audit.audit(name)
+        print(f"{name}: {len(violations) or 'no'} violations")
+        for violation in violations:
+            print(f"  {violation.invariant}: {violation.said}")
+        found += len(violations)
+    for number, (text, _) in audit.INVARIANTS.items():
+        print(f"{number:4}  {text}")
+    if found:
+        raise Damage(f"{found} violations; the number before each is that of the invariant")
+    return 0
 
 
 @verb("out")

@@ -4,7 +4,8 @@
     |-- UsageError          2   what was typed is wrong; nothing was written
     |-- StoreError          3   a store cannot be read or written
     |-- StudyConflict       4   the study is busy, or belongs to another task or other data
-    `-- NoWinner            5   there is no valid winner yet
+    |-- NoWinner            5   there is no valid winner yet
+    `-- Damage              6   an audit found what should not be
 
 Each message is one line for a person: what was wrong, what was seen, what is valid.
 """
@@ -30,6 +31,10 @@ class StudyConflict(TrialbookError):
 
 class NoWinner(TrialbookError):
     exit_code = 5
+
+
+class Damage(TrialbookError):
+    exit_code = 6
 
 
 def unknown(what, seen, valid):

@@ -158,6 +158,18 @@ def _writing(path):
         raise StoreError(f"cannot write to {path}: {error.strerror}; what it holds is whole") from None
 
 
+def holder(path):
+    """The process that holds a journal, as text; None where none does. Nothing is written."""
+    try:
+        with open(path.with_suffix(".lock")) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return path.with_suffix(".lock").read_text().strip() or "unknown"
+    return None
+
+
 def cut_torn_end(path):
     """Cut a half-written last record off, which a killed machine may leave. The rest is whole."""
     with open(path, "rb+") as file:

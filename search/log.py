@@ -46,6 +46,11 @@ def connect():
         return MlflowClient(f"sqlite:///{places.mlflow_database()}")
 
 
+def is_local():
+    """Whether the log is the store in the root."""
+    return "MLFLOW_TRACKING_URI" not in os.environ
+
+
 class Log:
     """The log of one study. A watcher of its search: see `search.coordinator`.
 
@@ -108,12 +113,14 @@ class Log:
         """Find or make the experiment and the study's run, and find the runs of its trials."""
         self._client = connect()
         self._experiment = self._open_experiment(tasks.name_of(self.study.task))
-        database = None if "MLFLOW_TRACKING_URI" in os.environ else places.mlflow_database()
+        database = places.mlflow_database() if is_local() else None
         self._writer = rows.writer(self._client, self._experiment, database)
-        found = self._search(f"tags.study = '{self.study.name}' AND tags.kind = 'study'")
+        found = find_runs(
+            self._client, self._experiment, f"tags.study = '{self.study.name}' AND tags.kind = 'study'"
+        )
         self.parent = found[0].info.run_id if found else self._create_parent(self.study.about)
         self._concluded = found[0].data.tags.get("concluded") if found else None
-        children = self._search(f"tags.`mlflow.parentRunId` = '{self.parent}'")
+        children = find_runs(self._client, self._experiment, f"tags.`mlflow.parentRunId` = '{self.parent}'")
         known = sum(1 for _ in self.study.trials())
         for run in children:
             if int(run.data.tags["trial"]) >= known and run.info.lifecycle_stage == "active":
@@ -130,8 +137,7 @@ class Log:
     def _open_experiment(self, name):
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            local = "MLFLOW_TRACKING_URI" not in os.environ
-            location = str(places.artifacts() / name) if local else None
+            location = str(places.artifacts() / name) if is_local() else None
             tags = {"mlflow.experimentKind": "custom_model_development"}  # the pages that suit it
             return self._client.create_experiment(name, artifact_location=location, tags=tags)
         if experiment.lifecycle_stage == "deleted":
@@ -152,18 +158,6 @@ class Log:
             tags[f"space.{name}"] = tasks.describe(distribution)
         run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags)
         return run.info.run_id
-
-    def _search(self, query):
-        """All runs that match, deleted ones too, so that none is made twice."""
-        runs, token = [], None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment], query, ViewType.ALL, max_results=1000, page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                return runs
 
     def _create(self, trial):
         """Make the run of a trial."""
@@ -198,7 +192,7 @@ class Log:
     def _write(self, trial):
         """Write what is new in a trial's curve, and how it ended where it did."""
         run_id, known = self._runs[trial.number], self._epochs.get(trial.number, 0)
-        metrics = [metric for entry in trial.curve[known:] for metric in _metrics(entry)]
+        metrics = [metric for entry in trial.curve[known:] for metric in metrics_of(entry)]
         if trial.state == "running":
             self._writer.add(run_id, metrics)
         else:
@@ -283,6 +277,17 @@ class Log:
         self._client.log_batch(self._runs[standing.trial.number], metrics, tags=said)
 
 
+def find_runs(client, experiment, query):
+    """All runs of an experiment that match, deleted ones too, so that none is made twice."""
+    runs, token = [], None
+    while True:
+        page = client.search_runs([experiment], query, ViewType.ALL, max_results=1000, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
 def name_of(trial):
     """What a trial's run is called."""
     name = f"trial-{trial.number:04}"
@@ -333,7 +338,7 @@ def summary(trial, about):
     return metrics
 
 
-def _metrics(entry):
+def metrics_of(entry):
     """An epoch as MLflow metrics, at the time at which it ended."""
     at = int(entry["time"] * 1000)
     return [
@@ -345,7 +350,7 @@ def _metrics(entry):
 
 def _analyze():
     """Let sqlite see what it holds: without, MLflow's searches become quadratic."""
-    if "MLFLOW_TRACKING_URI" not in os.environ:
+    if is_local():
         with sqlite3.connect(places.mlflow_database()) as database:
             database.execute("ANALYZE")
         database.close()

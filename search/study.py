@@ -13,7 +13,7 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState
 
 import data
-from search import crossing, fingerprint, journal, siblings, strategy, studies, tasks
+from search import crossing, fingerprint, journal, secret, siblings, strategy, studies, tasks
 from search.errors import NoWinner, StudyConflict, unknown
 from search.past import Past
 from search.provenance import provenance
@@ -266,6 +266,7 @@ class Study:
         """End a trial, for good. Returns the Trial. This commits it."""
         asked = self._asked.pop(number)
         value, standard_error = score
+        reason = secret.redacted(reason)
         asked.set_user_attr("outcome", {"state": state, "reason": reason, "standard_error": standard_error})
         # A diverged trial is told as pruned, since that is what samplers learn from.
         told = {
@@ -289,7 +290,7 @@ class Study:
 
     def cross(self, action, numbers, reason):
         """Add to the list of what is crossed out and restored: see `search.crossing`."""
-        new = crossing.entry(action, numbers, reason)
+        new = crossing.entry(action, numbers, secret.redacted(reason))
         self._optuna.set_user_attr(*crossing.attribute(len(self.crossings()), new))
         self._journal.commit()
         self._cross_out()

@@ -1,0 +1,260 @@
+"""Are a study and its log true, and do they agree? Nothing is changed by finding out.
+
+Each function below is one invariant; INVARIANTS has them by number. The log is read by MLflow's public
+calls alone, so that what is wrong with how it is written (`search.rows`) is seen.
+"""
+
+import ast
+import json
+import math
+import sqlite3
+from collections import Counter, defaultdict
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from search import freeze, log, places, secret, studies, tasks
+from search.errors import StoreError
+from search.study import Study
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What is wrong, in one line."""
+
+    invariant: int
+    said: str
+
+
+class Books:
+    """Both books of a study as they are read: its trials, and the runs that the log has of them.
+
+    Args:
+        study: a Study that nobody searches.
+        client: an MlflowClient, or None where there is no log.
+    """
+
+    def __init__(self, study, client):
+        self.study, self.client = study, client
+        self.trials = list(study.trials())
+        self.runs, self.parents = defaultdict(list), []  # trial number -> its runs; the study's own
+        experiment = client and client.get_experiment_by_name(tasks.name_of(study.task))
+        if experiment:
+            for run in log.find_runs(client, experiment.experiment_id, f"tags.study = '{study.name}'"):
+                if run.data.tags.get("kind") == "study":
+                    self.parents.append(run)
+                elif "mlflow.parentRunId" in run.data.tags:
+                    self.runs[int(run.data.tags["trial"])].append(run)
+
+    def pairs(self):
+        """Each trial that ended, with its run."""
+        for trial in self.trials:
+            if trial.ended and len(self.runs[trial.number]) == 1:
+                yield trial, self.runs[trial.number][0]
+
+    def history(self, run, name):
+        """All that the log has of a metric: (step, value, time in ms), sorted."""
+        found = self.client.get_metric_history(run.info.run_id, name)
+        return sorted((metric.step, metric.value, metric.timestamp) for metric in found)
+
+
+def audit(name):
+    """All violations of a study and its log, by invariant. Of stores that cannot be read, that alone."""
+    database = places.mlflow_database()
+    there = database.exists() or not log.is_local()
+    if broken := list(unsound(database)) if log.is_local() and there else []:
+        return [Violation(9, said) for said in broken]
+    try:
+        books = Books(Study.read(name), log.connect() if there else None)
+    except StoreError as error:
+        return [Violation(9, str(error))]
+    return [Violation(number, said) for number, (_, find) in INVARIANTS.items() for said in find(books)]
+
+
+def one_run_a_trial(books):
+    for place, trial in enumerate(books.trials):
+        if trial.number != place:
+            yield f"trial {trial.number} is the study's {place}th"
+        if (count := len(books.runs[trial.number])) != 1:
+            yield f"trial {trial.number} has {count} runs in the log"
+    for number in sorted(books.runs.keys() - {trial.number for trial in books.trials}):
+        yield f"the log has a run of trial {number}, which the study has not"
+    if len(books.parents) != 1:
+        yield f"the study has {len(books.parents)} runs of its own in the log"
+
+
+def states_agree(books):
+    for trial, run in books.pairs():
+        expected = log.STATUS.get(trial.state, "FAILED"), trial.state
+        seen = run.info.status, run.data.tags.get("state")
+        if seen != expected:
+            yield f"trial {trial.number} is {trial.state}, its run {seen[0]} and {seen[1]}"
+
+
+def hyperparameters_equal(books):
+    for trial, run in books.pairs():
+        config = {name: str(value) for name, value in trial.config.items()}
+        if run.data.params != config:
+            wrong = sorted(dict(run.data.params.items() ^ config.items()))
+            yield f"trial {trial.number} and its run differ in {', '.join(wrong)}"
+        if wrong := [name for name, value in trial.params.items() if trial.config.get(name) != value]:
+            yield f"trial {trial.number} was not trained with the {', '.join(sorted(wrong))} it drew"
+
+
+def every_epoch_once(books):
+    for trial, run in books.pairs():
+        epochs = [entry["epoch"] for entry in trial.curve]
+        if epochs != sorted(set(epochs)):
+            yield f"the epochs of trial {trial.number} are not in order"
+        expected = defaultdict(list)
+        for entry in trial.curve:
+            for metric in log.metrics_of(entry):
+                expected[metric.key].append((metric.step, metric.value, metric.timestamp))
+        single = log.summary(trial, books.study.about)
+        for name in sorted(expected.keys() | run.data.metrics.keys()):
+            of_curve = name not in single and not name.startswith("confirmed_")
+            if of_curve and books.history(run, name) != sorted(expected[name]):
+                yield f"the {name} of trial {trial.number} is not in the log as it was reported"
+        if wrong := sorted(name for name in single if run.data.metrics.get(name) != single[name]):
+            yield f"the {', '.join(wrong)} of trial {trial.number} differ in the log"
+
+
+def scores_follow(books):
+    study = books.study
+    for trial in books.trials:
+        scored = trial.score is not None and math.isfinite(trial.score)
+        if (trial.state == "completed") != scored:
+            yield f"trial {trial.number} is {trial.state} and has the score {trial.score}"
+        elif scored and trial.epochs != trial.config.get("epochs", trial.epochs):
+            yield f"trial {trial.number} is completed after {trial.epochs} of {trial.config['epochs']} epochs"
+    for parent in books.parents:
+        best = parent.data.metrics.get("best_trial")
+        if best is None:
+            continue
+        trial = books.trials[int(best)] if best < len(books.trials) else None
+        if trial is None or trial.state != "completed" or not trial.counts:
+            yield f"the log names trial {best:.0f} as the best, which is none that counts as completed"
+        elif parent.data.metrics.get("best_score") != trial.score:
+            yield f"the log's best score is not that of trial {trial.number}"
+    if any(trial.kind != "completed" for trial in study.completed()):
+        yield "a trial that does not count is among the completed ones"
+
+
+def nothing_runs(books):
+    for trial in books.trials:
+        if not trial.ended:
+            yield f"trial {trial.number} is running, and no process searches the study"
+    for run in [*books.parents, *(run for runs in books.runs.values() for run in runs)]:
+        if run.info.status == "RUNNING":
+            yield f"run {run.info.run_name} is RUNNING in the log, and no process searches the study"
+
+
+def counted_once(books):
+    restored = {number for crossing in books.study.crossings() for number in crossing.trials}
+    tries = defaultdict(list)  # draw -> the trials that tried it
+    for trial in books.trials:
+        if trial.draw is not None and trial.confirms is None and trial.number not in restored:
+            tries[trial.draw].append(trial)
+    for draw, tried in tries.items():
+        for before, after in zip(tried, tried[1:]):
+            if before.state != "interrupted":
+                yield f"draw {draw} counts twice: trials {before.number} and {after.number}"
+            elif after.retry_of != before.number:
+                yield f"trial {after.number} tries draw {draw} again and does not name trial {before.number}"
+    done = sum(tried[-1].state not in ("interrupted", "running") for tried in tries.values())
+    asked = books.study.budget().get("trials")
+    if asked and done > asked:
+        yield f"{done} trials count, and {asked} were asked for"
+
+
+def frozen_is_its_trial(books):
+    name = books.study.about["task"]
+    path = places.frozen(name)
+    if not path.exists():
+        return
+    try:
+        record, values = freeze.record(path), frozen_values(path)
+    except (SyntaxError, ValueError, StopIteration, AttributeError):
+        yield f"{path.name} cannot be read as a frozen script"
+        return
+    if record.get("study") != books.study.name:
+        return
+    trial = dict(enumerate(books.trials)).get(record.get("trial"))
+    if trial is None:
+        yield f"{path.name} is of trial {record.get('trial')}, which the study has not"
+        return
+    expected = trial.config, trial.fingerprint.get("data"), trial.score
+    for what, seen, own in zip(
+        ("values", "digest", "score"), (values, record["digest"], record["score"]), expected
+    ):
+        if seen != own:
+            yield f"{path.name} has another {what} than its trial {trial.number}"
+    runs = [run.info.run_id for run in books.runs[trial.number]]
+    if runs and record["run"] not in (*runs, "unknown"):
+        yield f"{path.name} names run {record['run']}, which is not that of trial {trial.number}"
+
+
+def stores_are_whole(books):
+    yield from torn(studies.file(books.study.name))
+    # A database that is not whole is said before: it cannot be compared with the study.
+
+
+def no_secrets(books):
+    about = books.study.about
+    files = [studies.file(books.study.name), places.mlflow_database(), places.frozen(about["task"])]
+    files += [places.faults(), *places.reports().glob("*")]
+    folders = {run.info.artifact_uri for run in books.parents} if log.is_local() else ()
+    files += [file for folder in folders for file in Path(folder.removeprefix("file://")).rglob("*")]
+    for file in files:
+        if file.is_file() and secret.held(file.read_bytes()):
+            yield f"{file} holds a password or a token"
+
+
+INVARIANTS = {
+    1: ("trials are numbered 0 to n-1, and each has one run", one_run_a_trial),
+    2: ("their states agree", states_agree),
+    3: ("their hyperparameters are equal", hyperparameters_equal),
+    4: ("every epoch is in the log once, as it was reported", every_epoch_once),
+    5: ("scores are finite and belong to completed trials", scores_follow),
+    6: ("nothing is running without a process", nothing_runs),
+    7: ("each draw counts once, and a retry names what it retries", counted_once),
+    8: ("the frozen script is its trial's", frozen_is_its_trial),
+    9: ("both stores are whole", stores_are_whole),
+    10: ("no password and no token is written anywhere", no_secrets),
+}
+
+
+def torn(path):
+    """What is wrong with the records of a journal."""
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        yield f"{path} ends in the middle of a record"
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        try:
+            json.loads(line)
+        except ValueError:
+            yield f"{path} has a record that is none, line {number}"
+            return
+
+
+def unsound(path):
+    """What sqlite finds wrong with a database."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            said = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
+            strays = Counter(row[0] for row in database.execute("PRAGMA foreign_key_check"))
+    except sqlite3.DatabaseError as error:
+        yield f"{path}: {error}"
+        return
+    if said != ["ok"]:
+        yield f"{path}: {' '.join(said[0].split())}"
+    for table, count in strays.items():
+        yield f"{path}: {count} rows of table {table} belong to none"
+
+
+def frozen_values(path):
+    """The defaults of a frozen script's Config; the script is read, not run."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
+    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
+    return {node.target.id: ast.literal_eval(node.value) for node in fields}
