@@ -6,6 +6,7 @@ the terminal) is a watcher, with `started(trial)`, `reported(trial)`, `paused(tr
 """
 
 import math
+import statistics
 import time
 
 from search import strategy, winner
@@ -15,6 +16,8 @@ from search.trial import numbers
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 HEARING = 0.25  # seconds between two looks at the clock
+HANGS = 10  # times what an epoch takes: who is silent for longer hangs
+LEAST, FIRST = 60.0, 600.0  # seconds of silence that are always allowed; while no epoch is known at all
 
 
 def search(study, trainers, *, trials=math.inf, **limits):
@@ -76,6 +79,7 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
             if not begun and not coordinator.running:
                 break
             trainers.listen(coordinator, min(HEARING, max(0, deadline - time.monotonic())))
+            coordinator.end_what_hangs()
     finally:
         coordinator.interrupt(over() or "the search ended with an error")
 
@@ -88,6 +92,9 @@ class Coordinator:
         self.over = over  # () -> why the search is over, or None
         self.running = set()
         self._causes = []  # of the failures in a row
+        self._silence = {}  # of what trains: number -> seconds since its trainer was heard
+        self._looked = time.monotonic()
+        self._longest = 0.0  # epoch of all that were heard, in seconds
 
     def start(self, trial):
         """Have a trial trained, or trained on."""
@@ -98,6 +105,8 @@ class Coordinator:
 
     def reported(self, number, entry):
         """A trainer finished an epoch. Returns GO_ON, PAUSE or STOP."""
+        self._silence.pop(number, None)
+        self._longest = max(self._longest, entry["seconds"])
         if not self._open(number):
             return STOP
         if reason := self.over():
@@ -131,6 +140,26 @@ class Coordinator:
         self._causes.append(cause)
         if self._causes[-SAME_FAILURES:] == [cause] * SAME_FAILURES:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
+
+    def end_what_hangs(self):
+        """Give up what trains in silence for far longer than an epoch takes."""
+        # A machine that slept, or a process that was stopped, is no silence of a trainer.
+        passed, self._looked = min(time.monotonic() - self._looked, 1.0), time.monotonic()
+        training = self.running & self.trainers.training
+        self._silence = {number: self._silence.get(number, 0.0) + passed for number in training}
+        for number in training:
+            if self._silence[number] > self._patience(self.study.trial(number)):
+                self.trainers.end(number)
+                self.failed(number, f"the trainer hung: no epoch in {HANGS} times as long as one takes")
+
+    def _patience(self, trial):
+        """How many seconds a trial may train in silence."""
+        took = [entry["seconds"] for entry in trial.curve]
+        if trial.epochs == trial.config.get("epochs"):
+            expected = sum(took)  # it is being scored, which can take as long as all of that
+        else:
+            expected = statistics.median(took) if took else self._longest
+        return max(LEAST, HANGS * expected) if expected else FIRST
 
     def interrupt(self, reason):
         """Close all trials that train or are paused."""

@@ -5,6 +5,8 @@ A plug has
     free                      how many trials could start now
     start(number, config)     train a configuration; go on where it is where it was paused
     drop(number)              forget a trial that is paused
+    training                  the trials that train now, as a set of numbers: it may be asked to end one
+    end(number)               end a training that hangs, and its trainer with it
     listen(ear, seconds)      hear what happened, for so long at most, and tell `ear`:
                               ear.reported(number, entry) -> GO_ON, PAUSE or STOP
                               ear.finished(number, score)

@@ -17,6 +17,8 @@ class Inline:
     def start(self, number, config):
         self._waiting.append((number, config))
 
+    training = frozenset()  # nothing trains while somebody could ask
+
     def drop(self, number):
         self._trainer.drop(number)
 

@@ -48,6 +48,15 @@ class Processes:
         if trainer := self._holders.pop(number, None):
             trainer.send(("drop", number))
 
+    @property
+    def training(self):
+        return {trainer.number for trainer in self._trainers if trainer.ready and not trainer.free}
+
+    def end(self, number):
+        for trainer in self._trainers:
+            if trainer.number == number:
+                trainer.process.kill()  # `listen` hears that it has ended, and replaces it
+
     def listen(self, ear, seconds):
         for connection in wait([trainer.connection for trainer in self._trainers], seconds):
             index = next(i for i, trainer in enumerate(self._trainers) if trainer.connection is connection)

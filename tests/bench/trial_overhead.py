@@ -47,6 +47,7 @@ class Idle:
     """A trainer that reports and does not train: a plug, see `search.trainers`."""
 
     free = 1
+    training = frozenset()
 
     def __init__(self):
         self._paused = {}  # number -> the epochs that are left

@@ -264,7 +264,7 @@ def test_what_diverges_names_what_is_probably_to_blame():
         trial = study._begin(hot, 1, 1, {"draw": 0, "retry_of": None, "start": False})
         ear = Coordinator(study, Inline(study), [], lambda: None)
         ear.running.add(trial.number)
-        ear.reported(trial.number, {"epoch": 20, "train_loss": math.nan, "validation_mse": 0.5})
+        ear.reported(trial.number, entry(20) | {"train_loss": math.nan, "validation_mse": 0.5})
         assert study.trial(trial.number).reason == (
             "train_loss not finite at epoch 20: learning_rate 0.0097 is probably too high for "
             "hidden_size 200, layers 1, batch_size 20"

@@ -25,6 +25,8 @@ WON = places.frozen("langid").parent  # the frozen winners of all tasks
 class Replay:
     """One trainer that replays recorded curves. See `search.trainers`."""
 
+    training = frozenset()
+
     def __init__(self, core):
         self._core = core
         self._trainings = {}  # number of the trial -> its training, which goes on where it was

@@ -106,6 +106,20 @@ def test_a_trainer_that_dies_is_replaced_and_its_trial_failed(moody, mood, reaso
     assert (first.state, first.reason) == ("failed", reason)
 
 
+def test_a_trainer_that_hangs_is_ended_and_its_trial_failed(moody, monkeypatch):
+    monkeypatch.setattr("search.coordinator.LEAST", 2.0)
+    monkeypatch.setattr("search.coordinator.FIRST", 30.0)
+    with Study.open(moody("hang", baseline="hang")) as study:
+        with Processes(study, 1) as trainers:
+            search(study, trainers, trials=6)
+            processes = [trainer.process for trainer in trainers._trainers]
+        first = study.trial(0)
+        assert study.counted() == 6 and study.best().params == {"mood": "well"}
+    assert (first.state, first.epochs) == ("failed", 1)
+    assert first.reason == "the trainer hung: no epoch in 10 times as long as one takes"
+    assert not any(process.is_alive() for process in processes)
+
+
 def test_trainers_that_cannot_start_are_an_error_and_no_endless_loop(bowl, tmp_path):
     class Elsewhere:
         task, data_path, device = bowl, tmp_path / "nothing.npz", "cpu"

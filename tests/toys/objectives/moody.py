@@ -6,6 +6,7 @@ Source: these tests. What the mood is decides how a training ends.
 
 import os
 import signal
+import threading
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -15,7 +16,7 @@ from data import sine
 METRIC, DIRECTION = "mood", "maximize"
 TOLERANCE = 0.1
 DATA = sine
-MOODS = ["well", "nan", "late nan", "nan score", "no score", "error", "exit", "kill"]
+MOODS = ["well", "nan", "late nan", "nan score", "no score", "error", "exit", "kill", "hang"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ def _end(mood):
         raise RuntimeError("out of\nsorts")
     if mood == "exit":
         os._exit(7)
+    if mood == "hang":
+        threading.Event().wait()
     if mood == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
 
