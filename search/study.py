@@ -69,7 +69,7 @@ class Study:
         lock = journal.lock(studies.file(name))
         if not studies.file(name).exists():
             studies.create(task, name, source, digest, seed or 0)
-        study = cls._held(name, lock)
+        study = cls._held(name, lock, waits=True)
         try:
             today = fingerprint.of(task, digest)
             fingerprint.settle(study, today, old)
@@ -77,6 +77,7 @@ class Study:
         except StudyConflict:
             lock.close()
             raise
+        study._close_all(lambda trial: trial.counts)
         return study
 
     @classmethod
@@ -306,15 +307,26 @@ class Study:
     # Inside
 
     @classmethod
-    def _held(cls, name, lock):
-        """A study under its lock. What an earlier search left running is closed as interrupted."""
+    def _held(cls, name, lock, waits=False):
+        """A study under its lock. What a search that was killed left running is closed as interrupted.
+
+        What it left paused is given up, or `waits` on.
+        """
         journal.cut_torn_end(studies.file(name))
         study = cls(name, lock)
-        for trial in list(study.trials()):
-            if trial.state == "running":
-                study._close(trial)
-        study._journal.commit()
+        study._close_all(lambda trial: waits and trial.paused)
         return study
+
+    def _close_all(self, but):
+        """End what a search that was killed left running, but for some trials: those wait on."""
+        for trial in list(self.trials()):
+            if trial.state != "running":
+                continue
+            if but(trial):
+                self._asked[trial.number] = optuna.trial.Trial(self._optuna, trial.number)
+            else:
+                self._close(trial)
+        self._journal.commit()
 
     def _close(self, trial):
         """End a trial of a search that was killed: as interrupted, or as pruned where it was paused."""
@@ -376,6 +388,8 @@ class Study:
                 level = self._level(entry[f"validation_{self.task.METRIC}"])
                 rungs.report(trial.number, before, entry["epoch"], level)
                 before = entry["epoch"]
+            if trial.paused:
+                rungs.pause(trial.number)
             if trial.score is not None:
                 rungs.finish(trial.number, self._level(trial.score))
         return rungs

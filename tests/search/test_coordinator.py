@@ -1,8 +1,10 @@
 """The loop: asks, prunes, tells, and ends."""
 
 import math
+import os
 import re
 import resource
+import signal
 
 import pytest
 
@@ -102,13 +104,67 @@ def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
     assert "running" not in states and states.count("pruned") > 2
 
 
-def test_what_is_paused_when_the_search_is_killed_is_closed_as_pruned(bowl):
+@pytest.fixture
+def killed(bowl):
+    """The name of a study whose search was killed while it trained one trial and another was paused."""
     with Study.open(bowl) as study:
         trial = study.ask()
-        heights = {"validation_height": 1.0, "validation_loss": 1.0, "train_loss": 1.0}
-        study.report(trial.number, {"epoch": 1, **heights, "seconds": 0.1, "time": 1.0})
+        study.report(trial.number, entry(1))
         assert study.pause(trial.number).paused and study.ask().number == 1
+    return study.name
+
+
+def test_what_is_paused_when_the_search_is_killed_waits_on(killed, bowl):
     with Study.open(bowl) as study:
+        assert [trial.state for trial in study.trials()] == ["running", "interrupted"]
+        assert study.paused == [0] and study.begun() == 1 and study.counted() == 0
+        search(study, Inline(study), trials=2)
+        states = [trial.state for trial in study.trials()]
+        assert states == ["completed", "interrupted", "completed"] and study.trial(2).retry_of == 1
+        assert [each["epoch"] for each in study.trial(0).curve] == [1, 2, 3, 4, 5]
+
+
+class Kills(Watcher):
+    """Kills its process after so many events, as `kill -9` does."""
+
+    def __init__(self, events):
+        super().__init__()
+        self.left = events
+
+    def __getattribute__(self, name):
+        if name in ("started", "reported", "paused", "finished"):
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getattribute__(name)
+
+
+def lives(bowl, name, events):
+    """Search in a process of its own until it is killed; returns whether it was."""
+    child = os.fork()
+    if child == 0:
+        with Study.open(bowl, name) as study:
+            search(study, Inline(study), trials=24, watchers=[Kills(events)])
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("events", [3, 8, 13])
+def test_a_search_that_is_killed_again_and_again_finds_the_same_best(bowl, events):
+    kills = 0
+    while lives(bowl, "killed", events + kills):
+        kills += 1
+    lives(bowl, "whole", 10**6)
+    assert kills >= 5
+    found = [Study.read(name) for name in ("killed", "whole")]
+    assert [study.counted() for study in found] == [24, 24]
+    assert len({(study.best().score, study.best().draw) for study in found}) == 1
+    ended = [trial for trial in found[0].trials() if trial.state != "interrupted"]
+    assert sorted(trial.draw for trial in ended) == list(range(24))
+
+
+def test_what_is_paused_is_given_up_where_no_search_goes_on_with_it(killed):
+    with Study.hold(killed) as study:
         assert [trial.state for trial in study.trials()] == ["pruned", "interrupted"]
         assert study.trial(0).reason == "it was paused at epoch 1 when its search was killed"
 
