@@ -224,9 +224,9 @@ class Log:
     def _conclude(self):
         """Write the study's own run: budget, winner, numbers, the table of trials and the report."""
         study = self.study
-        ended = sum(trial.ended is not None for trial in study.trials())
-        known = f"{ended} trials, {len(study.crossings())} crossings, {len(study.looks())} looks"
+        known = study.extent()
         if known == self._concluded:
+            study.set_logged(known)
             return
         tags, metrics = {"budget": json.dumps(study.budget())}, {"trials": study.counted()}
         try:
@@ -252,6 +252,7 @@ class Log:
         self._client.set_terminated(self.parent, "FINISHED", now)
         self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
+        study.set_logged(known)
         _analyze()
 
     def _write_files(self):

@@ -71,6 +71,8 @@ def run(
             _train(opened, limits, again, jobs or cores(), trainers, signals)
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
+            if opened.logged() != opened.extent():  # the search that did it was killed before it could
+                _bring_up_to_date(opened)
         _found(say, opened, signals)
     return signals.exit_code
 
@@ -103,10 +105,19 @@ def _train(study, limits, again, jobs, kind, signals):
             )
             tally = progress.Repeats(study, few, repeats, jobs)
             show(tally, coordinator.confirm, **again)
-    console.print("Writing the table of trials and the report to the log ...")
+    _bring_up_to_date(study, log)
+
+
+def _bring_up_to_date(study, log=None):
+    """Complete the log; where that fails, say so."""
+    from search.log import Log
+
+    say = Console(highlight=False).print
+    say("Writing the table of trials and the report to the log ...")
+    log = log or Log(study)
     log.bring_up_to_date()
     if log.behind:
-        console.print(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
+        say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
 
 
 def _trainers(kind, study, jobs):

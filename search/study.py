@@ -174,6 +174,15 @@ class Study:
         """Each look at the test data, in order: its trial, score, standard error and time."""
         return self._optuna.user_attrs.get("looks", [])
 
+    def extent(self):
+        """How much there is to show in the log, in words: it changes when something is added."""
+        ended = len(self._look_back().ended)
+        return f"{ended} trials, {len(self.crossings())} crossings, {len(self.looks())} looks"
+
+    def logged(self):
+        """The extent that the log showed when it was last brought up to date; None where it never was."""
+        return self._optuna.user_attrs.get("logged")
+
     def ranges(self):
         """What was searched: each hyperparameter's Optuna distribution, by name."""
         return {name: json_to_distribution(text) for name, text in self.about["space"].items()}
@@ -288,6 +297,11 @@ class Study:
     def set_budget(self, trials, seconds):
         """Write down what was asked for last."""
         self._optuna.set_user_attr("budget", {"trials": trials, "seconds": seconds})
+
+    def set_logged(self, extent):
+        """Write down that the log shows so much, so that a search with nothing to do need not ask it."""
+        if self._lock and extent != self.logged():
+            self._optuna.set_user_attr("logged", extent)
 
     def cross(self, action, numbers, reason):
         """Add to the list of what is crossed out and restored: see `search.crossing`."""

@@ -143,6 +143,7 @@ def measure_sizes(window, repetitions):
             fill(study, size)
             log = Log(study)
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
+        study.set_logged(study.extent())  # as after a search that ended well: what was added by hand is not
         return measured, Counter(trial.state for trial in study.trials())
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
-from search import places
+from search import audit, places
 from search.study import Study
 
 
@@ -99,6 +99,20 @@ def test_a_killed_search_leaves_nothing_that_the_next_one_does_not_mend(database
     assert studied == logged, said
     assert Study.read("s").counted() == done + 2
     assert list(studied) == list(range(len(studied)))
+
+
+def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_nothing_to_do(database):
+    process = start("--trials", "3", "--jobs", "1")
+    until(process, "Writing the table of trials")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(30)
+    process.stdout.read()
+    assert {each.invariant for each in audit.audit("s")} == {6}  # the study's own run
+    said, _ = start("--trials", "3").communicate(timeout=60)
+    assert "Nothing to do" in said and "Writing the table of trials" in said
+    assert audit.audit("s") == []
+    said, _ = start("--trials", "3").communicate(timeout=60)
+    assert "Nothing to do" in said and "Writing" not in said
 
 
 def test_a_second_search_of_the_same_study_is_told_who_searches_it(database):
