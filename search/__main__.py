@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 
-from search.errors import Damage, NoWinner, StoreError, TrialbookError, UsageError, unknown
+from search.errors import Damage, NoWinner, StoreError, TrialbookError, UsageError, one_line, unknown
 from search.options import OPTIONS, TIMEOUT, TRIALS
 
 EXIT_CODES = """exit codes:
@@ -430,13 +430,13 @@ def _without_debug(arguments):
 
 def _written_down(error):
     """Add a traceback to the file of them. Returns one line about it."""
-    from search import places
+    from search import places, secret
 
-    said = f"a fault of this program: {' '.join(f'{type(error).__name__}: {error}'.split())[:200]}"
+    said = f"a fault of this program: {one_line(error)}"
     try:
         places.faults().parent.mkdir(parents=True, exist_ok=True)
         with open(places.faults(), "a", encoding="utf-8", errors="backslashreplace") as file:
-            traceback.print_exception(error, file=file)
+            file.write(secret.redacted("".join(traceback.format_exception(error))))
     except OSError:
         return f"{said} (--debug shows where)"
     return f"{said} (where: {places.faults()}, or --debug)"

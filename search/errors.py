@@ -37,6 +37,11 @@ class Damage(TrialbookError):
     exit_code = 6
 
 
+def one_line(error, letters=200):
+    """An exception in one line of so many letters at the most."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:letters]
+
+
 def unknown(what, seen, valid):
     """A UsageError that names the valid choices, and the one that was probably meant."""
     valid = sorted(valid)

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
 from search import notes, places, rows, tasks, winner
-from search.errors import NoWinner
+from search.errors import NoWinner, one_line
 from search.progress import standing_line
 from search.trial import numbers
 
@@ -107,7 +107,7 @@ class Log:
         try:
             write(*arguments)
         except Exception as error:  # MLflow lets through whatever its database or its server raises
-            self.behind = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            self.behind = one_line(error)
 
     def _open(self):
         """Find or make the experiment and the study's run, and find the runs of its trials."""

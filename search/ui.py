@@ -5,7 +5,7 @@ import sys
 
 from search import places, studies
 from search.errors import StudyConflict
-from search.log import Log
+from search.log import Log, is_local
 from search.study import Study
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -25,7 +25,7 @@ def serve(port):
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
         else:
             pages[name] = log.page()
-    if "MLFLOW_TRACKING_URI" in os.environ:
+    if not is_local():
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
     hosts = ",".join(f"{host}:{port}" for host in ("localhost", "127.0.0.1"))

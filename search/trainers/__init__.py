@@ -27,7 +27,9 @@ from greenlet import greenlet
 import data
 from objectives.replay import THREADS
 from search import devices
+from search.errors import one_line
 
+CAUSE = 500  # letters of the cause of a failure that are kept
 GO_ON, PAUSE, STOP = "go on", "pause", "stop"
 
 
@@ -104,7 +106,7 @@ class Trainer:
         except Stop:
             return "stopped", None
         except Exception as error:
-            return "failed", cause_of(error)
+            return "failed", one_line(error, CAUSE)
         if score is None:
             self._paused[number] = training
             return "paused", None
@@ -150,8 +152,3 @@ def _plain(name, value, may_be_text):
         return value.item() + 0.0  # of numpy or torch, and a number
     except (AttributeError, ValueError, RuntimeError, TypeError):
         raise TypeError(f"the report's {name!r} is of type {type(value).__name__}, not a number") from None
-
-
-def cause_of(error):
-    """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

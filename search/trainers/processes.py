@@ -14,8 +14,8 @@ import threading
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
-from search.errors import TrialbookError
-from search.trainers import GO_ON, Trainer, cause_of
+from search.errors import TrialbookError, one_line
+from search.trainers import CAUSE, GO_ON, Trainer
 
 PATIENCE = 0.1  # seconds that a trainer waits for a verdict before it trains on without
 GRACE = 2.0  # seconds that a trainer has to end when it is closed
@@ -155,7 +155,7 @@ def _work(connection, task_name, *what):
         try:
             trainer = Trainer(importlib.import_module(task_name), *what)
         except Exception as error:
-            connection.send(("broken", None, cause_of(error)))
+            connection.send(("broken", None, one_line(error, CAUSE)))
             return
         connection.send(("ready",))
         while True:
