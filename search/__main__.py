@@ -5,6 +5,7 @@ trainer processes import this file too.
 """
 
 import argparse
+import functools
 import os
 import sys
 import traceback
@@ -142,8 +143,7 @@ def compare(options):
 @verb("task", "study", "data", "data-dir", "bar", "out")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
-    from search import freeze
-    from search.log import Log
+    from search import freeze, log
 
     _must_be_folder(options.out)
     study = _study(options)
@@ -153,7 +153,7 @@ def export(options):
         f"Proving the script: it trains as trial {trial.number} did, {trial.seconds:.0f} s then ...",
         flush=True,
     )
-    path = freeze.export(study, standing, Log(study).run_id(trial.number), options.out)
+    path = freeze.export(study, standing, log.run_of(study, trial.number), options.out)
     confirmed = f"mean {standing.mean:.5g} on fresh seeds" if standing.confirmed else "unconfirmed: one seed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
@@ -228,13 +228,13 @@ def grade(options):
 @verb("task", "study", "data", "data-dir", "out")
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
+    from search import log
     from search.handin import pack
-    from search.log import Log
 
     _must_be_folder(options.out)
     with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
-        path = pack.write(study, Log(study).run_id, options.out)
+        path = pack.write(study, functools.partial(log.run_of, study), options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
     print(f"make check-handin ZIP={path}   what whoever gets it can check")
     return 0

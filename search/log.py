@@ -8,13 +8,14 @@ date from the studies alone, whatever it missed and wherever it was deleted.
 import fcntl
 import json
 import logging
+import math
 import os
 import sqlite3
 import time
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a search must not wait for a server
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # it would make a run twice: `Log` tries again
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
@@ -24,7 +25,6 @@ from search.errors import NoWinner, one_line
 from search.progress import standing_line
 from search.trial import numbers
 
-EVERY = 2.0  # seconds between two writes of a curve that grows
 STATUS = {
     "running": "RUNNING",
     "completed": "FINISHED",
@@ -52,47 +52,41 @@ def is_local():
 
 
 class Log:
-    """The log of one study. A watcher of its search: see `search.coordinator`.
+    """The log of one study, which this process must hold. While it is searched, `search.live` uses this.
 
-    A store that fails stops nothing: `behind` says why the log is incomplete, until
-    `bring_up_to_date` could mend it.
+    Args:
+        study: a Study that is held.
+        overdue: () -> whether what can be written later is to be left.
     """
 
-    def __init__(self, study):
+    def __init__(self, study, overdue=lambda: False):
         self.study = study
-        self.behind = None
-        self._runs = {}  # trial number -> run id
-        self._epochs = {}  # trial number -> epochs of its curve that are written
-        self._written = {}  # trial number -> when its curve was written last
-        self._attempt(self._open)
+        self.overdue = overdue
+        self.behind = None  # why the log is incomplete, where `bring_up_to_date` could not mend it
+        self._known = sum(1 for _ in study.trials())  # trials, before more are begun
+        self._is_open = False
 
-    # What a watcher hears
-
-    def started(self, trial):
-        self._attempt(self._create, trial)
-
-    def reported(self, trial):
-        if time.monotonic() - self._written.get(trial.number, 0) > EVERY:
-            self._attempt(self._write, trial)
-
-    def paused(self, trial):
-        self._attempt(self._write, trial)
-
-    def finished(self, trial):
-        self._attempt(self._write, trial)
-
-    # The whole of it
+    def show(self, trial):
+        """Write what the log lacks of a trial. Raises whatever the store does; nothing is made twice then."""
+        try:
+            if not self._is_open:
+                self._open()
+            if trial.number not in self._runs:
+                self._create(trial)
+            self._write(trial)
+        except Exception:
+            self._is_open = False  # what is there is found out again
+            raise
 
     def bring_up_to_date(self):
         """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
-        self._attempt(self._open)
-        self._attempt(self._mend)
-        self._attempt(self._conclude)
-
-    def run_id(self, number):
-        """The MLflow run of a trial, or "unknown"."""
-        return self._runs.get(number, "unknown")
+        try:
+            for step in self._open, self._mend, self._conclude:
+                self._must_be_in_time()
+                step()
+        except Exception as error:  # MLflow lets through whatever its database or its server raises
+            self.behind = one_line(error)
 
     def page(self):
         """The address of the study's trials within MLflow's pages."""
@@ -100,14 +94,9 @@ class Log:
 
     # Inside
 
-    def _attempt(self, write, *arguments):
-        """Write, unless the log is behind already; what fails is told in one line."""
-        if self.behind:
-            return
-        try:
-            write(*arguments)
-        except Exception as error:  # MLflow lets through whatever its database or its server raises
-            self.behind = one_line(error)
+    def _must_be_in_time(self):
+        if self.overdue():
+            raise TimeoutError("there was no time to write all of it")
 
     def _open(self):
         """Find or make the experiment and the study's run, and find the runs of its trials."""
@@ -115,24 +104,35 @@ class Log:
         self._experiment = self._open_experiment(tasks.name_of(self.study.task))
         database = places.mlflow_database() if is_local() else None
         self._writer = rows.writer(self._client, self._experiment, database)
-        found = find_runs(
-            self._client, self._experiment, f"tags.study = '{self.study.name}' AND tags.kind = 'study'"
-        )
-        self.parent = found[0].info.run_id if found else self._create_parent(self.study.about)
-        self._concluded = found[0].data.tags.get("concluded") if found else None
-        children = find_runs(self._client, self._experiment, f"tags.`mlflow.parentRunId` = '{self.parent}'")
-        known = sum(1 for _ in self.study.trials())
-        for run in children:
-            if int(run.data.tags["trial"]) >= known and run.info.lifecycle_stage == "active":
-                self._disown(run.info.run_id)
-        children = [run for run in children if int(run.data.tags["trial"]) < known]
-        self._runs = {int(run.data.tags["trial"]): run.info.run_id for run in children}
-        self._shown = {int(run.data.tags["trial"]): run.data.tags for run in children}
+        runs = find_runs(self._client, self._experiment, f"tags.study = '{self.study.name}'")
+        runs.sort(key=lambda run: (run.info.lifecycle_stage != "active", run.info.run_id))
+        self._deleted = {run.info.run_id for run in runs if run.info.lifecycle_stage != "active"}
+        own = [run for run in runs if run.data.tags.get("kind") == "study"]
+        self.parent = own[0].info.run_id if own else self._create_parent(self.study.about)
+        self._concluded = own[0].data.tags.get("concluded") if own else None
+        self._runs = {}  # trial number -> run id
+        self._shown = {}  # trial number -> the tags of its run
+        self._epochs = {}  # trial number -> epochs of its curve that are known to be written
+        for run in runs:
+            if "mlflow.parentRunId" in run.data.tags:
+                self._take(run)
+        self._known = math.inf
+        self._is_open = True
 
-    def _disown(self, run_id):
-        """Delete the run of a trial that the machine lost before its disk had it: it is begun anew."""
-        self._client.delete_tag(run_id, "mlflow.parentRunId")
-        self._client.delete_run(run_id)
+    def _take(self, run):
+        """Take a run for that of its trial; or set it aside, if that has one or a machine lost the trial."""
+        number = int(run.data.tags["trial"])
+        of_another = run.data.tags["mlflow.parentRunId"] != self.parent
+        if of_another or number in self._runs or number >= self._known:
+            set_aside(self._client, run)
+        else:
+            self._runs[number], self._shown[number] = run.info.run_id, run.data.tags
+
+    def _revive(self, run_id):
+        """Restore a run that was deleted in the browser: there is more to be written of it."""
+        if run_id in self._deleted:
+            self._client.restore_run(run_id)
+            self._deleted.discard(run_id)
 
     def _open_experiment(self, name):
         experiment = self._client.get_experiment_by_name(name)
@@ -184,14 +184,16 @@ class Log:
         if trial.confirms is not None:
             tags |= {"kind": "repeat", "repeats": str(trial.confirms), "repeat": str(trial.repeat)}
         started = int(trial.started.timestamp() * 1000)
-        params = [Param(name, str(value)) for name, value in trial.config.items()]
-        self._runs[trial.number] = self._writer.begin(name_of(trial), started, tags, params)
+        self._runs[trial.number] = self._writer.begin(name_of(trial), started, tags, params_of(trial))
         self._shown[trial.number] = {**tags, "mlflow.runName": name_of(trial)}
-        self._written[trial.number] = time.monotonic()
 
     def _write(self, trial):
         """Write what is new in a trial's curve, and how it ended where it did."""
         run_id, known = self._runs[trial.number], self._epochs.get(trial.number, 0)
+        self._revive(run_id)
+        for entry in trial.curve[known:]:
+            for name in entry.keys() - numbers(entry).keys():
+                self._client.log_text(run_id, entry[name], f"{name}/epoch-{entry['epoch']:04}.txt")
         metrics = [metric for entry in trial.curve[known:] for metric in metrics_of(entry)]
         if trial.state == "running":
             self._writer.add(run_id, metrics)
@@ -202,12 +204,9 @@ class Log:
             ]
             # MLflow is slow to write a run's name: not again where it is the same.
             tags = [RunTag(*tag) for tag in new - self._shown[trial.number].items()]
-            self._writer.end(run_id, metrics, tags, STATUS.get(trial.state, "FAILED"), ended)
-        for entry in trial.curve[known:]:
-            for name in entry.keys() - numbers(entry).keys():
-                self._client.log_text(run_id, entry[name], f"{name}/epoch-{entry['epoch']:04}.txt")
+            status = STATUS.get(trial.state, "FAILED")
+            self._writer.end(run_id, metrics, params_of(trial), tags, status, ended)
         self._epochs[trial.number] = len(trial.curve)
-        self._written[trial.number] = time.monotonic()
 
     def _mend(self):
         """Write the trials that have ended and that the log does not show as they ended."""
@@ -215,19 +214,16 @@ class Log:
             shown = self._shown.get(trial.number, {})
             if trial.state == "running" or ending(trial).items() <= shown.items():
                 continue
-            if trial.number not in self._runs:
-                self._create(trial)
-            if trial.state != shown.get("state"):
-                self._epochs.pop(trial.number, None)
-            self._write(trial)
+            self._must_be_in_time()
+            self.show(trial)
 
     def _conclude(self):
         """Write the study's own run: budget, winner, numbers, the table of trials and the report."""
-        study = self.study
-        known = study.extent()
+        study, known = self.study, self.study.extent()
         if known == self._concluded:
             study.set_logged(known)
             return
+        self._revive(self.parent)
         tags, metrics = {"budget": json.dumps(study.budget())}, {"trials": study.counted()}
         try:
             standing = winner.choose(study)
@@ -278,6 +274,27 @@ class Log:
         self._client.log_batch(self._runs[standing.trial.number], metrics, tags=said)
 
 
+def set_aside(client, run):
+    """Take a run out of its study. It is not lost: MLflow has it among those that were deleted."""
+    client.delete_tag(run.info.run_id, "mlflow.parentRunId")
+    if run.info.lifecycle_stage == "active":
+        client.delete_run(run.info.run_id)
+
+
+def run_of(study, number):
+    """The MLflow run of a trial, or "unknown". Nothing is written."""
+    if is_local() and not places.mlflow_database().exists():
+        return "unknown"
+    try:
+        client = connect()
+        experiment = client.get_experiment_by_name(tasks.name_of(study.task))
+        query = f"tags.study = '{study.name}' AND tags.trial = '{number}'"
+        found = find_runs(client, experiment.experiment_id, query) if experiment else []
+    except Exception:  # MLflow lets through whatever its database or its server raises
+        return "unknown"
+    return next((run.info.run_id for run in found if "mlflow.parentRunId" in run.data.tags), "unknown")
+
+
 def find_runs(client, experiment, query):
     """All runs of an experiment that match, deleted ones too, so that none is made twice."""
     runs, token = [], None
@@ -295,6 +312,11 @@ def name_of(trial):
     if trial.confirms is not None:
         name += f" repeats {trial.confirms}"
     return f"{name} ({trial.crossed.action})" if trial.crossed else name
+
+
+def params_of(trial):
+    """A trial's hyperparameters as MLflow's."""
+    return [Param(name, str(value)) for name, value in trial.config.items()]
 
 
 def ending(trial):

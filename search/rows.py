@@ -14,7 +14,7 @@ REVISION = "dc11669786a5"  # of the tables as they are known here; `test_rows.py
 AT_ONCE = 1000  # metrics that MLflow takes in one call
 LARGEST = 1.7976931348623157e308  # stands for infinity, as in MLflow
 PARAM, TAG = 6000, 8000  # letters of a value that MLflow keeps
-PATIENCE = 20  # seconds until another process must have done with the database
+PATIENCE = 5  # seconds until another process must have done with the database
 
 
 def writer(client, experiment, database):
@@ -40,15 +40,17 @@ class Calls:
         self._client.log_batch(run.info.run_id, params=params)
         return run.info.run_id
 
-    def add(self, run_id, metrics, tags=()):
-        """Write metrics, and tags over those of their names. What is there already is not written twice."""
-        for start in range(0, max(1, len(metrics)), AT_ONCE):
-            self._client.log_batch(run_id, metrics[start : start + AT_ONCE], tags=tags)
+    def add(self, run_id, metrics):
+        """Write metrics. What is there already is not written twice."""
+        for start in range(0, len(metrics), AT_ONCE):
+            self._client.log_batch(run_id, metrics[start : start + AT_ONCE])
 
-    def end(self, run_id, metrics, tags, status, ended):
-        """The same, and end the run; `ended` in ms."""
-        self.add(run_id, metrics, tags)
+    def end(self, run_id, metrics, params, tags, status, ended):
+        """The same, and end the run; `ended` in ms. The tags come last: where they are, all else is."""
+        self.add(run_id, metrics)
+        self._client.log_batch(run_id, params=params)
         self._client.set_terminated(run_id, status, ended)
+        self._client.log_batch(run_id, tags=tags)
 
 
 class Rows:
@@ -74,24 +76,23 @@ class Rows:
                 run,
             )
             _set_tags(database, run_id, {**tags, "mlflow.runName": name}.items())
-            database.executemany(
-                "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
-                [(param.key, param.value[:PARAM], run_id) for param in params],
-            )
+            _set_params(database, run_id, params)
         return run_id
 
-    def add(self, run_id, metrics, tags=()):
+    def add(self, run_id, metrics):
         with self._database as database:
-            self._add(database, run_id, metrics, tags)
+            self._add(database, run_id, metrics)
 
-    def end(self, run_id, metrics, tags, status, ended):
+    def end(self, run_id, metrics, params, tags, status, ended):
         with self._database as database:
-            self._add(database, run_id, metrics, tags)
+            self._add(database, run_id, metrics)
+            _set_params(database, run_id, params)
+            _set_tags(database, run_id, [(tag.key, tag.value[:TAG]) for tag in tags])
             database.execute(
                 "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, ended, run_id)
             )
 
-    def _add(self, database, run_id, metrics, tags):
+    def _add(self, database, run_id, metrics):
         rows = [(m.key, *_value(m.value), m.timestamp, m.step, run_id) for m in metrics]
         database.executemany(
             "INSERT OR IGNORE INTO metrics (key, value, is_nan, timestamp, step, run_uuid)"
@@ -105,7 +106,13 @@ class Rows:
             " WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)",
             _latest(rows),
         )
-        _set_tags(database, run_id, [(tag.key, tag.value[:TAG]) for tag in tags])
+
+
+def _set_params(database, run_id, params):
+    database.executemany(
+        "INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+        [(param.key, param.value[:PARAM], run_id) for param in params],
+    )
 
 
 def _set_tags(database, run_id, tags):

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import threading
+import time
 
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from search.errors import NoWinner, unknown
 from search.study import Study
 
 TRAINERS = ("processes", "inline")
+GRACE = 3.0  # seconds after a signal in which the log is brought up to date
 
 
 def run(
@@ -72,7 +74,9 @@ def run(
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
             if opened.logged() != opened.extent():  # the search that did it was killed before it could
-                _bring_up_to_date(opened)
+                from search.log import Log
+
+                _bring_up_to_date(Log(opened, signals.overdue))
         _found(say, opened, signals)
     return signals.exit_code
 
@@ -81,40 +85,43 @@ def _train(study, limits, again, jobs, kind, signals):
     """Search within the limits, where there are any, then train again; everything is shown and logged."""
     console = Console(highlight=False)
     jobs = 1 if kind == "inline" else jobs
-    repeats = again["repeats"]
-    if limits and not repeats:
+    if limits and not again["repeats"]:
         jobs = min(jobs, limits["trials"] - study.counted())
     with _trainers(kind, study, jobs) as trainers:  # first: they warm up while MLflow is imported
         console.print(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
+        from search.live import Live
         from search.log import Log
 
-        log = Log(study)
+        log = Log(study, signals.overdue)
 
         def show(tally, train, **how):
             with progress.watch(console, tally) as display:
                 stopping = lambda: signals.received is not None  # noqa: E731
-                train(study, trainers, watchers=(display, log), stopping=stopping, **how)
+                train(study, trainers, watchers=(display, live), stopping=stopping, **how)
 
-        if limits:
-            show(progress.Tally(study, **limits, jobs=jobs), coordinator.search, **limits)
-        few = winner.candidates(study, again["bar"]) if repeats and signals.received is None else []
-        if few:
-            numbers = ", ".join(str(trial.number) for trial in few)
-            console.print(
-                f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ..."
-            )
-            tally = progress.Repeats(study, few, repeats, jobs)
-            show(tally, coordinator.confirm, **again)
-    _bring_up_to_date(study, log)
+        try:
+            with Live(log) as live:
+                if limits:
+                    show(progress.Tally(study, **limits, jobs=jobs), coordinator.search, **limits)
+                if again["repeats"] and signals.received is None:
+                    _train_again(console, study, again, jobs, show)
+        finally:
+            _bring_up_to_date(log)
 
 
-def _bring_up_to_date(study, log=None):
+def _train_again(console, study, again, jobs, show):
+    """Train the best few again."""
+    few, repeats = winner.candidates(study, again["bar"]), again["repeats"]
+    if few:
+        numbers = ", ".join(str(trial.number) for trial in few)
+        console.print(f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ...")
+        show(progress.Repeats(study, few, repeats, jobs), coordinator.confirm, **again)
+
+
+def _bring_up_to_date(log):
     """Complete the log; where that fails, say so."""
-    from search.log import Log
-
     say = Console(highlight=False).print
     say("Writing the table of trials and the report to the log ...")
-    log = log or Log(study)
     log.bring_up_to_date()
     if log.behind:
         say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
@@ -167,6 +174,11 @@ class Signals:
 
     def __init__(self):
         self.received = None
+        self._at = math.inf
+
+    def overdue(self):
+        """Whether a signal came so long ago that what can be done by a later search is left to it."""
+        return time.monotonic() > self._at + GRACE
 
     def __enter__(self):
         self._before = {
@@ -181,7 +193,7 @@ class Signals:
     def _hear(self, number, _frame):
         if self.received is not None:
             os._exit(128 + number)
-        self.received = number
+        self.received, self._at = number, time.monotonic()
 
     @property
     def exit_code(self):

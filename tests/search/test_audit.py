@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from search import audit, freeze, places, studies, winner
+from search import audit, freeze, log, places, studies, winner
 from search.__main__ import main
 from search.coordinator import confirm, search
-from search.log import Log
+from search.live import Live
 from search.study import Study
 from search.trainers.inline import Inline
 
@@ -20,15 +20,16 @@ TOKEN = "ghp_" + "a1B2" * 9
 def audited(bowl, database):
     """A study of 12 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
     with Study.open(bowl, "audited") as study:
-        live, looks = Log(study), iter(range(3))
-        search(study, Inline(study), trials=12, watchers=[live], stopping=lambda: next(looks, 2) == 2)
-        study.set_budget(12, None)
-        search(study, Inline(study), trials=12, watchers=[live])
-        confirm(study, Inline(study), repeats=2, watchers=[live])
-        live.bring_up_to_date()
-        assert live.behind is None
+        looks, written = iter(range(3)), log.Log(study)
+        with Live(written) as live:
+            search(study, Inline(study), trials=12, watchers=[live], stopping=lambda: next(looks, 2) == 2)
+            study.set_budget(12, None)
+            search(study, Inline(study), trials=12, watchers=[live])
+            confirm(study, Inline(study), repeats=2, watchers=[live])
+        written.bring_up_to_date()
+        assert written.behind is None
         standing = winner.choose(study)
-        text = freeze.freeze(study, standing, live.run_id(standing.trial.number))
+        text = freeze.freeze(study, standing, log.run_of(study, standing.trial.number))
         freeze.write(places.frozen("bowl"), text)
     return "audited"
 
@@ -196,10 +197,9 @@ def test_a_study_that_is_searched_is_not_audited(audited, capsys):
 def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "open sesame")
     with Study.open(bowl, "secretive") as study:
-        live = Log(study)
         study.ask()
         study.tell(0, "failed", f"open sesame {TOKEN} http://a:b@c/d")
         study.cross("void", [0], "said open sesame")
-        live.bring_up_to_date()
+        log.Log(study).bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
     assert not [each for each in audit.audit("secretive") if each.invariant == 10]

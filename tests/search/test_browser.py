@@ -32,13 +32,14 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def study(bowl, database):
-    """A study with a winner that is confirmed, and a trial that is crossed out."""
+    """A study with a winner that is confirmed and a trial that is crossed out, and its page."""
     with Study.open(bowl, "looked-at") as study:
         search(study, Inline(study), trials=8)
         confirm(study, Inline(study), repeats=2)
         study.cross("void", [study.completed()[-1].number], "the mask was wrong")
-        Log(study).bring_up_to_date()
-    return study
+        log = Log(study)
+        log.bring_up_to_date()
+    return study, log.page()
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def click(browser, words):
 
 
 def test_what_a_person_sees_of_a_study(study, serve, browser):
+    study, page = study
     home = f"http://127.0.0.1:{serve('ui')}/"
     trials, won = list(study.trials()), winner.choose(study)
     names = {trial.number: f"trial-{trial.number:04}" for trial in trials}
@@ -100,7 +102,7 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     shows(browser, "bowl", "Where is the lowest point")
 
     # Its trials, by the address that `make ui` prints: the best first.
-    browser.get(home + Log(study).page())
+    browser.get(home + page)
     shows(browser, "Where is the lowest point of a bowl?", *names.values(), "why ended", "confirmed_mean")
     scores = [trials[number].score for number in listed(browser)]
     scored = [score for score in scores if score is not None]

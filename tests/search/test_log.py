@@ -56,16 +56,21 @@ class Shown:
 
 @pytest.fixture
 def logged(bowl, database):
-    """A study of 12 trials, logged live, with one that was interrupted among them."""
+    """A study of 12 trials with one that was interrupted among them, in the log."""
     with Study.open(bowl, "logged") as study:
-        live = Log(study)
-        search(study, Inline(study), trials=3, watchers=[live])
         count = iter(range(3))
-        search(study, Inline(study), trials=12, watchers=[live], stopping=lambda: next(count, 2) == 2)
-        search(study, Inline(study), trials=12, watchers=[live])
-        live.bring_up_to_date()
-        assert live.behind is None
+        search(study, Inline(study), trials=12, stopping=lambda: next(count, 2) == 2)
+        search(study, Inline(study), trials=12)
+        up_to_date(study)
         yield study
+
+
+def up_to_date(study):
+    """The log of a study, with nothing missing."""
+    log = Log(study)
+    log.bring_up_to_date()
+    assert log.behind is None
+    return log
 
 
 def test_one_experiment_a_task_one_parent_a_study_one_child_a_trial(logged):
@@ -132,8 +137,7 @@ def test_the_study_is_shown_with_space_budget_winner_table_and_report(logged):
 
 def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
     logged.cross("void", [2], "the mask was wrong")
-    live = Log(logged)
-    live.bring_up_to_date()
+    page = up_to_date(logged).page()
     shown, best = Shown(), logged.best()
     tags = shown.experiment.tags
     assert tags["mlflow.note.content"].startswith("Where is the lowest point of a bowl?\n\nTarget: 0")
@@ -146,7 +150,7 @@ def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
     for part in (
         "**Where is the lowest point of a bowl?**",
         f"Winner so far: trial {best.number}, height {best.score:.4g} ± 0.001 with one seed",
-        f"({live.page()})",
+        f"({page})",
         "Data: builtin, digest",
         "| `y` | 0 to 100 |",
         "Crossed out, and not learnt from: trials 2.",
@@ -157,47 +161,36 @@ def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
 def test_a_deleted_log_is_made_again_as_it_was(logged, fresh_database):
     before = Shown().everything()
     places.mlflow_database().write_bytes(fresh_database.read_bytes())
-    again = Log(logged)
-    again.bring_up_to_date()
-    assert again.behind is None
+    up_to_date(logged)
     assert Shown().everything() == before
 
 
 def test_bringing_up_to_date_twice_changes_nothing(logged):
     before = Shown().everything()
-    Log(logged).bring_up_to_date()
+    up_to_date(logged)
     assert Shown().everything() == before
     assert len(Shown().parents) == 1
-
-
-def test_a_log_that_fails_stops_no_search_and_is_completed_later(bowl, database, monkeypatch):
-    with Study.open(bowl) as study:
-        live = Log(study)
-        monkeypatch.setattr(live._writer, "end", lambda *_, **__: 1 / 0)
-        search(study, Inline(study), trials=3, watchers=[live])
-        assert study.counted() == 3
-        assert live.behind == "ZeroDivisionError: division by zero"
-        live.bring_up_to_date()
-        assert live.behind is None
-        assert {run.info.status for run in Shown().trials.values()} == {"FINISHED"}
 
 
 def test_a_run_that_was_deleted_in_the_browser_stays_deleted(logged):
     client = Shown().client
     client.delete_run(Shown().trials[2].info.run_id)
-    Log(logged).bring_up_to_date()
+    up_to_date(logged)
     assert 2 not in Shown().trials and 1 in Shown().trials
 
 
 def test_a_trial_that_was_lost_with_the_machine_has_one_run_when_it_is_begun_anew(bowl, database):
     with Study.open(bowl) as study:
-        search(study, Inline(study), trials=3, watchers=[Log(study)])
+        search(study, Inline(study), trials=3)
         on_disk = studies.file(study.name).read_bytes()
-        Log(study).started(study.ask())
+        lost = study.ask()
+        Log(study).show(lost)
+    assert Shown().trials[3].info.status == "RUNNING"
     studies.file(study.name).write_bytes(on_disk)
     with Study.open(bowl) as study:
         again = Log(study)
-        search(study, Inline(study), trials=5, watchers=[again])
+        search(study, Inline(study), trials=5)
+        again.bring_up_to_date()
         assert again.behind is None
     assert sorted(Shown().trials) == list(range(5))
     assert {run.info.status for run in Shown().trials.values()} <= {"FINISHED", "KILLED"}
@@ -206,16 +199,14 @@ def test_a_trial_that_was_lost_with_the_machine_has_one_run_when_it_is_begun_ane
 def test_an_experiment_that_was_deleted_in_the_browser_comes_back(logged):
     before = Shown().everything()
     Shown().client.delete_experiment(Shown().experiment.experiment_id)
-    again = Log(logged)
-    again.bring_up_to_date()
-    assert again.behind is None
+    up_to_date(logged)
     assert Shown().everything() == before
 
 
 def test_what_diverged_or_failed_is_shown_so(moody, database):
     with Study.open(moody("late nan", "error")) as study:
-        live = Log(study)
-        search(study, Inline(study), trials=12, watchers=[live])
+        search(study, Inline(study), trials=12)
+        up_to_date(study)
         trials = list(study.trials())
     shown = Shown("moody")
     assert {trial.state for trial in trials} >= {"completed", "diverged", "failed"}
@@ -228,7 +219,8 @@ def test_what_diverged_or_failed_is_shown_so(moody, database):
 
 def test_text_that_a_task_makes_is_shown_as_text(moody, database):
     with Study.open(moody()) as study:
-        search(study, Inline(study), trials=1, watchers=[Log(study)])
+        search(study, Inline(study), trials=1)
+        up_to_date(study)
     shown = Shown("moody")
     path = shown.client.download_artifacts(shown.trials[0].info.run_id, "diary/epoch-0003.txt")
     with open(path, encoding="utf-8") as file:
@@ -242,9 +234,8 @@ def test_names_in_summary_do_not_hide_those_of_the_curve(searched):
 
 
 def test_repeats_and_what_they_say_are_shown(logged):
-    live = Log(logged)
-    confirm(logged, Inline(logged), repeats=2, watchers=[live])
-    live.bring_up_to_date()
+    confirm(logged, Inline(logged), repeats=2)
+    up_to_date(logged)
     shown, won = Shown(), winner.choose(logged)
     repeats = [trial for trial in logged.trials() if trial.confirms is not None]
     assert repeats
@@ -266,14 +257,12 @@ def test_what_is_crossed_out_is_shown_so_until_it_is_restored(logged):
     before = Shown().everything()
     logged.cross("void", [1, 2], "the mask was wrong")
     logged.looked(logged.trial(3), (0.5, 0.1))
-    again = Log(logged)
-    again.bring_up_to_date()
-    assert again.behind is None
+    up_to_date(logged)
     run = Shown().trials[2]
     assert run.info.run_name == "trial-0002 (void)"
     assert run.data.tags["crossed out"].startswith("void: the mask was wrong (")
     assert "**Crossed out.** void: the mask was wrong" in run.data.tags["mlflow.note.content"]
     assert '"score": 0.5' in Shown().parents[0].data.tags["look 1 at the test data"]
     logged.cross("restore", [1, 2], "it was right")
-    Log(logged).bring_up_to_date()
+    up_to_date(logged)
     assert Shown().everything() == before

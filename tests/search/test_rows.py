@@ -10,6 +10,7 @@ from mlflow.entities import Metric, Param, RunTag
 from search import log, rows
 
 TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
+PARAMS = [Param("p", "y" * 7000)]
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def epochs(first, last):
 
 
 def write(writer, steps):
-    run_id = writer.begin("trial-0001", 1000, {"kind": "trial", "long": "x" * 9000}, [Param("p", "y" * 7000)])
+    run_id = writer.begin("trial-0001", 1000, {"kind": "trial", "long": "x" * 9000}, PARAMS)
     for step in steps:
         step(writer, run_id)
     return run_id
@@ -67,10 +68,10 @@ STEPS = {
         lambda w, run: w.add(run, [Metric(f"m {x}", x, 1, 1) for x in (math.nan, math.inf, -math.inf)])
     ],
     "the end": [
-        lambda w, run: w.add(run, epochs(1, 1), [RunTag("state", "running")]),
-        lambda w, run: w.end(run, epochs(2, 2), [RunTag("state", "completed")], "FINISHED", 2000),
+        lambda w, run: w.add(run, epochs(1, 1)),
+        lambda w, run: w.end(run, epochs(2, 2), PARAMS, [RunTag("state", "completed")], "FINISHED", 2000),
     ],
-    "another name": [lambda w, run: w.end(run, [], [RunTag("mlflow.runName", "void")], "KILLED", 2000)],
+    "another name": [lambda w, run: w.end(run, [], (), [RunTag("mlflow.runName", "void")], "KILLED", 2000)],
 }
 
 

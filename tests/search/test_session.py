@@ -107,7 +107,7 @@ def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     process.stdout.read()
-    assert {each.invariant for each in audit.audit("s")} == {6}  # the study's own run
+    assert 6 in {each.invariant for each in audit.audit("s")}  # at least the study's own run
     said, _ = start("--trials", "3").communicate(timeout=60)
     assert "Nothing to do" in said and "Writing the table of trials" in said
     assert audit.audit("s") == []
