@@ -48,7 +48,7 @@ def connect():
 
 def is_local():
     """Whether the log is the store in the root."""
-    return "MLFLOW_TRACKING_URI" not in os.environ
+    return not os.environ.get("MLFLOW_TRACKING_URI")
 
 
 class Log:

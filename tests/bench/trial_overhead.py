@@ -1,11 +1,14 @@
 """What a trial of `langid` costs besides its training: milliseconds by part, as its study grows.
 
-A trainer that does nothing reports 20 epochs a trial, at once, to a real search with a live MLflow
-log. Each curve is a little better than all before, so that a trial pauses at every rung and then goes
-on to its end: the most that one can cost. The scores differ otherwise, so that TPE has something to
-model. "log paused" and "log finished" write the curve, "log reported" does so every two seconds
-(`search.log.EVERY`). "loop" is what the search does between the calls.
-"processor" is the time of this process that all of it takes, whatever else the machine does.
+A trainer that does nothing reports 20 epochs a trial, at once, to a real search. Each curve is a little
+better than all before, so that a trial pauses at every rung and then goes on to its end: the most that one
+can cost. The scores differ otherwise, so that TPE has something to model. "loop" is what the search does
+between the calls. "log" writes the trials to a real MLflow store, one after the other once they have ended;
+a search has a thread for that. "processor" is the time of this process that all of it takes, whatever else
+the machine does.
+
+A second table has searches whose log is written meanwhile, by that thread: to a store on this machine, and
+to a server that takes connections and never answers.
 
 A study of the sizes measured is filled with copies of the trials that were told, with other
 hyperparameters; the log does not know them. The last columns are the shares, at the largest size, of
@@ -17,12 +20,14 @@ written lies in a temporary folder: `TMPDIR=` chooses the disk.
 import argparse
 import math
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 
 import optuna
 from rich.console import Console
@@ -30,6 +35,7 @@ from rich.table import Table
 
 from objectives import langid
 from search.coordinator import search
+from search.live import Live
 from search.log import Log
 from search.study import Study
 from search.trainers import PAUSE, Trainer
@@ -38,8 +44,8 @@ SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring beg
 EPOCHS = 20
 CALLS = {call: call for call in ("ask", "report", "tell")}
 CALLS |= {"pause": "pause", "go_on": "go on"}
-CALLS |= {call: f"log {call}" for call in ("started", "reported", "paused", "finished")}
-PARTS = (*CALLS.values(), "loop", "total", "processor")
+PARTS = (*CALLS.values(), "loop", "log", "total", "processor")
+LOGGED = 100  # trials of each search of the second table
 SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the ranges hold
 
 
@@ -69,7 +75,7 @@ class Idle:
 
 
 class Timed:
-    """Stands for a study or a log, and adds the seconds that its CALLS take to `spent`."""
+    """Stands for a study, and adds the seconds that its CALLS take to `spent`."""
 
     def __init__(self, what, spent):
         self._what, self._spent = what, spent
@@ -125,13 +131,40 @@ def fill(study, size):
 
 def measure(study, log, trials):
     """Milliseconds a trial, by part, of so many more trials."""
-    spent, started, busy = Counter(), time.perf_counter(), time.process_time()
-    search(Timed(study, spent), Idle(), trials=study.counted() + trials, watchers=[Timed(log, spent)])
-    total, busy = time.perf_counter() - started, time.process_time() - busy
-    if log.behind:
-        sys.exit(f"the log fell behind, so this measures nothing: {log.behind}")
-    spent |= {"loop": total - spent.total(), "total": total, "processor": busy}
+    spent, before = Counter(), sum(1 for _ in study.trials())
+    started, busy = time.perf_counter(), time.process_time()
+    search(Timed(study, spent), Idle(), trials=study.counted() + trials)
+    searched = time.perf_counter()
+    for number in range(before, before + trials):
+        log.show(study.trial(number))
+    ended, busy = time.perf_counter(), time.process_time() - busy
+    spent |= {"loop": searched - started - spent.total(), "log": ended - searched}
+    spent |= {"total": ended - started, "processor": busy}
     return {part: 1000 * spent[part] / trials for part in PARTS}
+
+
+def measure_logged(repetitions):
+    """Milliseconds a trial of searches by where they are logged, in turn."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
+        places = {
+            "no log": None,
+            "a store on this machine": "",
+            "a server that does not answer": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        return {
+            name: [milliseconds_logged(f"{index}-{turn}", place) for turn in range(repetitions)]
+            for index, (name, place) in enumerate(places.items())
+        }
+
+
+def milliseconds_logged(name, place):
+    """Of a trial of a search; `place` is where it is logged: None nowhere, "" on this machine."""
+    os.environ["MLFLOW_TRACKING_URI"] = place or ""
+    with Study.open(langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
+        watchers = [ends.enter_context(Live(Log(study, overdue=lambda: True)))] if place is not None else []
+        started = time.perf_counter()
+        search(study, Idle(), trials=LOGGED, watchers=watchers)
+        return 1000 * (time.perf_counter() - started) / LOGGED
 
 
 def measure_sizes(window, repetitions):
@@ -142,6 +175,7 @@ def measure_sizes(window, repetitions):
             search(study, Idle(), trials=min(SIZES))
             fill(study, size)
             log = Log(study)
+            log.show(study.trial(0))  # it opens the store
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
         study.set_logged(study.extent())  # as after a search that ended well: what was added by hand is not
         return measured, Counter(trial.state for trial in study.trials())
@@ -186,18 +220,29 @@ def table(measured, ended, trained):
     return shown
 
 
+def logged_table(measured):
+    """A row for each place: the median and spread of a trial's milliseconds, and their ratio to no log."""
+    shown = Table("log", "ms a trial", "ratio", title="Searches whose log is written meanwhile")
+    without = statistics.median(measured["no log"])
+    for place, taken in measured.items():
+        median = statistics.median(taken)
+        shown.add_row(place, f"{median:.1f} ({min(taken):.0f}..{max(taken):.0f})", f"{median / without:.2f}")
+    return shown
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--window", type=int, default=10, help="trials that one measurement takes")
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ["MLFLOW_TRACKING_URI"] = ""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
         measured, ended = measure_sizes(options.window, options.repetitions)
         say = Console(highlight=False).print
         say(table(measured, ended, trained_seconds()))
+        say(logged_table(measure_logged(options.repetitions)))
         say(f"A search with nothing to do, of {max(SIZES):,} trials: {answer_seconds():.1f} s")
 
 

@@ -129,13 +129,14 @@ def ours(work):
     """Its own search with its own trainers and its log."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
+        from search.live import Live
         from search.log import Log
 
         with (
             Study.open(work.module, source=work.source, seed=work.seed) as study,
             Processes(study, work.cores) as trainers,
+            Live(Log(study)) as log,
         ):
-            log = Log(study)
             for _ in range(work.cores):
                 trainers.listen(None, 10)  # until they are ready
             handed = Handed(work)

@@ -1,0 +1,192 @@
+"""The log while a search runs: stores fail, are slow, are gone, and no search waits and nothing is lost."""
+
+import os
+import random
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from faulty import FAULTS, PATIENCE, tracking_server
+
+from search import audit, live, log, rows
+from search.coordinator import search
+from search.live import Live
+from search.log import Log
+from search.study import Study
+from search.trainers.inline import Inline
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory, fresh_database):
+    """A server for all tests: MLflow opens its store once in a process."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copyfile(fresh_database, folder / "log.db")
+    with tracking_server(folder / "log.db", folder / "artifacts") as server:
+        yield server
+
+
+@pytest.fixture
+def server(running, monkeypatch):
+    """A tracking server that is used, and without faults at first. What fails is tried again soon."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", running.address)
+    monkeypatch.setattr(live, "FIRST", 0.01)
+    monkeypatch.setattr(live, "LONGEST", 0.05)
+    running.fault = lambda: "none"
+    yield running
+    running.answers.set()
+
+
+@pytest.fixture
+def study(bowl, request):
+    """A study with a name of its own."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name)[-40:].strip("-")
+    with Study.open(bowl, name) as study:
+        study.set_budget(24, None)
+        yield study
+
+
+def searched(study, log, meanwhile=lambda: None):
+    """Search 24 trials; `meanwhile` happens after 12 of them."""
+    with Live(log) as watcher:
+        search(study, Inline(study), trials=12, watchers=[watcher])
+        meanwhile()
+        search(study, Inline(study), trials=24, watchers=[watcher])
+        assert study.counted() == 24
+
+
+def is_whole(study, log):
+    log.bring_up_to_date()
+    assert log.behind is None
+    assert audit.audit(study.name) == []
+
+
+def runs(study):
+    """The runs that the log has of a study's trials, by number."""
+    client = log.connect()
+    experiment = client.get_experiment_by_name("bowl")
+    if experiment is None:
+        return {}
+    found = log.find_runs(
+        client, experiment.experiment_id, f"tags.study = '{study.name}' AND tags.kind = 'trial'"
+    )
+    return {int(run.data.tags["trial"]): run for run in found}
+
+
+def until_shown(study, number):
+    """Wait until the log shows the end of a trial."""
+    waiting = threading.Event()
+    for _ in range(PATIENCE * 100):
+        if number in (found := runs(study)) and found[number].info.status != "RUNNING":
+            return
+        waiting.wait(0.01)
+    raise AssertionError(f"the log does not show trial {number}")
+
+
+def test_the_log_shows_a_trial_while_the_search_goes_on(study, database):
+    written = Log(study)
+    searched(study, written, lambda: until_shown(study, 0))
+    assert runs(study)[0].data.metrics["score"] == study.trial(0).score
+    is_whole(study, written)
+
+
+def test_no_search_waits_for_a_server_that_does_not_answer(study, server, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    written = Log(study)
+    server.answers.clear()
+    searched(study, written, lambda: server.until_asked(3))
+    server.answers.set()  # what was given up is done all the same
+    is_whole(study, written)
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "any"])
+def test_a_server_that_fails_loses_nothing_and_makes_nothing_twice(study, server, fault):
+    chance = random.Random(fault)
+    faults = FAULTS if fault == "any" else [fault]
+    server.fault = lambda: chance.choice(faults) if chance.random() < 0.2 else "none"
+    written = Log(study)
+    searched(study, written, lambda: server.until_asked(100))
+    server.fault = lambda: "none"
+    is_whole(study, written)
+
+
+def test_a_server_that_is_down_is_written_to_when_it_is_there(study, server, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    written = Log(study)
+    searched(study, written)
+    written.bring_up_to_date()
+    assert "refused" in written.behind or "Connection" in written.behind
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    is_whole(study, written)
+
+
+@pytest.fixture(params=["here", "server"])
+def anywhere(request):
+    """The log is in the root, and on a server."""
+    request.getfixturevalue("database" if request.param == "here" else "server")
+
+
+def test_an_experiment_that_is_deleted_in_mid_search_comes_back(study, anywhere):
+    written = Log(study)
+
+    def delete():
+        until_shown(study, 0)
+        client = log.connect()
+        client.delete_experiment(client.get_experiment_by_name("bowl").experiment_id)
+
+    searched(study, written, delete)
+    is_whole(study, written)
+
+
+def test_a_run_that_is_deleted_while_it_grows_comes_back(study, anywhere):
+    written, trial = Log(study), study.ask()
+    written.show(trial)
+    log.connect().delete_run(runs(study)[0].info.run_id)
+    study.tell(trial.number, "failed", "told so")
+    is_whole(study, written)
+    assert runs(study)[0].info.lifecycle_stage == "active"
+
+
+def test_a_database_that_is_deleted_in_mid_search_is_made_again_by_the_next(study, database, fresh_database):
+    def delete():
+        until_shown(study, 0)
+        shutil.copyfile(fresh_database, database.with_name("fresh.db"))
+        database.with_name("fresh.db").replace(database)
+
+    written = Log(study)
+    searched(study, written, delete)
+    written.bring_up_to_date()
+    assert written.behind
+    study.__exit__()
+    for verb in ["search", "--trials", "24", "--confirm", "0"], ["audit"]:
+        command = [sys.executable, "-m", "search", *verb, "--task", "bowl", "--study", study.name]
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "toys")}
+        )
+        assert done.returncode == 0
+
+
+def test_no_search_waits_for_a_database_that_another_has_locked(study, database, monkeypatch):
+    monkeypatch.setattr(rows, "PATIENCE", 0.1)
+    written = Log(study)
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        searched(study, written)
+    is_whole(study, written)
+
+
+def test_what_is_overdue_is_left_to_the_next_search(study, database):
+    late = threading.Event()
+    written = Log(study, overdue=late.is_set)
+    searched(study, written)
+    late.set()
+    written.bring_up_to_date()
+    assert written.behind == "TimeoutError: there was no time to write all of it"
+    is_whole(study, Log(study))
