@@ -13,7 +13,7 @@ from search.errors import NoWinner, unknown
 from search.study import Study
 
 TRAINERS = ("processes", "inline")
-GRACE = 3.0  # seconds after a signal in which the log is brought up to date
+GRACE = 5.0  # seconds after a signal in which the log is brought up to date
 
 
 def run(

@@ -1,16 +1,22 @@
-"""Train in processes of this machine that stay warm: each imports torch and loads its data once.
+"""Train in processes of this machine that stay warm: each loads its data once.
 
-A trainer sends ("ready",) or ("broken", None, cause), ("report", number, entry), ("finished", number, score),
-("failed", number, cause), ("paused", number, None), ("stopped", number, None). It is sent ("train",
-number, config), ("drop", number), and after each report ("verdict", number, epoch, verdict).
+They are forked off a server process that has imported torch and has done nothing with it, so that one more
+is there at once, and they share its memory.
+
+A trainer sends ["ready"] or ["broken", None, cause], ["report", number, entry], ["finished", number, score],
+["failed", number, cause], ["paused", number, None], ["stopped", number, None]. It is sent ["train",
+number, config], ["drop", number], and after each report ["verdict", number, epoch, verdict]. All of that is
+JSON: what a trainer sends is data, whatever a task's code does.
 """
 
 import contextlib
 import importlib
+import json
 import multiprocessing
 import os
 import signal
 import threading
+from dataclasses import asdict
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
@@ -19,6 +25,7 @@ from search.trainers import CAUSE, GO_ON, Trainer
 
 PATIENCE = 0.1  # seconds that a trainer waits for a verdict before it trains on without
 GRACE = 2.0  # seconds that a trainer has to end when it is closed
+PRELOADED = ["torch", "torch._dynamo"]  # the second is what the first optimizer imports, for seconds
 
 
 class Processes:
@@ -40,13 +47,13 @@ class Processes:
         if trainer.free:
             self._holders.pop(number, None)
             trainer.number = number
-            trainer.send(("train", number, config))
+            trainer.send("train", number, asdict(config))
         else:
             trainer.waiting.append((number, config))
 
     def drop(self, number):
         if trainer := self._holders.pop(number, None):
-            trainer.send(("drop", number))
+            trainer.send("drop", number)
 
     @property
     def training(self):
@@ -62,7 +69,7 @@ class Processes:
             index = next(i for i, trainer in enumerate(self._trainers) if trainer.connection is connection)
             trainer = self._trainers[index]
             try:
-                message = connection.recv()
+                message = _receive(connection)
             except (EOFError, ConnectionError):
                 self._replace(ear, index)
             else:
@@ -75,7 +82,7 @@ class Processes:
         if kind == "broken":
             raise TrialbookError(f"trainers do not start: {content}")
         if kind == "report":
-            trainer.send(("verdict", number, content["epoch"], ear.reported(number, content)))
+            trainer.send("verdict", number, content["epoch"], ear.reported(number, content))
             return
         trainer.number = None
         if kind == "paused":
@@ -114,13 +121,14 @@ class _Process:
     """One trainer process, seen from here."""
 
     def __init__(self, *what):
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, *what), daemon=True)
         # Ctrl-C reaches the whole group. What becomes of the trainers is for the coordinator to say.
         resource_tracker.ensure_running()  # starting it, as the first process would, unblocks signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        self.process.start()  # it inherits what is blocked
+        self.process.start()  # it inherits what is blocked, by way of the server
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.ready = False  # its data is loaded
@@ -131,9 +139,9 @@ class _Process:
     def free(self):
         return self.number is None
 
-    def send(self, message):
+    def send(self, *message):
         with contextlib.suppress(ConnectionError):  # it has ended: `listen` will hear so
-            self.connection.send(message)
+            _send(self.connection, *message)
 
     def end(self):
         """Wait for its end, and say in words what that was."""
@@ -153,18 +161,20 @@ def _work(connection, task_name, *what):
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, ConnectionError):  # the coordinator is gone
         try:
-            trainer = Trainer(importlib.import_module(task_name), *what)
+            task = importlib.import_module(task_name)
+            trainer = Trainer(task, *what)
         except Exception as error:
-            connection.send(("broken", None, one_line(error, CAUSE)))
+            _send(connection, "broken", None, one_line(error, CAUSE))
             return
-        connection.send(("ready",))
+        _send(connection, "ready")
         while True:
-            kind, number, *content = connection.recv()
+            kind, number, *content = _receive(connection)
             if kind == "drop":
                 trainer.drop(number)
             elif kind == "train":  # a verdict that comes now is on a training that has ended
-                how, result = trainer.go_on(number, *content, _asking(connection, trainer, number))
-                connection.send((how, number, result))
+                config = task.Config(**content[0])
+                how, result = trainer.go_on(number, config, _asking(connection, trainer, number))
+                _send(connection, how, number, result)
 
 
 def _asking(connection, trainer, number):
@@ -175,9 +185,9 @@ def _asking(connection, trainer, number):
     """
 
     def ask(entry):
-        connection.send(("report", number, entry))
+        _send(connection, "report", number, entry)
         while connection.poll(PATIENCE):
-            kind, about, *content = connection.recv()
+            kind, about, *content = _receive(connection)
             if kind == "drop":
                 trainer.drop(about)
             elif about == number:
@@ -187,6 +197,14 @@ def _asking(connection, trainer, number):
         return GO_ON
 
     return ask
+
+
+def _send(connection, *message):
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def _receive(connection):
+    return json.loads(connection.recv_bytes())
 
 
 def _end_with_parent():

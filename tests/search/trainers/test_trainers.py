@@ -2,7 +2,8 @@
 
 import json
 import os
-import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from data import DataError
+from search import places
 from search.coordinator import search
 from search.study import Study
 from search.trainers import PAUSE, Trainer
@@ -182,25 +184,32 @@ def test_the_end_leaves_no_process(bowl):
     assert not any(process.is_alive() for process in processes)
 
 
-def test_trainers_end_with_their_coordinator(bowl):
-    with Study.open(bowl) as study:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            plug = Processes(study, 1)
-            plug.listen(None, 60)  # it says that it is ready
-            os.write(writer, f"{plug._trainers[0].process.pid}\n".encode())
-            signal.pause()
-        trainer = int(os.read(reader, 100))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        gone = threading.Event()
-        for _ in range(100):
-            if not _alive(trainer):
-                gone.set()
-                break
-            gone.wait(0.1)
-        assert gone.is_set()
+COORDINATOR = """
+import signal
+from objectives import bowl
+from search.study import Study
+from search.trainers.processes import Processes
+with Study.open(bowl) as study:
+    plug = Processes(study, 1)
+    plug.listen(None, 60)  # it says that it is ready
+    print(plug._trainers[0].process.pid, flush=True)
+    signal.pause()
+"""
+
+
+def test_trainers_end_with_their_coordinator():
+    paths = os.pathsep.join(map(str, (places.ROOT, places.ROOT / "tests" / "toys")))
+    command, environment = [sys.executable, "-c", COORDINATOR], {**os.environ, "PYTHONPATH": paths}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as coordinator:
+        trainer = int(coordinator.stdout.readline())
+        coordinator.kill()
+    gone = threading.Event()
+    for _ in range(100):
+        if not _alive(trainer):
+            gone.set()
+            break
+        gone.wait(0.1)
+    assert gone.is_set()
 
 
 def _alive(process):
