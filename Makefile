@@ -31,7 +31,7 @@ grade: .venv/ready  ## grade the frozen winners as the course does: Q= NO_GRAPHI
 handin: .venv/ready  ## all of a study in one zip, to be handed in: TASK= STUDY= OUT=folder
 check-handin: .venv/ready  ## check a hand-in offline; its script runs last, RUN=0: not: ZIP=file DATA_DIR=
 dashboard: .venv/ready  ## a copy of a study in Optuna's dashboard, in a browser: TASK= STUDY= PORT=
-ui: .venv/ready  ## the log of all trials, in a browser: PORT=
+ui: .venv/ready  ## the log of all trials, in a browser: PORT= HOST=
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 

@@ -267,12 +267,12 @@ def dashboard(options):
     return dashboard.serve(_study(options), options.port or 8080)
 
 
-@verb("port")
+@verb("port", "host")
 def ui(options):
-    """Show the log in a browser: MLflow, on this machine only."""
-    from search.ui import serve
+    """Show the log in a browser: MLflow, on this machine only, or with a password on HOST=."""
+    from search import ui
 
-    return serve(options.port or 5000)
+    return ui.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
 
 
 def _task(options):

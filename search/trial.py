@@ -67,7 +67,8 @@ class Trial:
     def seconds(self):
         """How long it trained; where it did not come to an epoch's end, how long that took."""
         trained = sum(entry["seconds"] for entry in self.curve)
-        return trained or ((self.ended or datetime.now()) - self.started).total_seconds()
+        passed = ((self.ended or datetime.now()) - self.started).total_seconds()
+        return trained or max(0.0, passed)  # a clock may have been set back
 
 
 def numbers(entry):

@@ -1,18 +1,77 @@
-"""The log in a browser: MLflow's own pages, small and for this machine only."""
+"""The log in a browser: MLflow's own pages, small and for this machine only, or behind a password."""
 
+import ipaddress
 import os
+import secrets
+import socket
 import sys
 
 from search import places, studies
-from search.errors import StudyConflict
+from search.errors import StudyConflict, UsageError
 from search.log import Log, is_local
 from search.study import Study
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+HERE = "127.0.0.1"
+PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # that MLflow gives its first user, "admin"
+LEAST = 12  # letters of it
 
 
-def serve(port):
-    """Bring the log up to date, then become MLflow's server."""
+def serve(port, host=HERE):
+    """Bring the log up to date, then become MLflow's server. Raises UsageError.
+
+    A `host` that others can reach needs PASSWORD in the environment.
+    """
+    guarded = _guard(host)
+    pages = _bring_up_to_date()
+    if not is_local():
+        print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
+        return 0
+    names = _names(host)
+    root = f"http://{names[0]}:{port}"
+    print(f"The log: {root} (Ctrl-C ends it)", flush=True)
+    for name, page in pages.items():
+        print(f"  trials of {name}, the best first: {root}/{page}", flush=True)
+    if guarded:
+        print(
+            "User admin; the password is not encrypted on its way: let others in over TLS or ssh.", flush=True
+        )
+    os.chdir(places.home())
+    command = ["-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]
+    command += ["--allowed-hosts", ",".join(f"{name}:{port}" for name in names)]
+    command += ["--app-name", "basic-auth"] if guarded else []
+    return os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL, **guarded})
+
+
+def _guard(host):
+    """What the environment needs so that MLflow asks for a password; nothing for this machine alone."""
+    try:
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return {}
+    except ValueError:
+        raise UsageError(
+            f"HOST {host!r} is not valid: an address of this machine, as 0.0.0.0 for all"
+        ) from None
+    if len(os.environ.get(PASSWORD, "")) < LEAST:
+        raise UsageError(
+            f"HOST {host} lets others in, and nobody is asked for a password: set {PASSWORD} to one of "
+            f"{LEAST} letters or more, or leave HOST= and come through `ssh -L 5000:{HERE}:5000 machine`"
+        )
+    return {"MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex()}
+
+
+def _names(host):
+    """By which names a browser may call the server: others could be a foreign page's."""
+    if host in ("localhost", HERE):
+        return [HERE, "localhost"]
+    names = [socket.gethostname(), socket.getfqdn(), host, HERE, "localhost"]
+    names += [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    return list(dict.fromkeys(names))
+
+
+def _bring_up_to_date():
+    """Complete the log of all studies. Returns the page of each, by name."""
     pages = {}
     for name in studies.names():
         try:
@@ -25,15 +84,4 @@ def serve(port):
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
         else:
             pages[name] = log.page()
-    if not is_local():
-        print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
-        return 0
-    hosts = ",".join(f"{host}:{port}" for host in ("localhost", "127.0.0.1"))
-    print(f"The log: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
-    for name, page in pages.items():
-        print(f"  trials of {name}, the best first: http://127.0.0.1:{port}/{page}", flush=True)
-    os.chdir(places.home())
-    command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]
-    command += ["--allowed-hosts", hosts]
-    return os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL})
+    return pages

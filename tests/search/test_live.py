@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,25 @@ def test_no_search_waits_for_a_database_that_another_has_locked(study, database,
         other.execute("BEGIN EXCLUSIVE")
         searched(study, written)
     is_whole(study, written)
+
+
+class Yesterday(datetime):
+    """A clock that was set back by a day."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) - timedelta(days=1)
+
+
+def test_a_clock_that_jumps_by_a_day_changes_nothing(study, database, tell, monkeypatch):
+    day, heights = 86_400, {"validation_height": 1.0, "validation_loss": 1.0, "train_loss": 1.0}
+    curve = [{**heights, "time": 1.7e9 + jump} for jump in (0, day, -day, 1, 2)]
+    tell(study, 0.5, curve=curve)
+    trial = study.ask()
+    monkeypatch.setattr("optuna.storages.journal._storage.datetime", Yesterday)
+    study.tell(trial.number, "failed", "told so")
+    assert study.trial(trial.number).seconds == 0 and study.trial(trial.number).ended < trial.started
+    is_whole(study, Log(study))
 
 
 def test_what_is_overdue_is_left_to_the_next_search(study, database):
