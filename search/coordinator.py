@@ -141,6 +141,11 @@ class Coordinator:
         if self._causes[-SAME_FAILURES:] == [cause] * SAME_FAILURES:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
 
+    def lost(self, number, cause):
+        """A trial's trainer was lost with its machine: the trial is closed as interrupted, and retried."""
+        if self._open(number):
+            self._tell(number, "interrupted", cause)
+
     def end_what_hangs(self):
         """Give up what trains in silence for far longer than an epoch takes."""
         # A machine that slept, or a process that was stopped, is no silence of a trainer.

@@ -1,4 +1,4 @@
-"""Where training runs is a plug: `inline` in this process, `processes` on this machine.
+"""Where training runs is a plug: `inline` in this process, `processes` on this machine, `ray` on many.
 
 A plug has
 
@@ -11,6 +11,7 @@ A plug has
                               ear.reported(number, entry) -> GO_ON, PAUSE or STOP
                               ear.finished(number, score)
                               ear.failed(number, cause)
+                              ear.lost(number, cause): its machine is gone, and it is to be tried again
 
 and is a context manager, which stops all that still trains at its end. A trial whose trainer ended
 while it was paused is trained from its first epoch when it starts again: its reports come twice.
@@ -42,19 +43,19 @@ class Trainer:
 
     Args:
         task: the module of a task.
-        data_path: the file that its DATA module prepared.
+        what: the file that its DATA module prepared, or the arrays that it holds.
         device: one of `devices.DEVICES`, usable.
         digest: that the data must have; None where any will do.
 
     Raises data.DataError.
     """
 
-    def __init__(self, task, data_path, device="cpu", digest=None):
+    def __init__(self, task, what, device="cpu", digest=None):
         torch.set_num_threads(THREADS)
         torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports for seconds: on no trial's time
-        arrays = data.read(data_path)
+        arrays = what if isinstance(what, dict) else data.read(what)
         if digest is not None and (found := data.digest(arrays)) != digest:
-            raise data.DataError(f"{data_path} has changed: its digest is {found}, the study's {digest}")
+            raise data.DataError(f"{what} has changed: its digest is {found}, the study's {digest}")
         self.task = task
         self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
         self.device = device

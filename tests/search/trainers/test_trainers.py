@@ -18,6 +18,7 @@ from search.trainers import GO_ON, PAUSE, Trainer
 from search.trainers.inline import Inline
 from search.trainers.processes import Processes
 
+KILLED = "the trainer was ended by SIGKILL, as a system does that runs out of memory"
 PLUGS = {"inline": Inline, "one process": lambda study: Processes(study, 1), "two": lambda s: Processes(s, 2)}
 
 
@@ -95,7 +96,7 @@ def test_one_process_finds_exactly_what_inline_finds(bowl):
     "mood, reason",
     [
         ("exit", "the trainer exited with code 7"),
-        ("kill", "the trainer was ended by SIGKILL"),
+        ("kill", KILLED),
         ("error", "RuntimeError: out of sorts"),
     ],
 )
@@ -129,6 +130,7 @@ class PausesOnce:
 def test_what_waits_for_a_trainer_that_dies_is_trained_by_the_one_in_its_place(moody):
     with Study.open(moody()) as study, Processes(study, 1) as trainers:
         ear = PausesOnce()
+        trainers.listen(ear, 60)
         for number, mood in enumerate(("well", "well", "hang")):
             trainers.start(number, study.task.Config(mood=mood))
             while number not in ear.paused or (number < 2 and not trainers.free):
@@ -138,7 +140,7 @@ def test_what_waits_for_a_trainer_that_dies_is_trained_by_the_one_in_its_place(m
         trainers.end(2)
         while len(ear.ended) < 3:
             trainers.listen(ear, 30)
-    assert ear.ended == {2: "the trainer was ended by SIGKILL", 0: "finished", 1: "finished"}
+    assert ear.ended == {2: KILLED, 0: "finished", 1: "finished"}
 
 
 def test_a_trainer_that_hangs_is_ended_and_its_trial_failed(moody, monkeypatch):
