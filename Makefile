@@ -17,7 +17,7 @@ help:  ## this list
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 	@echo '`.venv/bin/python -m search --help` lists every option; `make search TASK=langid` starts.'
 
-search: .venv/ready  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= JOBS= STUDY= SEED= DATA= OLD= DEVICE=
+search: .venv/ready $(if $(filter ray,$(value TRAINERS)),.venv/ray)  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= JOBS= STUDY= SEED= DATA= OLD= DEVICE=
 status: .venv/ready  ## all studies, as a table: TASK=
 winner: .venv/ready  ## the winning configuration of a study: TASK= STUDY= BAR=score TEST=1
 report: .venv/ready  ## what was learned, here and as one page: TASK= STUDY= OUT=folder
@@ -35,7 +35,7 @@ ui: .venv/ready  ## the log of all trials, in a browser: PORT= HOST=
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
-test: .venv/ready  ## all tests that are quick, in about ten minutes
+test: .venv/ready .venv/ray  ## all tests that are quick, in about ten minutes
 	@.venv/bin/python -m pytest -q
 
 test-slow: .venv/ready  ## the tests that need minutes
@@ -51,6 +51,11 @@ bench: .venv-bench/ready  ## speed, side by side with the course's way and with 
 
 setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)
 
+.venv/ray: requirements-ray.txt .venv/ready
+	@echo 'Adding Ray to .venv from $<: once ...'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 .venv/ready: requirements.txt
 .venv-bench/ready: requirements-bench.txt
 .venv/ready .venv-bench/ready:
@@ -64,7 +69,7 @@ setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other 
 	@touch $@
 
 lock:  ## pin anew what requirements.in asks for, and then requirements-bench.in
-	@set -e; for name in requirements requirements-bench; do \
+	@set -e; for name in requirements requirements-bench requirements-ray; do \
 	  rm -rf .venv-lock; $(PYTHON) -m venv .venv-lock; \
 	  .venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r $$name.in; \
 	  { echo "# Pinned by \`make lock\` from $$name.in."; \

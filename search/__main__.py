@@ -39,7 +39,8 @@ def verb(*options):
 
 @verb(
     *("task", "trials", "timeout", "confirm", "bar", "jobs"),
-    *("study", "seed", "data", "data-dir", "old", "trainers", "device"),
+    *("study", "seed", "data", "data-dir", "old", "device"),
+    *("trainers", "address", "cpus", "gpus", "memory"),
 )
 def search(options):
     """Search a task's ranges, or go on with a study of it."""
@@ -57,6 +58,7 @@ def search(options):
         seed=options.seed,
         data=options.data,
         trainers=options.trainers,
+        cluster=_cluster(options),
         device="cpu" if options.device is None else options.device,
         bar=options.bar,
         old=options.old,
@@ -273,6 +275,15 @@ def ui(options):
     from search import ui
 
     return ui.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
+
+
+def _cluster(options):
+    """What is said of the cluster, by name. Raises UsageError where there is none."""
+    said = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}
+    said = {name: value for name, value in said.items() if value is not None}
+    if said and options.trainers != "ray":
+        raise UsageError(f"{', '.join(said).upper()} is for TRAINERS=ray alone")
+    return said
 
 
 def _task(options):

@@ -27,6 +27,17 @@ def seconds(text):
     return float(text)
 
 
+def share(name):
+    """An option that is a part of a machine."""
+
+    def read(text):
+        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text):
+            raise UsageError(f"{name} {text!r} is not valid: a number from 0 to 9999, as 2 or 0.25")
+        return float(text)
+
+    return read
+
+
 def number(text):
     """An option that is any number."""
     try:
@@ -91,7 +102,11 @@ OPTIONS = {
     "reason": (sentence, "TEXT", "why: it is written down"),
     "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
     "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
-    "trainers": (str, "KIND", "where to train: processes, or inline to debug (processes)"),
+    "trainers": (str, "KIND", "where to train: processes, inline to debug, or ray: a cluster (processes)"),
+    "address": (str, "ADDRESS", "of the Ray cluster: auto, or ray://host:port (one is started here)"),
+    "cpus": (share("CPUS"), "N", "CPUs of each trainer of a cluster (1)"),
+    "gpus": (share("GPUS"), "N", "GPUs of each trainer of a cluster; 0.25: four share one (0)"),
+    "memory": (share("MEMORY"), "GIB", "memory of each trainer of a cluster (as it comes)"),
     "device": (str, "DEVICE", "what to train on: cpu, or cuda, a GPU (cpu)"),
     "zip": (str, "FILE", "the hand-in that is checked"),
     "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),

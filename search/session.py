@@ -1,5 +1,6 @@
 """One search as a person sees it: what is done, how it goes, what was found, what to type next."""
 
+import functools
 import math
 import os
 import signal
@@ -9,10 +10,10 @@ import time
 from rich.console import Console
 
 from search import coordinator, devices, progress, tables, winner
-from search.errors import NoWinner, unknown
+from search.errors import NoWinner, UsageError, unknown
 from search.study import Study
 
-TRAINERS = ("processes", "inline")
+TRAINERS = ("processes", "inline", "ray")
 GRACE = 5.0  # seconds after a signal in which the log is brought up to date
 
 
@@ -26,6 +27,7 @@ def run(
     seed=None,
     data=None,
     trainers=None,
+    cluster=None,
     device="cpu",
     confirm=winner.REPEATS,
     bar=None,
@@ -37,9 +39,10 @@ def run(
         task: the module of a task.
         trials: how many in total; None for no limit.
         timeout: seconds to search; None for no limit.
-        jobs: trainers at once; by default one a core.
+        jobs: trainers at once; by default one a core, of this machine or of the cluster.
         study, seed, data, old: see `Study.open`.
-        trainers: "processes" (default) or "inline".
+        trainers: "processes" (default), "inline" or "ray".
+        cluster: for "ray": address, cpus, gpus and memory by name, see `search.trainers.ray`.
         device: "cpu", or "cuda"; where torch can use no GPU the CPU is taken, and that is said.
         confirm: on how many fresh seeds the best few are trained again at the most; 0 for none.
         bar: a score; the cheapest configurations that clear it are trained again too.
@@ -48,7 +51,7 @@ def run(
     """
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
-    device, why_not = devices.usable(device)
+    device, why_not = devices.usable(device) if trainers != "ray" else (device, None)
     say = Console(highlight=False).print
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
@@ -70,7 +73,7 @@ def run(
         if to_search or (confirm and winner.next_repeat(opened, confirm, bar)):
             limits = {"trials": trials or math.inf, "seconds": timeout or math.inf} if to_search else None
             again = {"repeats": confirm, "bar": bar}
-            _train(opened, limits, again, jobs or cores(), trainers, signals)
+            _train(opened, limits, again, jobs, functools.partial(_trainers, trainers, cluster), signals)
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
             if opened.logged() != opened.extent():  # the search that did it was killed before it could
@@ -81,13 +84,12 @@ def run(
     return signals.exit_code
 
 
-def _train(study, limits, again, jobs, kind, signals):
+def _train(study, limits, again, jobs, plug, signals):
     """Search within the limits, where there are any, then train again; everything is shown and logged."""
     console = Console(highlight=False)
-    jobs = 1 if kind == "inline" else jobs
-    if limits and not again["repeats"]:
-        jobs = min(jobs, limits["trials"] - study.counted())
-    with _trainers(kind, study, jobs) as trainers:  # first: they warm up while MLflow is imported
+    most = limits["trials"] - study.counted() if limits and not again["repeats"] else math.inf
+    with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
+        jobs = trainers.jobs
         console.print(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
         from search.live import Live
         from search.log import Log
@@ -127,14 +129,21 @@ def _bring_up_to_date(log):
         say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
 
 
-def _trainers(kind, study, jobs):
+def _trainers(kind, cluster, study, jobs, most):
+    """The plug of a kind with so many trainers, `most` at the most; `jobs` None leaves their number to it."""
     if kind == "inline":
         from search.trainers.inline import Inline
 
         return Inline(study)
+    if kind == "ray":
+        try:
+            from search.trainers.ray import Ray
+        except ModuleNotFoundError:
+            raise UsageError("TRAINERS=ray needs the package ray: make .venv/ray installs it") from None
+        return Ray(study, min(jobs or math.inf, most), **cluster or {})
     from search.trainers.processes import Processes
 
-    return Processes(study, jobs)
+    return Processes(study, min(jobs or cores(), most))
 
 
 def _what(study, done):

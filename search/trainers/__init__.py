@@ -2,6 +2,7 @@
 
 A plug has
 
+    jobs                      how many trainers there are
     free                      how many trials could start now
     start(number, config)     train a configuration; go on where it is where it was paused
     drop(number)              forget a trial that is paused

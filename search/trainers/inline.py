@@ -17,6 +17,7 @@ class Inline:
     def start(self, number, config):
         self._waiting.append((number, config))
 
+    jobs = 1
     training = frozenset()  # nothing trains while somebody could ask
 
     def drop(self, number):

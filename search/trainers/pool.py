@@ -27,6 +27,10 @@ class Pool:
         self._holders = {}  # number of a trial that is paused -> its trainer
 
     @property
+    def jobs(self):
+        return len(self._trainers)
+
+    @property
     def free(self):
         return sum(trainer.ready and trainer.number is None for trainer in self._trainers)
 
