@@ -120,7 +120,8 @@ class Log:
         )
         self.parent = found[0].info.run_id if found else self._create_parent(self.study.about)
         self._concluded = found[0].data.tags.get("concluded") if found else None
-        children = find_runs(self._client, self._experiment, f"tags.`mlflow.parentRunId` = '{self.parent}'")
+        own = f"tags.study = '{self.study.name}' AND tags.`mlflow.parentRunId` = '{self.parent}'"
+        children = find_runs(self._client, self._experiment, own)
         known = sum(1 for _ in self.study.trials())
         for run in children:
             if int(run.data.tags["trial"]) >= known and run.info.lifecycle_stage == "active":
