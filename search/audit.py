@@ -44,7 +44,8 @@ class Books:
                 if run.data.tags.get("kind") == "study":
                     self.parents.append(run)
                 elif "mlflow.parentRunId" in run.data.tags:
-                    self.runs[int(run.data.tags["trial"])].append(run)
+                    trial = run.data.tags.get("trial", "")
+                    self.runs[int(trial) if trial.isdecimal() else trial].append(run)
 
     def pairs(self):
         """Each trial that ended, with its run."""
@@ -77,8 +78,8 @@ def one_run_a_trial(books):
             yield f"trial {trial.number} is the study's {place}th"
         if (count := len(books.runs[trial.number])) != 1:
             yield f"trial {trial.number} has {count} runs in the log"
-    for number in sorted(books.runs.keys() - {trial.number for trial in books.trials}):
-        yield f"the log has a run of trial {number}, which the study has not"
+    for number in sorted(books.runs.keys() - {trial.number for trial in books.trials}, key=str):
+        yield f"the log has a run of trial {number!r}, which the study has not"
     if len(books.parents) != 1:
         yield f"the study has {len(books.parents)} runs of its own in the log"
 
