@@ -239,12 +239,14 @@ def torn(path):
 
 
 def unsound(path):
-    """What sqlite finds wrong with a database."""
+    """What sqlite finds wrong with a database. Raises StoreError while another process keeps it to itself."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             said = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
             strays = Counter(row[0] for row in database.execute("PRAGMA foreign_key_check"))
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise StoreError(f"{path} is being written by another process: try again") from None
         yield f"{path}: {error}"
         return
     if said != ["ok"]:
