@@ -191,7 +191,7 @@ def audit(options):
         for violation in violations:
             print(f"  {violation.invariant}: {violation.said}")
         found += len(violations)
-    for number, (text, _) in audit.INVARIANTS.items():
+    for number, (text, *_) in audit.INVARIANTS.items():
         print(f"{number:4}  {text}")
     if found:
         raise Damage(f"{found} violations; the number before each is that of the invariant")
