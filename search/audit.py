@@ -117,7 +117,8 @@ def hyperparameters_equal(books):
 
 def trained_as_drawn(books):
     for trial in books.trials:
-        if wrong := [name for name, value in trial.params.items() if trial.config.get(name) != value]:
+        drew = trial.params if trial.config else {}  # one that was killed while it began trained nothing
+        if wrong := [name for name, value in drew.items() if trial.config.get(name) != value]:
             yield f"trial {trial.number} was not trained with the {', '.join(sorted(wrong))} it drew"
 
 

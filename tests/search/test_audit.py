@@ -51,3 +51,12 @@ def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
         live.bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
     assert not [each for each in audit.audit("secretive") if each.invariant == 10]
+
+
+def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database):
+    with Study.open(bowl, "killed") as study:
+        study.task.space(study._optuna.ask())
+    with Study.hold("killed") as study:
+        Log(study).bring_up_to_date()
+        assert study.trial(0).params and study.trial(0).state == "interrupted"
+    assert audit.audit("killed") == []
