@@ -7,7 +7,7 @@ import threading
 
 from rich.console import Console
 
-from search import coordinator, devices, progress, tables, winner
+from search import backups, coordinator, devices, places, progress, studies, tables, winner
 from search.errors import NoWinner, unknown
 from search.study import Study
 
@@ -73,6 +73,7 @@ def run(
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
             if opened.logged() != opened.extent():  # the search that did it was killed before it could
                 _bring_up_to_date(opened)
+        _keep_copy(say, opened)
         _found(say, opened, signals)
     return signals.exit_code
 
@@ -118,6 +119,15 @@ def _bring_up_to_date(study, log=None):
     log.bring_up_to_date()
     if log.behind:
         say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
+
+
+def _keep_copy(say, study):
+    """Copy the study, so that there is a way back where its file is damaged; where that fails, say so."""
+    try:
+        backups.rotate(studies.file(study.name))
+    except OSError as error:
+        failed = f"The study could not be copied to {places.backups()}: {error.strerror}."
+        say(failed, markup=False, soft_wrap=True)
 
 
 def _trainers(kind, study, jobs):
