@@ -125,14 +125,16 @@ class Log:
         known = sum(1 for _ in self.study.trials())
         for run in children:
             if int(run.data.tags["trial"]) >= known and run.info.lifecycle_stage == "active":
-                self._disown(run.info.run_id)
+                self.set_aside(run.info.run_id)
         children = [run for run in children if int(run.data.tags["trial"]) < known]
         self._runs = {int(run.data.tags["trial"]): run.info.run_id for run in children}
         self._shown = {int(run.data.tags["trial"]): run.data.tags for run in children}
 
-    def _disown(self, run_id):
-        """Delete the run of a trial that the machine lost before its disk had it: it is begun anew."""
-        self._client.delete_tag(run_id, "mlflow.parentRunId")
+    def set_aside(self, run_id, tag="mlflow.parentRunId"):
+        """Delete a run of a trial that the machine lost before its disk had it, or that is wrong: it is begun
+        anew. `tag` is what makes it one of the study's.
+        """
+        self._client.delete_tag(run_id, tag)
         self._client.delete_run(run_id)
 
     def _open_experiment(self, name):
