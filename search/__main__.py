@@ -305,9 +305,9 @@ def _study(options):
 
     task, name, source = _task(options), options.study, getattr(options, "data", None)
     if name is None:
-        own = [each for each in studies.names() if studies.first_about(each)["task"] == options.task]
+        own = studies.of(options.task)
         name = own[0] if len(own) == 1 and source is None else studies.resolve(task, None, source)[1]
-        if name not in own:
+        if name not in own and not studies.file(name).exists():
             hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)

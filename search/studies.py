@@ -1,5 +1,6 @@
 """Which studies there are: their names and files, the one that is meant, how one is created and loaded."""
 
+import contextlib
 import re
 import shlex
 import sys
@@ -22,6 +23,16 @@ UNREADABLE = (
 def names():
     """The names of all studies, sorted."""
     return sorted(path.stem for path in places.studies().glob("*.journal"))
+
+
+def of(task_name):
+    """The names of a task's studies, sorted, but for those that are damaged."""
+    found = []
+    for name in names():
+        with contextlib.suppress(StoreError):
+            if first_about(name)["task"] == task_name:
+                found.append(name)
+    return found
 
 
 def file(name):
