@@ -33,18 +33,13 @@ from search.log import Log
 from search.study import Study
 
 RENEWED = (
-    "it is mended or, where it cannot be, made anew from all studies, without the runs of none of them;"
+    "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"
     " as it is, it goes into the backup"
 )
 
 # Parts of invariants: what is wrong with the log, by where it is.
-OF_A_RUN = (
-    audit.one_run_a_trial,
-    audit.states_agree,
-    audit.hyperparameters_equal,
-    audit.every_epoch_once,
-    audit.no_run_runs,
-)
+OF_A_RUN = (audit.one_run_a_trial, audit.no_run_runs)
+AS_ITS_TRIAL = (audit.states_agree, audit.hyperparameters_equal, audit.every_epoch_once)
 
 
 def own_run_is_there(books):
@@ -143,13 +138,14 @@ def _differences(books):
 
     A trial that is wrong itself is no measure of its run.
     """
-    found = defaultdict(list)
+    found = {}
     trials = {trial.number: trial for trial in books.trials}
-    for number in sorted(books.runs.keys() | trials.keys(), key=str):
+    for number in [*trials, *(books.runs.keys() - trials.keys())]:
         own = [trials[number]] if number in trials else []
         alone = _part(books, {number: books.runs[number]}, own, [])
-        if not any(said for find in OF_A_TRIAL for said in find(alone)):
-            found[number] = [said for find in OF_A_RUN for said in find(alone)]
+        wrong = any(said for find in OF_A_TRIAL for said in find(alone))
+        finds = OF_A_RUN if wrong else OF_A_RUN + AS_ITS_TRIAL
+        found[number] = [said for find in finds for said in find(alone)]
     study = _part(books, {}, books.trials, books.parents)
     found[None] = [said for find in OF_ITS_OWN_RUN for said in find(study)]
     return {number: said for number, said in found.items() if said}

@@ -155,7 +155,8 @@ def test_a_database_that_is_none_is_found_without_a_change(audited, damage, caps
     damage(places.mlflow_database())
     before = all_bytes()
     assert main(["doctor"]) == 6
-    assert f"the log: {places.mlflow_database()}" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert out.startswith(f"the log: {places.mlflow_database()}") and err == ""
     assert all_bytes() == before
 
 
@@ -232,6 +233,16 @@ def test_a_study_that_is_searched_is_skipped_and_its_database_stays(audited, cap
         assert main(["doctor", "--fix"]) == 4
         assert "'audited' is being searched by process" in capsys.readouterr().err
     assert all_bytes() == before
+
+
+def test_a_trial_that_is_wrong_itself_is_no_measure_but_has_one_run(audited, capsys):
+    PLANTED["a hyperparameter of the study"][1]()
+    in_log("UPDATE tags SET value = '99' WHERE key = 'trial' AND value = '0'")
+    assert main(["doctor", "--fix"]) == 0
+    assert "audited: 2 to repair" in capsys.readouterr().out
+    assert {violation.said for violation in audit.audit(audited)} == {
+        "trial 0 was not trained with the y it drew"
+    }
 
 
 def test_a_database_that_another_process_writes_stays(audited, monkeypatch, capsys):
