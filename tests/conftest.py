@@ -94,9 +94,9 @@ def audited_home(tmp_path_factory, fresh_database):
         shutil.copyfile(fresh_database, places.mlflow_database())
         with Study.open(bowl, "audited") as study:
             live, looks = log.Log(study), iter(range(3))
-            search(study, Inline(study), trials=12, watchers=[live], stopping=lambda: next(looks, 2) == 2)
-            study.set_budget(12, None)
-            search(study, Inline(study), trials=12, watchers=[live])
+            search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
+            study.set_budget(8, None)
+            search(study, Inline(study), trials=8, watchers=[live])
             confirm(study, Inline(study), repeats=2, watchers=[live])
             live.bring_up_to_date()
             assert live.behind is None
@@ -108,7 +108,7 @@ def audited_home(tmp_path_factory, fresh_database):
 
 @pytest.fixture
 def audited(home, audited_home):
-    """A study of 12 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
+    """A study of 8 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
     shutil.copytree(audited_home, home)
     with closing(sqlite3.connect(places.mlflow_database())) as database, database:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
