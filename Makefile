@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner report compare export handin check-handin void unvoid audit bundle grade ui dashboard
+VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -26,6 +26,7 @@ export: .venv/ready  ## the winner as one script, models/frozen/TASK.py: TASK= S
 void: .venv/ready  ## cross trials out: TASK= STUDY= TRIALS=3-9,14 or SINCE= or CODE=, REASON="mask was wrong"
 unvoid: .venv/ready  ## let them count again: TASK= STUDY= TRIALS= or SINCE= or CODE=
 audit: .venv/ready  ## are studies and log true, and do they agree? It changes nothing: TASK= STUDY=
+doctor: .venv/ready  ## what of studies and log is to be repaired; FIX=1 backs up and repairs it: TASK= STUDY= FIX=1
 bundle: .venv/ready  ## the files that the course's grader takes, with the frozen winners: OUT=folder
 grade: .venv/ready  ## grade the frozen winners as the course does: Q= NO_GRAPHICS=1 SEEDS= DATA= CHECK_DEPENDENCIES=1
 handin: .venv/ready  ## all of a study in one zip, to be handed in: TASK= STUDY= OUT=folder

@@ -9,6 +9,7 @@
     trainers     train, here or in other processes
     log          shows every trial in MLflow                                  mlflow.db, mlruns/
     audit        says whether study and log are true and agree
+    doctor       repairs what is not, after a backup                          mlruns/backups/
     progress     shows the search in the terminal
     winner       says which of the best to train again, and which one wins
     report       says what was learned                                        mlruns/reports/

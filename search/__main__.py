@@ -15,7 +15,7 @@ from search.options import OPTIONS, TIMEOUT, TRIALS
 
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable or damaged   4 study conflict
-  5 no valid winner   6 audit found damage   130 stopped by Ctrl-C   143 stopped by SIGTERM
+  5 no valid winner   6 audit or doctor found damage   130 stopped by Ctrl-C   143 stopped by SIGTERM
 """
 VERBS = {}
 
@@ -180,11 +180,8 @@ def audit(options):
     """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
     from search import audit, journal, studies
 
-    names = studies.names()
-    if options.study is not None or options.task is not None:
-        names = [_study(options).name]
     found = 0
-    for name in names:
+    for name in _names(options):
         if by := journal.holder(studies.file(name)):
             print(f"{name}: process {by} searches it: not audited")
             continue
@@ -193,11 +190,28 @@ def audit(options):
         for violation in violations:
             print(f"  {violation.invariant}: {violation.said}")
         found += len(violations)
-    for number, (text, _) in audit.INVARIANTS.items():
+    for number, (text, *_) in audit.INVARIANTS.items():
         print(f"{number:4}  {text}")
     if found:
         raise Damage(f"{found} violations; the number before each is that of the invariant")
     return 0
+
+
+@verb("task", "study", "fix")
+def doctor(options):
+    """What is to be repaired in the studies and the log; FIX=1: back up, and repair it."""
+    from search import doctor
+
+    names = _names(options)
+    found, errors = doctor.doctor(names, options.fix, print)
+    if not names:
+        print("no studies yet: make search TASK=langid")
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    code = Damage.exit_code if found and not options.fix else 0
+    if code:
+        print(f"{found} to repair: the same with FIX=1 backs up, and repairs; nothing is deleted")
+    return max((error.exit_code for error in errors), default=code)
 
 
 @verb("out")
@@ -302,14 +316,22 @@ def _study(options):
 
     task, name, source = _task(options), options.study, getattr(options, "data", None)
     if name is None:
-        own = [each for each in studies.names() if studies.first_about(each)["task"] == options.task]
+        own = studies.of(options.task)
         name = own[0] if len(own) == 1 and source is None else studies.resolve(task, None, source)[1]
-        if name not in own:
+        if name not in own and not studies.file(name).exists():
             hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
     found.must_be(task)
     return found
+
+
+def _names(options):
+    """The names of the studies that are meant: all, or the one of STUDY= or of TASK=."""
+    from search import studies
+
+    one = options.study is not None or options.task is not None
+    return [_study(options).name] if one else studies.names()
 
 
 def _winner(study, options):

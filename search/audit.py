@@ -1,7 +1,8 @@
 """Are a study and its log true, and do they agree? Nothing is changed by finding out.
 
-Each function below is one invariant; INVARIANTS has them by number. The log is read by MLflow's public
-calls alone, so that what is wrong with how it is written (`search.rows`) is seen.
+Each function below is an invariant, or the part of one that is about the study alone or about the log;
+INVARIANTS has them by number. The log is read by MLflow's public calls alone, so that what is wrong with
+how it is written (`search.rows`) is seen.
 """
 
 import ast
@@ -16,6 +17,8 @@ from pathlib import Path
 from search import freeze, log, places, secret, studies, tasks
 from search.errors import StoreError
 from search.study import Study
+
+NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Books:
                 if run.data.tags.get("kind") == "study":
                     self.parents.append(run)
                 elif "mlflow.parentRunId" in run.data.tags:
-                    self.runs[int(run.data.tags["trial"])].append(run)
+                    trial = run.data.tags.get("trial", "")
+                    self.runs[int(trial) if trial.isdecimal() else trial].append(run)
 
     def pairs(self):
         """Each trial that ended, with its run."""
@@ -68,17 +72,29 @@ def audit(name):
         books = Books(Study.read(name), log.connect() if there else None)
     except StoreError as error:
         return [Violation(9, str(error))]
-    return [Violation(number, said) for number, (_, find) in INVARIANTS.items() for said in find(books)]
+    return [
+        Violation(number, said)
+        for number, (_, *parts) in INVARIANTS.items()
+        for find in parts
+        for said in find(books)
+    ]
 
 
-def one_run_a_trial(books):
+def numbered(books):
     for place, trial in enumerate(books.trials):
         if trial.number != place:
             yield f"trial {trial.number} is the study's {place}th"
+
+
+def one_run_a_trial(books):
+    for trial in books.trials:
         if (count := len(books.runs[trial.number])) != 1:
             yield f"trial {trial.number} has {count} runs in the log"
-    for number in sorted(books.runs.keys() - {trial.number for trial in books.trials}):
-        yield f"the log has a run of trial {number}, which the study has not"
+    for number in sorted(books.runs.keys() - {trial.number for trial in books.trials}, key=str):
+        yield f"the log has a run of trial {number!r}, which the study has not"
+
+
+def one_run_of_its_own(books):
     if len(books.parents) != 1:
         yield f"the study has {len(books.parents)} runs of its own in the log"
 
@@ -97,15 +113,24 @@ def hyperparameters_equal(books):
         if run.data.params != config:
             wrong = sorted(dict(run.data.params.items() ^ config.items()))
             yield f"trial {trial.number} and its run differ in {', '.join(wrong)}"
-        if wrong := [name for name, value in trial.params.items() if trial.config.get(name) != value]:
+
+
+def trained_as_drawn(books):
+    for trial in books.trials:
+        drew = trial.params if trial.config else {}  # one that was killed while it began trained nothing
+        if wrong := [name for name, value in drew.items() if trial.config.get(name) != value]:
             yield f"trial {trial.number} was not trained with the {', '.join(sorted(wrong))} it drew"
+
+
+def epochs_in_order(books):
+    for trial in books.trials:
+        epochs = [entry["epoch"] for entry in trial.curve]
+        if epochs != sorted(set(epochs)):
+            yield f"the epochs of trial {trial.number} are not in order"
 
 
 def every_epoch_once(books):
     for trial, run in books.pairs():
-        epochs = [entry["epoch"] for entry in trial.curve]
-        if epochs != sorted(set(epochs)):
-            yield f"the epochs of trial {trial.number} are not in order"
         expected = defaultdict(list)
         for entry in trial.curve:
             for metric in log.metrics_of(entry):
@@ -120,13 +145,17 @@ def every_epoch_once(books):
 
 
 def scores_follow(books):
-    study = books.study
     for trial in books.trials:
         scored = trial.score is not None and math.isfinite(trial.score)
         if (trial.state == "completed") != scored:
             yield f"trial {trial.number} is {trial.state} and has the score {trial.score}"
         elif scored and trial.epochs != trial.config.get("epochs", trial.epochs):
             yield f"trial {trial.number} is completed after {trial.epochs} of {trial.config['epochs']} epochs"
+    if any(trial.kind != "completed" for trial in books.study.completed()):
+        yield "a trial that does not count is among the completed ones"
+
+
+def best_is_named(books):
     for parent in books.parents:
         best = parent.data.metrics.get("best_trial")
         if best is None:
@@ -136,14 +165,15 @@ def scores_follow(books):
             yield f"the log names trial {best:.0f} as the best, which is none that counts as completed"
         elif parent.data.metrics.get("best_score") != trial.score:
             yield f"the log's best score is not that of trial {trial.number}"
-    if any(trial.kind != "completed" for trial in study.completed()):
-        yield "a trial that does not count is among the completed ones"
 
 
-def nothing_runs(books):
+def no_trial_runs(books):
     for trial in books.trials:
         if not trial.ended:
             yield f"trial {trial.number} is running, and no process searches the study"
+
+
+def no_run_runs(books):
     for run in [*books.parents, *(run for runs in books.runs.values() for run in runs)]:
         if run.info.status == "RUNNING":
             yield f"run {run.info.run_name} is RUNNING in the log, and no process searches the study"
@@ -168,13 +198,12 @@ def counted_once(books):
 
 
 def frozen_is_its_trial(books):
-    name = books.study.about["task"]
-    path = places.frozen(name)
-    if not path.exists():
-        return
+    path = places.frozen(books.study.about["task"])
     try:
         record, values = freeze.record(path), frozen_values(path)
-    except (SyntaxError, ValueError, StopIteration, AttributeError):
+    except FileNotFoundError:
+        return
+    except NO_SCRIPT:
         yield f"{path.name} cannot be read as a frozen script"
         return
     if record.get("study") != books.study.name:
@@ -189,9 +218,17 @@ def frozen_is_its_trial(books):
     ):
         if seen != own:
             yield f"{path.name} has another {what} than its trial {trial.number}"
-    runs = [run.info.run_id for run in books.runs[trial.number]]
-    if runs and record["run"] not in (*runs, "unknown"):
-        yield f"{path.name} names run {record['run']}, which is not that of trial {trial.number}"
+
+
+def frozen_names_its_run(books):
+    path = places.frozen(books.study.about["task"])
+    try:
+        record = freeze.record(path)
+    except (FileNotFoundError, *NO_SCRIPT):
+        return
+    runs = [run.info.run_id for run in books.runs.get(record.get("trial"), ())]
+    if record.get("study") == books.study.name and runs and record["run"] not in (*runs, "unknown"):
+        yield f"{path.name} names run {record['run']}, which is not that of trial {record['trial']}"
 
 
 def stores_are_whole(books):
@@ -211,14 +248,19 @@ def no_secrets(books):
 
 
 INVARIANTS = {
-    1: ("trials are numbered 0 to n-1, and each has one run", one_run_a_trial),
+    1: (
+        "trials are numbered 0 to n-1, and each has one run",
+        numbered,
+        one_run_a_trial,
+        one_run_of_its_own,
+    ),
     2: ("their states agree", states_agree),
-    3: ("their hyperparameters are equal", hyperparameters_equal),
-    4: ("every epoch is in the log once, as it was reported", every_epoch_once),
-    5: ("scores are finite and belong to completed trials", scores_follow),
-    6: ("nothing is running without a process", nothing_runs),
+    3: ("their hyperparameters are equal", hyperparameters_equal, trained_as_drawn),
+    4: ("every epoch is in the log once, as it was reported", every_epoch_once, epochs_in_order),
+    5: ("scores are finite and belong to completed trials", scores_follow, best_is_named),
+    6: ("nothing is running without a process", no_trial_runs, no_run_runs),
     7: ("each draw counts once, and a retry names what it retries", counted_once),
-    8: ("the frozen script is its trial's", frozen_is_its_trial),
+    8: ("the frozen script is its trial's", frozen_is_its_trial, frozen_names_its_run),
     9: ("both stores are whole", stores_are_whole),
     10: ("no password and no token is written anywhere", no_secrets),
 }
@@ -238,12 +280,14 @@ def torn(path):
 
 
 def unsound(path):
-    """What sqlite finds wrong with a database."""
+    """What sqlite finds wrong with a database. Raises StoreError while another process keeps it to itself."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             said = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
             strays = Counter(row[0] for row in database.execute("PRAGMA foreign_key_check"))
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise StoreError(f"{path} is being written by another process: try again") from None
         yield f"{path}: {error}"
         return
     if said != ["ok"]:

@@ -170,10 +170,24 @@ def holder(path):
     return None
 
 
+def torn_end(path):
+    """What follows a journal's last whole record, as bytes: a killed machine may leave half of one.
+
+    Readers pass over it, but not over what comes after it.
+    """
+    *whole, last = path.read_bytes().split(b"\n")
+    if last or not whole:
+        return last
+    try:
+        json.loads(whole[-1])
+    except ValueError:
+        return whole[-1] + b"\n"
+    return b""
+
+
 def cut_torn_end(path):
-    """Cut a half-written last record off, which a killed machine may leave. The rest is whole."""
-    with open(path, "rb+") as file:
-        content = file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            file.truncate(whole)
+    """Cut that off; the rest is whole. Returns how many bytes it was."""
+    torn = len(torn_end(path))
+    if torn:
+        os.truncate(path, path.stat().st_size - torn)
+    return torn

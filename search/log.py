@@ -114,7 +114,7 @@ class Log:
         self._shown = {}  # trial number -> the tags of its run
         self._epochs = {}  # trial number -> epochs of its curve that are known to be written
         for run in runs:
-            if "mlflow.parentRunId" in run.data.tags:
+            if "mlflow.parentRunId" in run.data.tags and run.data.tags.get("trial", "").isdecimal():
                 self._take(run)
         self._known = math.inf
         self._is_open = True
@@ -274,11 +274,12 @@ class Log:
         self._client.log_batch(self._runs[standing.trial.number], metrics, tags=said)
 
 
-def set_aside(client, run):
-    """Take a run out of its study. It is not lost: MLflow has it among those that were deleted."""
-    client.delete_tag(run.info.run_id, "mlflow.parentRunId")
-    if run.info.lifecycle_stage == "active":
-        client.delete_run(run.info.run_id)
+def set_aside(client, run, tag="mlflow.parentRunId"):
+    """Take a run out of its study; `tag` is what makes it one of it. MLflow keeps it among those deleted."""
+    if run.info.lifecycle_stage != "active":
+        client.restore_run(run.info.run_id)  # MLflow deletes no tag of one that is deleted
+    client.delete_tag(run.info.run_id, tag)
+    client.delete_run(run.info.run_id)
 
 
 def run_of(study, number):

@@ -110,6 +110,7 @@ OPTIONS = {
     "device": (str, "DEVICE", "what to train on: cpu, or cuda, a GPU (cpu)"),
     "zip": (str, "FILE", "the hand-in that is checked"),
     "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),
+    "fix": (flag("FIX"), None, "repair what is found, after a backup"),
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
     "a": (str, "STUDY", "one study"),
     "b": (str, "STUDY", "another study"),

@@ -21,6 +21,11 @@ def artifacts():
     return home() / "mlruns" / "artifacts"
 
 
+def backups():
+    """Copies of studies, and of what was repaired."""
+    return home() / "mlruns" / "backups"
+
+
 def reports():
     """One page a study."""
     return home() / "mlruns" / "reports"

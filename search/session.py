@@ -9,7 +9,7 @@ import time
 
 from rich.console import Console
 
-from search import coordinator, devices, progress, tables, winner
+from search import backups, coordinator, devices, places, progress, studies, tables, winner
 from search.errors import NoWinner, UsageError, unknown
 from search.study import Study
 
@@ -80,6 +80,7 @@ def run(
                 from search.log import Log
 
                 _bring_up_to_date(Log(opened, signals.overdue))
+        _keep_copy(say, opened)
         _found(say, opened, signals)
     return signals.exit_code
 
@@ -127,6 +128,15 @@ def _bring_up_to_date(log):
     log.bring_up_to_date()
     if log.behind:
         say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
+
+
+def _keep_copy(say, study):
+    """Copy the study, so that there is a way back where its file is damaged; where that fails, say so."""
+    try:
+        backups.rotate(studies.file(study.name))
+    except OSError as error:
+        failed = f"The study could not be copied to {places.backups()}: {error.strerror}."
+        say(failed, markup=False, soft_wrap=True)
 
 
 def _trainers(kind, cluster, study, jobs, most):

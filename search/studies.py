@@ -1,18 +1,38 @@
 """Which studies there are: their names and files, the one that is meant, how one is created and loaded."""
 
+import contextlib
 import re
+import shlex
+import sys
 
 import optuna
 
-from search import fingerprint, journal, places, tasks
+from search import backups, fingerprint, journal, places, tasks
 from search.errors import StoreError, StudyConflict, UsageError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+UNREADABLE = (
+    KeyError,
+    ValueError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+)  # is a damaged journal to Optuna
 
 
 def names():
     """The names of all studies, sorted."""
     return sorted(path.stem for path in places.studies().glob("*.journal"))
+
+
+def of(task_name):
+    """The names of a task's studies, sorted, but for those that are damaged."""
+    found = []
+    for name in names():
+        with contextlib.suppress(StoreError):
+            if first_about(name)["task"] == task_name:
+                found.append(name)
+    return found
 
 
 def file(name):
@@ -57,14 +77,46 @@ def first_about(name):
 
 
 def load(name, records):
-    """A study's storage, and the study as Optuna has it. Raises StoreError."""
+    """A study's storage, and the study as Optuna has it. Raises StoreError, which names the way back."""
     try:
-        storage = journal.Storage(records)
-        loaded = optuna.load_study(study_name=name, storage=storage)
-        loaded.user_attrs["about"]  # the last that is written of a new one
-    except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
-        raise StoreError(f"{file(name)} is damaged: {type(error).__name__} {error}") from None
+        return _loaded(name, records)
+    except UNREADABLE as error:
+        said = f"{file(name)} is damaged: {type(error).__name__} {error}"
+        raise StoreError(f"{said}. {_way_back(name)}") from None
+
+
+def cut_torn_end(name):
+    """Cut half a record off a journal's end, keep it as it was, and say so: see `journal.cut_torn_end`."""
+    if torn := journal.torn_end(file(name)):
+        kept = backups.keep([file(name)])
+        journal.cut_torn_end(file(name))
+        said = f"{file(name)} ended in the middle of a record: its last {len(torn)} bytes were cut off"
+        print(f"{said}; as it was: {kept}", file=sys.stderr)
+
+
+def _loaded(name, records):
+    storage = journal.Storage(records)
+    loaded = optuna.load_study(study_name=name, storage=storage)
+    loaded.user_attrs["about"]  # the last that is written of a new one
     return storage, loaded
+
+
+def _way_back(name):
+    """How a damaged study gets back, in a sentence."""
+    for copy in backups.of(file(name)):
+        if _is_whole(name, copy):
+            command = shlex.join(["cp", str(copy), str(file(name))])
+            return f"Its newest whole copy is put back by: {command}"
+    return f"There is no whole copy of it in {places.backups()}"
+
+
+def _is_whole(name, path):
+    """Whether a copy of a study's journal can be read to its end."""
+    try:
+        _loaded(name, journal.Journal(path))
+    except UNREADABLE:
+        return False
+    return not journal.torn_end(path)
 
 
 def must_be(name, about, task, source, seed):

@@ -81,10 +81,13 @@ class Study:
         return study
 
     @classmethod
-    def hold(cls, name):
-        """A study that exists, for this process alone. Raises UsageError, StudyConflict, StoreError."""
+    def hold(cls, name, lock=None):
+        """A study that exists, for this process alone; its `lock`, where this process has it already.
+
+        Raises UsageError, StudyConflict, StoreError.
+        """
         cls.read(name)
-        return cls._held(name, journal.lock(studies.file(name)))
+        return cls._held(name, lock or journal.lock(studies.file(name)))
 
     @classmethod
     def read(cls, name):
@@ -326,7 +329,7 @@ class Study:
 
         What it left paused is given up, or `waits` on.
         """
-        journal.cut_torn_end(studies.file(name))
+        studies.cut_torn_end(name)
         study = cls(name, lock)
         study._close_all(lambda trial: waits and trial.paused)
         return study

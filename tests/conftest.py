@@ -3,17 +3,21 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import torch
 
 from objectives.replay import THREADS
-from search import log, places, tasks
+from search import freeze, log, places, tasks, winner
+from search.coordinator import confirm, search
+from search.live import Live
 from search.study import Study
 from search.trainers.inline import Inline
 
@@ -76,11 +80,43 @@ def moody(monkeypatch):
 @pytest.fixture
 def searched(bowl):
     """A study of the bowl, of 12 trials."""
-    from search.coordinator import search
-
     with Study.open(bowl, "searched") as study:
         search(study, Inline(study), trials=12)
         yield study
+
+
+@pytest.fixture(scope="session")
+def audited_home(tmp_path_factory, fresh_database):
+    """A home with the study `audited`: it was made once, and is copied."""
+    from objectives import bowl
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
+        shutil.copyfile(fresh_database, places.mlflow_database())
+        with Study.open(bowl, "audited") as study:
+            looks, written = iter(range(3)), log.Log(study)
+            with Live(written) as live:
+                search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
+                study.set_budget(8, None)
+                search(study, Inline(study), trials=8, watchers=[live])
+                confirm(study, Inline(study), repeats=2, watchers=[live])
+            written.bring_up_to_date()
+            assert written.behind is None
+            standing = winner.choose(study)
+            text = freeze.freeze(study, standing, log.run_of(study, standing.trial.number))
+            freeze.write(places.frozen("bowl"), text)
+        return places.home()
+
+
+@pytest.fixture
+def audited(home, audited_home):
+    """A study of 8 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
+    shutil.copytree(audited_home, home)
+    with closing(sqlite3.connect(places.mlflow_database())) as database, database:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(moved, (str(audited_home), str(home)))
+    return "audited"
 
 
 @pytest.fixture

@@ -159,6 +159,14 @@ def test_a_damaged_study_hides_no_other(searched, capsys):
     assert "searched" in out and "torn.journal is damaged" in err and err.count("\n") == 1
 
 
+def test_a_damaged_study_hides_not_the_one_that_is_meant(searched, capsys):
+    (places.studies() / "another.journal").write_bytes(b"")
+    assert main(["winner", "--task", "bowl"]) == 0
+    (places.studies() / "bowl-builtin.journal").write_bytes(b"")
+    assert main(["winner", "--task", "bowl", "--data", "builtin"]) == 3
+    assert "bowl-builtin.journal is damaged" in said(capsys)[1]
+
+
 def test_a_fault_of_ours_is_one_line_and_its_traceback_lies_in_a_file(searched, capsys, monkeypatch):
     monkeypatch.setattr("search.studies.names", lambda: 1 / 0)
     for _ in range(2):
