@@ -1,10 +1,11 @@
 """The log in a browser: MLflow's own pages, small and for this machine only."""
 
 import os
+import socket
 import sys
 
 from search import places, studies
-from search.errors import StudyConflict
+from search.errors import StudyConflict, UsageError
 from search.log import Log, is_local
 from search.study import Study
 
@@ -12,7 +13,9 @@ SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def serve(port):
-    """Bring the log up to date, then become MLflow's server."""
+    """Bring the log up to date, then become MLflow's server. Raises UsageError where the port is taken."""
+    if is_local():
+        _must_be_free(port)
     pages = {}
     for name in studies.names():
         try:
@@ -37,3 +40,11 @@ def serve(port):
     command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]
     command += ["--allowed-hosts", hosts]
     return os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL})
+
+
+def _must_be_free(port):
+    """Before anything is written: what MLflow says of a port that is taken is no line for a person."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise UsageError(f"PORT {port} cannot be had: {error.strerror}") from None

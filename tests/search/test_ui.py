@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import socket
 
 import pytest
 
+from search.__main__ import main
 from search.coordinator import search
 from search.study import Study
 from search.trainers.inline import Inline
@@ -42,3 +44,11 @@ def test_the_log_is_shown_on_this_machine_alone(served, listens):
     status, text = ask(served, "POST", "/api/2.0/mlflow/runs/search", wanted)
     assert status == 200
     assert {run["info"]["run_name"] for run in json.loads(text)["runs"]} == {"searched", "trial-0000"}
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_written(bowl, home, capsys):
+    with Study.open(bowl, "searched"), socket.create_server(("127.0.0.1", 0)) as taken:
+        before = sorted(home.rglob("*"))
+        assert main(["ui", "--port", str(taken.getsockname()[1])]) == 2
+        assert sorted(home.rglob("*")) == before
+    assert "cannot be had: Address already in use" in capsys.readouterr().err
