@@ -89,7 +89,9 @@ def status(options):
             damaged.append(error)
     found = [each for each in found if task in (None, each.task)]
     if found or not damaged:
-        Console().print(tables.of_studies(found) if found else "no studies yet: make search TASK=langid")
+        Console(markup=False).print(
+            tables.of_studies(found) if found else "no studies yet: make search TASK=langid"
+        )
     for error in damaged:
         _complain(error)
     return max((error.exit_code for error in damaged), default=0)
@@ -111,7 +113,7 @@ def winner(options):
             value, error, looks = look(study, standing)
             Log(study).bring_up_to_date()
         print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
-    Console().print(tables.of_winner(study, standing))
+    Console(markup=False).print(tables.of_winner(study, standing))
     return 0
 
 

@@ -47,7 +47,7 @@ def run(
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
     device, why_not = devices.usable(device)
-    say = Console(highlight=False).print
+    say = Console(highlight=False, markup=False).print
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
     try:
@@ -56,11 +56,11 @@ def run(
         slow.cancel()
     with Signals() as signals, opened:
         done = opened.counted()
-        say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
-        say(_what(opened, done), markup=False)
+        say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}")
+        say(_what(opened, done))
         if why_not:
             instead = f"DEVICE=cuda: torch sees no GPU here ({why_not}); training on the CPU."
-            say(instead, markup=False, soft_wrap=True)
+            say(instead, soft_wrap=True)
         opened.device = device
         to_search = not trials or done < trials
         if to_search:
@@ -79,7 +79,7 @@ def run(
 
 def _train(study, limits, again, jobs, kind, signals):
     """Search within the limits, where there are any, then train again; everything is shown and logged."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     jobs = 1 if kind == "inline" else jobs
     repeats = again["repeats"]
     if limits and not repeats:
@@ -112,12 +112,12 @@ def _bring_up_to_date(study, log=None):
     """Complete the log; where that fails, say so."""
     from search.log import Log
 
-    say = Console(highlight=False).print
+    say = Console(highlight=False, markup=False).print
     say("Writing the table of trials and the report to the log ...")
     log = log or Log(study)
     log.bring_up_to_date()
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
+        say(f"The log is incomplete ({log.behind}): `make ui` completes it.")
 
 
 def _trainers(kind, study, jobs):
@@ -143,18 +143,18 @@ def _found(say, study, signals):
     name, default = study.about["task"], f"{study.about['task']}-{study.about['source']}"
     which = f"TASK={name}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
-        say(f"Stopped. `make search {which}` goes on from here.", markup=False)
+        say(f"Stopped. `make search {which}` goes on from here.")
     try:
         say(tables.of_winner(study, winner.choose(study)))
     except NoWinner as none:
-        say(f"No winner: {none}.", markup=False)
+        say(f"No winner: {none}.")
         return
     for command, meaning in (
         (f"make report {which}", "what was learned, as one page"),
         (f"make export {which}", "the winner as one script"),
         ("make ui", "every trial"),
     ):
-        say(f"{command.ljust(len(which) + 15)}{meaning}", markup=False)
+        say(f"{command.ljust(len(which) + 15)}{meaning}")
 
 
 def cores():

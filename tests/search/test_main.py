@@ -278,3 +278,13 @@ def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
     done = subprocess.run([*command, folder], cwd=places.ROOT, env=toys, capture_output=True)
     assert done.returncode == 0 and done.stderr == b"" and b"/\\udcff/searched.html" in done.stdout
     assert os.path.exists(folder + b"/searched.html")
+
+
+def test_values_are_shown_as_they_are_whatever_brackets_they_have(database, capsys, monkeypatch):
+    from objectives import texts
+
+    monkeypatch.setattr(texts, "WORDS", ["plain", "[/x]", "[red]"])
+    study = ["--task", "texts", "--study", "brackets"]
+    budget = ["--trainers", "inline", "--trials", "8", "--confirm", "0"]
+    assert main(["search", *study, *budget]) == main(["winner", *study]) == main(["status"]) == 0
+    assert "one of plain, [/x], [red]" in said(capsys)[0]
