@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
 
-from search import audit, freeze, places, studies, winner
+from search import audit, freeze, places, secret, studies, winner
 from search.__main__ import main
 from search.coordinator import confirm, search
 from search.log import Log
@@ -203,3 +204,10 @@ def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
         live.bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
     assert not [each for each in audit.audit("secretive") if each.invariant == 10]
+
+
+def test_secrets_are_sought_in_no_time_in_letters_without_end():
+    began = time.perf_counter()
+    assert not secret.held(b"a" * 1_000_000)
+    assert secret.held(b"a" * 1_000 + b"https://me:pass@host")
+    assert time.perf_counter() - began < 5
