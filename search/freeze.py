@@ -22,6 +22,7 @@ from search.sources import OURS, Sources
 
 WIDTH = 110  # of a line
 UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
+UNREADABLE += (OSError,)
 FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
 
 

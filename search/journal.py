@@ -170,6 +170,11 @@ def holder(path):
     return None
 
 
+def is_torn(path):
+    """Whether a journal ends in the middle of a record."""
+    return not path.read_bytes().endswith(b"\n")
+
+
 def cut_torn_end(path):
     """Cut a half-written last record off, which a killed machine may leave. The rest is whole."""
     with open(path, "rb+") as file:

@@ -4,7 +4,7 @@ import re
 
 import optuna
 
-from search import fingerprint, journal, places, tasks
+from search import fingerprint, journal, places, shape, tasks
 from search.errors import StoreError, StudyConflict, UsageError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -61,7 +61,7 @@ def load(name, records):
     try:
         storage = journal.Storage(records)
         loaded = optuna.load_study(study_name=name, storage=storage)
-        loaded.user_attrs["about"]  # the last that is written of a new one
+        shape.check(loaded.user_attrs, storage.every_trial(loaded._study_id))
     except (KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
         raise StoreError(f"{file(name)} is damaged: {type(error).__name__} {error}") from None
     return storage, loaded

@@ -326,7 +326,9 @@ class Study:
 
         What it left paused is given up, or `waits` on.
         """
-        journal.cut_torn_end(studies.file(name))
+        if journal.is_torn(studies.file(name)):
+            cls.read(name)  # what cannot be read stays as it is
+            journal.cut_torn_end(studies.file(name))
         study = cls(name, lock)
         study._close_all(lambda trial: waits and trial.paused)
         return study
