@@ -168,6 +168,10 @@ LETTERS = (
 )
 
 
+class Skipped(str):
+    """Why a case could not be tried: a part yields it in place of a violation."""
+
+
 class Overdue(BaseException):
     """A case did not end: no OSError, which is all that a TimeoutError of Python's would be."""
 
@@ -290,6 +294,8 @@ def real_case(random, room):
     """One command line in a process of its own, half of them through make."""
     verb, words = typed(random, room)
     if random.random() < 0.5 and verb in VERBS:
+        if not shutil.which("make") or not (ROOT / ".venv" / "bin" / "python").exists():
+            return Skipped("there is no make, or no .venv that it would run")
         made = [f"--{each}" for each in for_make(words)]
         arguments = tamed(random, [verb, *made], room, ROOT)
         command = ["make", "-o", ".venv/ready", "--no-print-directory", verb]
@@ -468,6 +474,8 @@ def call(arguments):
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+    if code in (130, 143):  # a signal that was meant for whoever runs this
+        raise KeyboardInterrupt
     return code, *(text(each) for each in (out, complaint))
 
 
