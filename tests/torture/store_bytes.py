@@ -277,5 +277,8 @@ def of_verb(verb, code, said, complained):
 
 
 def content_of(path):
-    """The bytes of a file, or what there is in its place."""
-    return path.read_bytes() if path.is_file() else path.exists()
+    """The bytes of a file; None where it is none, or is locked."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
