@@ -10,7 +10,16 @@ import os
 import sys
 import traceback
 
-from search.errors import Damage, NoWinner, StoreError, TrialbookError, UsageError, one_line, unknown
+from search.errors import (
+    Damage,
+    NoWinner,
+    StoreError,
+    TrialbookError,
+    UsageError,
+    one_line,
+    readable,
+    unknown,
+)
 from search.options import OPTIONS, TIMEOUT, TRIALS
 
 EXIT_CODES = """exit codes:
@@ -83,9 +92,11 @@ def status(options):
             damaged.append(error)
     found = [each for each in found if task in (None, each.task)]
     if found or not damaged:
-        Console().print(tables.of_studies(found) if found else "no studies yet: make search TASK=langid")
+        Console(markup=False).print(
+            tables.of_studies(found) if found else "no studies yet: make search TASK=langid"
+        )
     for error in damaged:
-        print(f"error: {error}", file=sys.stderr)
+        _complain(error)
     return max((error.exit_code for error in damaged), default=0)
 
 
@@ -105,7 +116,7 @@ def winner(options):
             value, error, looks = look(study, standing)
             Log(study).bring_up_to_date()
         print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
-    Console().print(tables.of_winner(study, standing))
+    Console(markup=False).print(tables.of_winner(study, standing))
     return 0
 
 
@@ -346,10 +357,10 @@ def _cross(options, action):
     from search import crossing, freeze
     from search.log import Log
 
-    with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
-        trials = [trial for trial in study.trials() if bool(trial.crossed) == (action == "restore")]
-        everyone = list(study.trials()) if options.trials is not None else trials
-        numbers = crossing.chosen(everyone, options.trials, options.since, options.code)
+    looked_at = _study(options)
+    _meant(looked_at, options, action)  # before anything is written: it may be wrong
+    with looked_at.hold(looked_at.name) as study:
+        numbers = _meant(study, options, action)
         study.cross(action, numbers, options.reason or "restored")
         log = Log(study)
         log.bring_up_to_date()
@@ -363,6 +374,15 @@ def _cross(options, action):
         if log.behind:
             print(f"The log is incomplete ({log.behind}): `make ui` completes it.")
     return 0
+
+
+def _meant(study, options, action):
+    """The numbers of the trials that are to be crossed out or restored. Raises UsageError."""
+    from search import crossing
+
+    trials = [trial for trial in study.trials() if bool(trial.crossed) == (action == "restore")]
+    everyone = list(study.trials()) if options.trials is not None else trials
+    return crossing.chosen(everyone, options.trials, options.since, options.code)
 
 
 def _must_be_folder(out):
@@ -451,8 +471,12 @@ def main(arguments):
         if debug:
             raise
         code, message = TrialbookError.exit_code, _written_down(error)
-    print(f"error: {message}", file=sys.stderr)
+    _complain(message)
     return code
+
+
+def _complain(message):
+    print(f"error: {readable(message)}", file=sys.stderr)
 
 
 def _without_debug(arguments):
@@ -476,4 +500,5 @@ def _written_down(error):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
     sys.exit(main(sys.argv[1:]))

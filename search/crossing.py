@@ -109,16 +109,18 @@ def _numbered(trials, text):
         match = re.fullmatch(r"\s*(\d{1,7})(?:\s*-\s*(\d{1,7}))?\s*", part, re.ASCII)
         if not match or int(match[2] or match[1]) < int(match[1]):
             raise UsageError(f"TRIALS {text!r} is not valid: numbers and ranges, as 3-9,14")
-        found |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
-        if missing := found - there:
-            raise UsageError(f"TRIALS {text!r}: there is no trial {min(missing)}, only 0 to {len(there) - 1}")
+        wanted = range(int(match[1]), int(match[2] or match[1]) + 1)
+        missing = next((number for number in wanted if number not in there), None)  # of millions, the first
+        if missing is not None:
+            raise UsageError(f"TRIALS {text!r}: there is no trial {missing}, only 0 to {len(there) - 1}")
+        found |= set(wanted)
     return sorted(found)
 
 
 def _since(trials, text):
     try:
         begin = datetime.datetime.fromisoformat(text).astimezone().replace(tzinfo=None)  # as trials have
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 1 may be the year 0 here
         return _since_commit(trials, text)
     return [trial.number for trial in trials if trial.started >= begin]
 

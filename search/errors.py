@@ -37,6 +37,12 @@ class Damage(TrialbookError):
     exit_code = 6
 
 
+def readable(text, letters=1000):
+    """A text in one line: what cannot be printed as its escape, and without its middle where it is long."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
+    return shown if len(shown) <= letters else f"{shown[: letters // 2]} ... {shown[-letters // 3 :]}"
+
+
 def one_line(error, letters=200):
     """An exception in one line of so many letters at the most."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:letters]

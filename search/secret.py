@@ -4,7 +4,7 @@ import os
 import re
 
 FORMS = re.compile(
-    rb"[a-z][a-z0-9+.-]*://[^\s/:@\"'<>]*:[^\s/:@\"'<>]+@"  # an address with a password
+    rb"[a-z][a-z0-9+.-]{0,30}://[^\s/:@\"'<>]*:[^\s/:@\"'<>]+@"  # an address with a password
     rb"|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50}|glpat-[\w-]{20}|hf_[A-Za-z0-9]{34}"
     rb"|AKIA[0-9A-Z]{16}|xox[abp]-[\w-]{20}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )

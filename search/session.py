@@ -52,7 +52,7 @@ def run(
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
     device, why_not = devices.usable(device) if trainers != "ray" else (device, None)
-    say = Console(highlight=False).print
+    say = Console(highlight=False, markup=False).print
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
     try:
@@ -61,11 +61,11 @@ def run(
         slow.cancel()
     with Signals() as signals, opened:
         done = opened.counted()
-        say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}", markup=False)
-        say(_what(opened, done), markup=False)
+        say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}")
+        say(_what(opened, done))
         if why_not:
             instead = f"DEVICE=cuda: torch sees no GPU here ({why_not}); training on the CPU."
-            say(instead, markup=False, soft_wrap=True)
+            say(instead, soft_wrap=True)
         opened.device = device
         to_search = not trials or done < trials
         if to_search:
@@ -87,7 +87,7 @@ def run(
 
 def _train(study, limits, again, jobs, plug, signals):
     """Search within the limits, where there are any, then train again; everything is shown and logged."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     most = limits["trials"] - study.counted() if limits and not again["repeats"] else math.inf
     with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
         jobs = trainers.jobs
@@ -123,11 +123,11 @@ def _train_again(console, study, again, jobs, show):
 
 def _bring_up_to_date(log):
     """Complete the log; where that fails, say so."""
-    say = Console(highlight=False).print
+    say = Console(highlight=False, markup=False).print
     say("Writing the table of trials and the report to the log ...")
     log.bring_up_to_date()
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): `make ui` completes it.", markup=False)
+        say(f"The log is incomplete ({log.behind}): `make ui` completes it.")
 
 
 def _keep_copy(say, study):
@@ -169,18 +169,18 @@ def _found(say, study, signals):
     name, default = study.about["task"], f"{study.about['task']}-{study.about['source']}"
     which = f"TASK={name}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
-        say(f"Stopped. `make search {which}` goes on from here.", markup=False)
+        say(f"Stopped. `make search {which}` goes on from here.")
     try:
         say(tables.of_winner(study, winner.choose(study)))
     except NoWinner as none:
-        say(f"No winner: {none}.", markup=False)
+        say(f"No winner: {none}.")
         return
     for command, meaning in (
         (f"make report {which}", "what was learned, as one page"),
         (f"make export {which}", "the winner as one script"),
         ("make ui", "every trial"),
     ):
-        say(f"{command.ljust(len(which) + 15)}{meaning}", markup=False)
+        say(f"{command.ljust(len(which) + 15)}{meaning}")
 
 
 def cores():

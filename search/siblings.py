@@ -4,10 +4,8 @@ They are read from the frozen scripts, never run. A task's own winner is none of
 find it without having been told.
 """
 
-import ast
-
 import objectives
-from search import places, tasks
+from search import freeze, places, tasks
 
 
 def starts(task):
@@ -17,25 +15,26 @@ def starts(task):
         path = places.frozen(name)
         if name == tasks.name_of(task) or not path.exists():
             continue
-        won = _defaults(path)
-        if ranges.keys() <= won.keys():
-            start = {each: _nearest(ranges[each], won[each]) for each in ranges}
-            if start not in found:
-                found.append(start)
+        start = _start(ranges, path)
+        if start is not None and start not in found:
+            found.append(start)
     return found
 
 
-def _defaults(path):
-    """The fields of a frozen script's Config."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
-    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
-    return {field.target.id: ast.literal_eval(field.value) for field in fields}
+def _start(ranges, path):
+    """What a frozen script holds of these ranges; None where that is not all of them, or cannot be read."""
+    try:
+        won = freeze.values(path)
+        return {name: _nearest(ranges[name], won[name]) for name in ranges}
+    except freeze.UNREADABLE:
+        return None
 
 
 def _nearest(ranges, value):
     """The value of a range that is nearest to this one."""
     if hasattr(ranges, "choices"):
+        if value in ranges.choices:
+            return value
         return min(ranges.choices, key=lambda choice: abs(choice - value))
     value = min(max(value, ranges.low), ranges.high)
     if ranges.step is None:

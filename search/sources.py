@@ -30,7 +30,9 @@ class Sources:
 
     def need(self, module, name):
         """Take a name of a module, with all that it uses. Raises TrialbookError."""
-        source = self.modules.setdefault(module, Source(module))
+        if module not in self.modules:
+            self.modules[module] = Source(module)
+        source = self.modules[module]
         if name in source.definitions and name not in source.needed:
             if self._origin.setdefault(name, module) != module:
                 raise TrialbookError(
@@ -82,7 +84,7 @@ class Source:
         self.needed = set()  # names that the script takes from here
         self.reads = set()  # modules of ours that those use
         text = inspect.getsource(importlib.import_module(module))
-        self.lines, tree = text.splitlines(), ast.parse(text)
+        self.lines, tree = text.split("\n"), ast.parse(text)  # splitlines also splits where Python does not
         self.doc = ast.get_docstring(tree) or ""
         self.definitions, self.imports = {}, {}
         for node in tree.body:

@@ -7,7 +7,7 @@ import sys
 
 import optuna
 
-from search import backups, fingerprint, journal, places, tasks
+from search import backups, fingerprint, journal, places, shape, tasks
 from search.errors import StoreError, StudyConflict, UsageError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -86,8 +86,12 @@ def load(name, records):
 
 
 def cut_torn_end(name):
-    """Cut half a record off a journal's end, keep it as it was, and say so: see `journal.cut_torn_end`."""
+    """Cut half a record off a journal's end, keep it as it was, and say so: see `journal.cut_torn_end`.
+
+    Raises StoreError where it is damaged elsewhere: then it stays as it is.
+    """
     if torn := journal.torn_end(file(name)):
+        load(name, journal.Journal(file(name)))
         kept = backups.keep([file(name)])
         journal.cut_torn_end(file(name))
         said = f"{file(name)} ended in the middle of a record: its last {len(torn)} bytes were cut off"
@@ -97,7 +101,7 @@ def cut_torn_end(name):
 def _loaded(name, records):
     storage = journal.Storage(records)
     loaded = optuna.load_study(study_name=name, storage=storage)
-    loaded.user_attrs["about"]  # the last that is written of a new one
+    shape.check(loaded.user_attrs, storage.every_trial(loaded._study_id))
     return storage, loaded
 
 

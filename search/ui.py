@@ -23,6 +23,8 @@ def serve(port, host=HERE):
     A `host` that others can reach needs PASSWORD in the environment.
     """
     guarded = _guard(host)
+    if is_local():
+        _must_be_free(host, port)
     pages = _bring_up_to_date()
     if not is_local():
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
@@ -85,3 +87,11 @@ def _bring_up_to_date():
         else:
             pages[name] = log.page()
     return pages
+
+
+def _must_be_free(host, port):
+    """Before anything is written: what MLflow says of a port that is taken is no line for a person."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise UsageError(f"PORT {port} of {host} cannot be had: {error.strerror}") from None

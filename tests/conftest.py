@@ -127,8 +127,11 @@ def tell():
         params = tasks.baseline(study.task) | params
         number = len(list(study.trials()))
         trial = study._begin(params, number, number, {"draw": number, "retry_of": None, "start": False})
+        losses = {"train_loss": 1.0, "validation_loss": 1.0, f"validation_{study.task.METRIC}": 1.0}
+        if score is not None and not curve:
+            curve = [{}] * trial.config["epochs"]
         for epoch, entry in enumerate(curve, 1):
-            study.report(trial.number, {"epoch": epoch, "seconds": 0.1, "time": 1e9, **entry})
+            study.report(trial.number, {"epoch": epoch, "seconds": 0.1, "time": 1e9, **losses, **entry})
         told = (score, error) if score is not None else (None, None)
         study.tell(trial.number, state, "told so", told)
         return trial.number

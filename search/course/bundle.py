@@ -10,6 +10,7 @@ import ast
 from pathlib import Path
 
 from search import freeze, places
+from search.errors import NoWinner, one_line
 
 SOURCES = Path(__file__).parent / "files"
 
@@ -38,9 +39,9 @@ def with_winners(text):
 
 
 def winning(task_name):
-    """The defaults of `Config` in a task's frozen script, by name; the script is read, not run."""
-    text = freeze.find(task_name).read_text()
-    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
-    config = next(node for node in classes if node.name == "Config")
-    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
-    return {field.target.id: ast.literal_eval(field.value) for field in fields}
+    """The defaults of `Config` in a task's frozen script, by name. Raises NoWinner."""
+    path = freeze.find(task_name)
+    try:
+        return freeze.values(path)
+    except freeze.UNREADABLE as error:
+        raise NoWinner(f"{path} is no frozen script: {one_line(error)}") from None

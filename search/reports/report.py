@@ -197,7 +197,7 @@ def page(report):
     study = report.study
     drawn = plots.plots(study, *report.importances)
     template = string.Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
-    return template.substitute(
+    text = template.substitute(
         name=html.escape(f"{study.name}: what was learned"),
         kicker=html.escape(f"Trialbook, study {study.name}"),
         title=html.escape(title(study)),
@@ -212,6 +212,7 @@ def page(report):
         plotly=packed_plotly() if drawn else "",
         footer=html.escape(f"Made from the study's own record: {_when(study)}."),
     )
+    return text.encode(errors="xmlcharrefreplace").decode()  # half a pair of UTF-16, which no file can hold
 
 
 def write(report, folder=None):

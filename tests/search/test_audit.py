@@ -1,9 +1,11 @@
 """The audit: a search that ended well violates nothing; what is planted is found by its number."""
 
+import time
+
 import pytest
 from planted import PLANTED, TOKEN
 
-from search import audit, log, places, studies
+from search import audit, log, places, secret, studies
 from search.__main__ import main
 from search.study import Study
 
@@ -58,3 +60,10 @@ def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database)
         log.Log(study).bring_up_to_date()
         assert study.trial(0).params and study.trial(0).state == "interrupted"
     assert audit.audit("killed") == []
+
+
+def test_secrets_are_sought_in_no_time_in_letters_without_end():
+    began = time.perf_counter()
+    assert not secret.held(b"a" * 1_000_000)
+    assert secret.held(b"a" * 1_000 + b"https://me:pass@host")
+    assert time.perf_counter() - began < 5

@@ -1,5 +1,7 @@
 """Which trials are meant, and what holds for them."""
 
+import tracemalloc
+
 import pytest
 
 from search import crossing
@@ -24,6 +26,22 @@ def test_what_is_no_range_is_refused(searched, text):
 def test_a_trial_that_is_not_there_is_refused(searched):
     with pytest.raises(UsageError, match="there is no trial 12, only 0 to 11"):
         crossing.chosen(list(searched.trials()), numbers="9-14")
+
+
+def test_a_range_of_millions_takes_no_memory(searched):
+    trials = list(searched.trials())
+    tracemalloc.start()
+    with pytest.raises(UsageError, match="there is no trial 12,"):
+        crossing.chosen(trials, numbers="0-9999999")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_no_clock_here_can_show_is_refused(searched, text):
+    with pytest.raises(UsageError, match="is neither a time"):
+        crossing.chosen(list(searched.trials()), since=text)
 
 
 def test_since_a_time(searched):

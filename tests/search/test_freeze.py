@@ -1,6 +1,7 @@
 """A frozen script stands alone, holds only values, and reaches its score."""
 
 import ast
+import json
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 import objectives
-from search import freeze, winner
+from search import freeze, places, winner
 from search.coordinator import search
 from search.errors import TrialbookError
 from search.study import Study
@@ -166,7 +167,46 @@ def test_what_is_no_plain_value_is_refused(value):
         freeze.literal(value)
 
 
-@pytest.mark.parametrize("name", sorted(set(objectives.names()) - {"bowl", "moody"}))
+def test_a_number_of_thousands_of_digits_is_refused():
+    with pytest.raises(TrialbookError, match="^a number of thousands of digits is no plain value"):
+        freeze.literal(10**5000)
+
+
+@pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
+def test_a_head_that_is_no_plain_text_is_refused(searched, run_id):
+    with pytest.raises(TrialbookError, match="the head of a frozen script"):
+        freeze.freeze(searched, winner.choose(searched), run_id)
+
+
+def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
+    plain = freeze.freeze(searched, winner.choose(searched), "run")
+    choices = ["a\nimport os", "\r", "\x0c", "\u2028", "\ud800", "é"]
+    ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
+    searched.about["space"]["y"] = json.dumps(ranges)
+    text = freeze.freeze(searched, winner.choose(searched), "run")
+    assert "; searched one of a\\nimport os, \\r, \\x0c, \\u2028, \\ud800, é" in text
+    assert ast.dump(ast.parse(text.encode())) == ast.dump(ast.parse(plain))
+
+
+def test_a_comment_stands_behind_a_default_of_letters_with_accents():
+    from objectives import texts
+
+    with Study.open(texts, "accents") as study:
+        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+        text = freeze.freeze(study, winner.choose(study), "run")
+    assert "    accent: str = 'éé # \\u2028'  # on it\n" in text
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", "(", "\0", "RECORD = 3", "RECORD = {}", "RECORD = {'study': 'searched'}"]
+)
+def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
+    path = freeze.write(places.frozen("bowl"), garbage)
+    searched.cross("void", [0], "the data was wrong")
+    assert freeze.flag(searched) is None and path.read_text() == garbage
+
+
+@pytest.mark.parametrize("name", sorted(set(objectives.names()) - {"bowl", "moody", "texts"}))
 def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
     from search import tasks
 

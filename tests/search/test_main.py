@@ -1,5 +1,9 @@
 """The command line: verbs, options, and one line for what is wrong."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from search import places, winner
@@ -38,7 +42,7 @@ def said(capsys):
         ("search --task bowl --data curse", "unknown DATA 'curse': valid are builtin"),
         ("search --task langid --data course", r"lang_id\.npz.*DATA_DIR"),
         ("search --task bowl --study ../up", "STUDY '../up' is no name: valid are a-z"),
-        ("search --task bowl --trainers ray", "unknown TRAINERS 'ray': valid are inline, processes"),
+        ("search --task bowl --trainers rai", "unknown TRAINERS 'rai': valid are inline, processes, ray"),
         ("search --task bowl --device gpu", "unknown DEVICE 'gpu': valid are cpu, cuda"),
         ("search --task bowl --device=", "unknown DEVICE '': valid are cpu, cuda"),
         ("search --task bowl --data-dir nowhere", "DATA_DIR 'nowhere' is not a folder"),
@@ -253,3 +257,42 @@ def test_export_needs_a_folder(searched, database, tmp_path, capsys):
 def test_a_study_that_is_being_searched_is_a_conflict(searched, capsys):
     assert main(["search", "--task", "bowl", "--study", "searched", "--trials", "20"]) == 4
     assert "is being searched by process" in said(capsys)[1]
+
+
+def test_wrong_usage_of_void_writes_nothing(searched, home, capsys):
+    searched.__exit__()
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+    assert main(["void", "--task", "bowl", "--study", "searched", "--trials", "99", "--reason", "x"]) == 2
+    assert "there is no trial 99" in said(capsys)[1]
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
+
+
+def test_what_is_wrong_is_one_line_that_can_be_read_whatever_was_typed(searched, tmp_path, capsys):
+    file = tmp_path / "a\nb\u2028\x1b[2J"
+    file.touch()
+    named = ["--task", "bowl", "--study", "searched"]
+    assert main(["report", *named, "--out", str(file / "below")]) == 3
+    err = said(capsys)[1]
+    assert err.endswith("a\\nb\\u2028\\x1b[2J/below: Not a directory\n") and len(err.splitlines()) == 1
+    assert main(["status", "--task", "x" * 100_000]) == 2
+    err = said(capsys)[1]
+    assert err.startswith("error: unknown TASK 'xxx") and "valid are" in err and len(err) < 1000
+
+
+def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
+    folder = os.fsencode(tmp_path) + b"/\xff"
+    command = [sys.executable, "-m", "search", "report", "--task", "bowl", "--study", "searched", "--out"]
+    toys = os.environ | {"PYTHONPATH": str(places.ROOT / "tests" / "toys")}
+    done = subprocess.run([*command, folder], cwd=places.ROOT, env=toys, capture_output=True)
+    assert done.returncode == 0 and done.stderr == b"" and b"/\\udcff/searched.html" in done.stdout
+    assert os.path.exists(folder + b"/searched.html")
+
+
+def test_values_are_shown_as_they_are_whatever_brackets_they_have(database, capsys, monkeypatch):
+    from objectives import texts
+
+    monkeypatch.setattr(texts, "WORDS", ["plain", "[/x]", "[red]"])
+    study = ["--task", "texts", "--study", "brackets"]
+    budget = ["--trainers", "inline", "--trials", "8", "--confirm", "0"]
+    assert main(["search", *study, *budget]) == main(["winner", *study]) == main(["status"]) == 0
+    assert "one of plain, [/x], [red]" in said(capsys)[0]

@@ -67,10 +67,10 @@ def test_time_left_is_that_of_the_nearer_limit(bowl):
     with Study.open(bowl) as study:
         search(study, Inline(study), trials=4)
         assert progress.Tally(study, 4, 100, 1).seconds_left() == 0
-        far = progress.Tally(study, 10**6, 100, 1).seconds_left()
+        far = progress.Tally(study, 10**9, 100, 1).seconds_left()
         near = progress.Tally(study, 5, 100, 1).seconds_left()
         none = progress.Tally(study, float("inf"), float("inf"), 1).seconds_left()
-    assert 99 < far <= 100 and 0 < near < 10 and none is None
+    assert 90 < far <= 100 and 0 < near < 10 and none is None
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,21 @@ def test_the_model_and_the_data_source_are_part_of_it():
         ("objectives.langid", "train"),
     } <= needed
     assert ("data.words", "prepare") not in needed
+
+
+def test_each_module_is_read_once(bowl, monkeypatch):
+    read, seen = inspect.getsource, []
+    monkeypatch.setattr(sources.inspect, "getsource", lambda module: seen.append(module) or read(module))
+    Sources(bowl)
+    assert len(seen) == len(set(seen)) > 2
+
+
+def test_lines_are_those_of_python(bowl, monkeypatch):
+    def change(text):
+        return text.replace("METRIC, DIRECTION", "NOTE = '\u2028\x0c'\n\nMETRIC, DIRECTION", 1)
+
+    assert digest(bowl, monkeypatch, change) == digest(bowl, monkeypatch)
+    monkeypatch.setattr(
+        sources.inspect, "getsource", lambda module, read=inspect.getsource: change(read(module))
+    )
+    assert Sources(bowl).modules[bowl.__name__].text("build").startswith("def build(config):\n")

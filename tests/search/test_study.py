@@ -11,6 +11,8 @@ from search.studies import names
 from search.study import Study
 from search.trainers.inline import Inline
 
+EPOCH = {"epoch": 1, "seconds": 0.1, "time": 1e9, "train_loss": 1.0, "validation_loss": 1.0}
+
 
 def test_trial_0_is_the_baseline(searched, bowl):
     first = next(searched.trials())
@@ -91,7 +93,7 @@ def test_trials_that_a_killed_search_left_are_closed_and_retried(bowl):
     with Study.open(bowl, "killed") as study:
         search(study, Inline(study), trials=3)
         left = study.ask()
-        study.report(left.number, {"epoch": 1, "validation_height": 0.5})
+        study.report(left.number, EPOCH | {"validation_height": 0.5})
     with Study.open(bowl, "killed") as study:
         assert study.trial(3).state == "interrupted" and len(study.trial(3).curve) == 1
         assert study.counted() == 3
@@ -256,7 +258,7 @@ def test_repeats_are_no_part_of_the_search(searched):
     repeat = searched.ask_again(best, 1)
     assert repeat.params == best.params and repeat.config["seed"] != best.config["seed"]
     assert (repeat.confirms, repeat.repeat, repeat.draw) == (best.number, 1, None)
-    assert searched.report(repeat.number, {"epoch": 1, "validation_height": 99.0}) is False  # never paused
+    assert searched.report(repeat.number, EPOCH | {"validation_height": 99.0}) is False  # never paused
     searched.tell(repeat.number, "completed", "trained to the end", (0.0, 0.001))
     assert sampled(searched) == sampled(Study.read("searched")) == before
     assert searched.best() == best and searched.counted() == 12

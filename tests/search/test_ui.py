@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import socket
 
 import pytest
 
@@ -66,3 +67,11 @@ def test_others_are_let_in_with_a_password(database, serve, monkeypatch, listens
     assert ask(port, "GET", "/", password="wrong")[0] == 401
     assert ask(port, "GET", "/", password="correct horse battery")[0] == 200
     assert ask(port, "GET", "/", host="elsewhere.example", password="correct horse battery")[0] == 403
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_written(bowl, home, capsys):
+    with Study.open(bowl, "searched"), socket.create_server(("127.0.0.1", 0)) as taken:
+        before = sorted(home.rglob("*"))
+        assert main(["ui", "--port", str(taken.getsockname()[1])]) == 2
+        assert sorted(home.rglob("*")) == before
+    assert "cannot be had: Address already in use" in capsys.readouterr().err

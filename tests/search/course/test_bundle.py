@@ -130,3 +130,11 @@ def test_the_gpt_trains_and_writes(bundle, tmp_path):
     assert done.returncode == 0, done.stderr
     *losses, written = [line for line in done.stdout.splitlines() if line]
     assert float(losses[-1].split()[2]) < 1.5 and written.startswith("to be")
+
+
+def test_a_frozen_script_that_cannot_be_read_is_no_winner(tmp_path):
+    path = places.frozen("regression")
+    path.parent.mkdir(parents=True)
+    path.write_text("(")
+    with pytest.raises(NoWinner, match="regression.py is no frozen script: SyntaxError"):
+        write(tmp_path / "bundle")

@@ -53,7 +53,8 @@ def test_the_difference_of_the_winners_has_the_standard_error_of_both(pair):
 def test_what_cannot_be_told_from_noise_is_said_so(bowl, tell):
     for name, score in (("one", 0.5), ("other", 0.49)):
         with Study.open(bowl, name) as study:
-            tell(study, score)
+            losses = dict.fromkeys(("train_loss", "validation_loss", "validation_height"), score)
+            tell(study, score, curve=[losses])
     text = " ".join(shown(Study.read("one"), Study.read("other")).split())
     assert "The winner of other is 0.01 ± 0.014 better: it cannot be told from noise" in text
     assert "The score of one and of other is unconfirmed" in text

@@ -1,0 +1,284 @@
+"""Stores whose bytes were changed: no verb ends with a fault, and nothing that cannot be read is written to.
+
+Each case changes one file of a home with a finished study, and then every verb looks at it, crosses a
+trial out and searches on. A log that is damaged stops no search: all of its trials are in the study.
+"""
+
+import functools
+import json
+import os
+import shutil
+
+from search import places, studies
+from search.__main__ import VERBS
+from search.study import Study
+from tests.torture.command_line import Skipped, at_home, call, finish, wrongs
+
+TITLE = "no byte of a store that is changed makes a fault, or is lost to another"
+QUICK, FULL = 50, 1_000
+
+STUDY = ["--task", "bowl", "--study", "finished"]
+LOOKS = [["winner", *STUDY], ["status"], ["report", *STUDY], ["audit"], ["compare", "-a", "finished"]]
+LOOKS[-1] += ["-b", "finished"]
+DOCTOR = [["doctor"]] if "doctor" in VERBS else []
+WRITES = [
+    ["void", *STUDY, "--trials", "1", "--reason", "the mask was wrong"],
+    ["search", *STUDY, "--trainers", "inline", "--trials", "13", "--confirm", "0"],
+    ["winner", *STUDY],
+]
+EXPORT = ["export", *STUDY]
+SELDOM = 0.1  # of the cases: to prove a script takes a second
+MANY_LINES = ("status", "doctor")  # a line for each study that is damaged
+MAY_FAIL = ("export",)  # with 1, where the script does not reach a score that was changed
+GARBAGE = [
+    b"",
+    b"\0",
+    b"\n",
+    b"not a journal\n",
+    b"\xff\xfe\n",
+    b"{}\n",
+    b"[]\n",
+    b"null\n",
+    b"3\n",
+    b'"x"\n',
+]
+GARBAGE += [b"SQLite format 3\0", b"[" * 100_000 + b"\n", b"9" * 10_000 + b"\n", b"a" * 3_000_000 + b"\n"]
+WRONG = [None, True, -1, 0, 1.5, 1e999, 2**70, "", "x", "[/x]", [], ["x"], {}, {"x": 1}]
+
+
+# What is done to the bytes of any file
+
+
+def truncated(random, content):
+    return content[: random.randrange(len(content) + 1)]
+
+
+def flipped(random, content):
+    """One bit is another."""
+    place = random.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ 1 << random.randrange(8)]) + content[place + 1 :]
+
+
+def overwritten(random, content):
+    """A block is another, or zeros, as a disk may leave it."""
+    first, last = block(random, content)
+    new = random.choice((random.randbytes(last - first), bytes(last - first)))
+    return content[:first] + new + content[last:]
+
+
+def cut(random, content):
+    first, last = block(random, content)
+    return content[:first] + content[last:]
+
+
+def doubled(random, content):
+    first, last = block(random, content)
+    return content[:last] + content[first:]
+
+
+def garbage(random, content):
+    return random.choice(GARBAGE)
+
+
+def followed(random, content):
+    """Something stands behind the end."""
+    return content + random.choice(
+        (random.choice(GARBAGE), b'{"op_code":', bytes(4096), random.randbytes(99))
+    )
+
+
+def block(random, content):
+    first = random.randrange(len(content))
+    return first, min(len(content), first + random.choice((1, 16, 512, 4096)))
+
+
+# What is done to the records of a journal
+
+
+def of_lines(change):
+    """A change of lines as one of bytes."""
+
+    @functools.wraps(change)
+    def changed(random, content):
+        lines = content.splitlines(keepends=True)
+        change(random, lines)
+        return b"".join(lines)
+
+    return changed
+
+
+def swap(random, lines):
+    one, other = random.sample(range(len(lines)), 2)
+    lines[one], lines[other] = lines[other], lines[one]
+
+
+def delete(random, lines):
+    del lines[random.randrange(len(lines))]
+
+
+def repeat(random, lines):
+    lines.insert(random.randrange(len(lines)), random.choice(lines))
+
+
+def insert(random, lines):
+    lines.insert(random.randrange(len(lines)), random.choice(GARBAGE))
+
+
+def of_another_type(random, lines):
+    """A value, however deep, is one of another type."""
+    number = random.randrange(len(lines))
+    record = json.loads(lines[number])
+    inner, name = random.choice(list(places_in(record)))
+    inner[name] = random.choice(WRONG)
+    lines[number] = json.dumps(record).encode() + b"\n"
+
+
+def without_a_name(random, lines):
+    """A value, however deep, is missing or has another name."""
+    number = random.randrange(len(lines))
+    record = json.loads(lines[number])
+    inner, name = random.choice([place for place in places_in(record) if isinstance(place[0], dict)])
+    value = inner.pop(name)
+    if random.random() < 0.5:
+        inner[f"{name}x"] = value
+    lines[number] = json.dumps(record).encode() + b"\n"
+
+
+def places_in(value):
+    """Each place within a value of JSON: what it is in, and its name or number there."""
+    named = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in list(named):
+        yield value, name
+        yield from places_in(inner)
+
+
+BYTES = (truncated, flipped, flipped, overwritten, cut, doubled, garbage, followed)
+LINES = tuple(map(of_lines, (swap, delete, repeat, insert))) + 2 * tuple(
+    map(of_lines, (of_another_type, without_a_name))
+)
+
+
+# What is done to a home
+
+
+def journal(random):
+    return rewritten(random, studies.file("finished"), random.choice((*BYTES, *LINES)))
+
+
+def database(random):
+    return rewritten(random, places.mlflow_database(), random.choice(BYTES))
+
+
+def script(random):
+    if random.random() < 0.1:
+        return replaced(random, places.frozen("bowl"))
+    return rewritten(random, places.frozen("bowl"), random.choice(BYTES))
+
+
+def something(random):
+    """A file or a folder of the home is no file or no folder, or is of somebody else."""
+    home = places.home()
+    paths = [studies.file("finished"), home / "mlruns", places.studies(), places.artifacts()]
+    paths += [home / "models", places.frozen("bowl").parent, places.reports()]
+    of_others = ["BAD NAME.journal", "x.journal", "finished.new", "finished.lock", ".journal"]
+    if random.random() < 0.5:
+        path = places.studies() / random.choice(of_others)
+        path.write_bytes(random.choice(GARBAGE[:8]))
+        return f"{path.name} is garbage"
+    return replaced(random, random.choice([*paths, studies.file("finished").with_suffix(".lock")]))
+
+
+def locked(random):
+    """Something may be neither read nor written."""
+    paths = [places.home(), places.studies(), studies.file("finished"), places.frozen("bowl")]
+    path = random.choice(paths)
+    path.chmod(0o500 if path.is_dir() else 0)
+    return f"{path.name} is locked"
+
+
+KINDS = (journal, journal, journal, database, database, script, something)
+
+
+def rewritten(random, path, change):
+    content = path.read_bytes()
+    changed = change(random, content)
+    path.write_bytes(changed)
+    same = next(
+        (at for at, (a, b) in enumerate(zip(content, changed)) if a != b), min(map(len, (content, changed)))
+    )
+    return f"{path.name} {change.__name__} at byte {same}"
+
+
+def replaced(random, path):
+    """A file becomes a folder, a folder a file, or it is gone."""
+    was_folder = path.is_dir()
+    shutil.rmtree(path) if was_folder else path.unlink(missing_ok=True)
+    if random.random() < 0.3:
+        return f"{path.name} is gone"
+    path.write_bytes(b"") if was_folder else path.mkdir()
+    return f"{path.name} is a {'file' if was_folder else 'folder'}"
+
+
+# A case
+
+
+def run(random, count, folder):
+    """Yield of each case what it violated, or None."""
+    with at_home(folder / "ready"):
+        finish()
+    root = os.geteuid() == 0
+    if root:
+        yield Skipped("files and folders that may not be read: nothing is closed to root")
+    kinds = KINDS if root else (*KINDS, locked)
+    for number in range(count - root):
+        home = folder / f"home-{number}"  # a new one: MLflow keeps those that it opened
+        shutil.copytree(folder / "ready", home)
+        with at_home(home):
+            os.environ["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"  # but not their files
+            yield case(random, random.choice(kinds))
+            open_again(home)
+        shutil.rmtree(home)
+
+
+def open_again(home):
+    """So that it can be deleted."""
+    for folder, _, _ in os.walk(home):
+        os.chmod(folder, 0o700)
+
+
+def case(random, kind):
+    """Change something, then try every verb. Returns what they violated, or None."""
+    done = kind(random)
+    seldom = [EXPORT] if random.random() < SELDOM else []
+    wrong, codes = [], []
+    for arguments in [*LOOKS, *DOCTOR, *seldom, *WRITES]:
+        before = content_of(studies.file("finished"))
+        code, said, complained = call(arguments)
+        codes.append(code)
+        found = of_verb(arguments[0], code, said, complained)
+        if code == 3 and content_of(studies.file("finished")) != before:
+            found.append("what could not be read was written to")
+        wrong += [f"{arguments[0]}: {each}" for each in found]
+    if codes[0] == 0 and codes[-1] not in (0, 5):
+        wrong.append("the study can be read no more after it was written to")
+    if kind is database and (codes[-2] != 0 or Study.read("finished").counted() != 13):
+        wrong.append(f"a damaged log stopped a search, which ended with {codes[-2]}")
+    return f"{done}: {'; '.join(wrong)}" if wrong else None
+
+
+def of_verb(verb, code, said, complained):
+    """What is wrong with how a verb ended, in words."""
+    lines = complained.splitlines()
+    if verb in MANY_LINES and all(line.startswith("error: ") for line in lines):
+        lines = lines[:1]
+    if verb in MAY_FAIL and code == 1 and "a fault" not in complained:
+        code = 3
+    return wrongs(verb, code, said, "\n".join(lines))
+
+
+def content_of(path):
+    """The bytes of a file; None where it is none, or is locked."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
