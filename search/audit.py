@@ -5,7 +5,6 @@ INVARIANTS has them by number. The log is read by MLflow's public calls alone, s
 how it is written (`search.rows`) is seen.
 """
 
-import ast
 import json
 import math
 import sqlite3
@@ -14,8 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlflow.exceptions import MlflowException
+
 from search import freeze, log, places, secret, studies, tasks
-from search.errors import StoreError
+from search.errors import StoreError, one_line
 from search.study import Study
 
 NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
@@ -35,20 +36,28 @@ class Books:
     Args:
         study: a Study that nobody searches.
         client: an MlflowClient, or None where there is no log.
+
+    Raises StoreError.
     """
 
     def __init__(self, study, client):
         self.study, self.client = study, client
         self.trials = list(study.trials())
         self.runs, self.parents = defaultdict(list), []  # trial number -> its runs; the study's own
-        experiment = client and client.get_experiment_by_name(tasks.name_of(study.task))
-        if experiment:
-            for run in log.find_runs(client, experiment.experiment_id, f"tags.study = '{study.name}'"):
-                if run.data.tags.get("kind") == "study":
-                    self.parents.append(run)
-                elif "mlflow.parentRunId" in run.data.tags:
-                    trial = run.data.tags.get("trial", "")
-                    self.runs[int(trial) if trial.isdecimal() else trial].append(run)
+        for run in self._all_runs() if client else ():
+            if run.data.tags.get("kind") == "study":
+                self.parents.append(run)
+            elif "mlflow.parentRunId" in run.data.tags:
+                trial = run.data.tags.get("trial", "")
+                self.runs[int(trial) if trial.isdecimal() else trial].append(run)
+
+    def _all_runs(self):
+        try:
+            experiment = self.client.get_experiment_by_name(tasks.name_of(self.study.task))
+            query = f"tags.study = '{self.study.name}'"
+            return log.find_runs(self.client, experiment.experiment_id, query) if experiment else []
+        except Exception as error:  # MLflow lets through whatever its database or its server raises
+            raise StoreError(f"the log cannot be read: {one_line(error)}") from None
 
     def pairs(self):
         """Each trial that ended, with its run."""
@@ -65,13 +74,12 @@ class Books:
 def audit(name):
     """All violations of a study and its log, by invariant. Of stores that cannot be read, that alone."""
     database = places.mlflow_database()
-    there = database.exists() or not log.is_local()
-    if broken := list(unsound(database)) if log.is_local() and there else []:
+    if broken := list(unsound(database)) if log.is_local() and database.exists() else []:
         return [Violation(9, said) for said in broken]
     try:
-        books = Books(Study.read(name), log.connect() if there else None)
-    except StoreError as error:
-        return [Violation(9, str(error))]
+        books = Books(Study.read(name), log.reader())
+    except (StoreError, MlflowException) as error:
+        return [Violation(9, one_line(error))]
     return [
         Violation(number, said)
         for number, (_, *parts) in INVARIANTS.items()
@@ -200,7 +208,7 @@ def counted_once(books):
 def frozen_is_its_trial(books):
     path = places.frozen(books.study.about["task"])
     try:
-        record, values = freeze.record(path), frozen_values(path)
+        record, values = freeze.record(path), freeze.values(path)
     except FileNotFoundError:
         return
     except NO_SCRIPT:
@@ -239,7 +247,7 @@ def stores_are_whole(books):
 def no_secrets(books):
     about = books.study.about
     files = [studies.file(books.study.name), places.mlflow_database(), places.frozen(about["task"])]
-    files += [places.faults(), *places.reports().glob("*")]
+    files += [places.faults(), *places.reports().glob("*"), *places.backups().rglob("*")]
     folders = {run.info.artifact_uri for run in books.parents} if log.is_local() else ()
     files += [file for folder in folders for file in Path(folder.removeprefix("file://")).rglob("*")]
     for file in files:
@@ -282,7 +290,7 @@ def torn(path):
 def unsound(path):
     """What sqlite finds wrong with a database. Raises StoreError while another process keeps it to itself."""
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             said = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
             strays = Counter(row[0] for row in database.execute("PRAGMA foreign_key_check"))
     except sqlite3.DatabaseError as error:
@@ -294,11 +302,3 @@ def unsound(path):
         yield f"{path}: {' '.join(said[0].split())}"
     for table, count in strays.items():
         yield f"{path}: {count} rows of table {table} belong to none"
-
-
-def frozen_values(path):
-    """The defaults of a frozen script's Config; the script is read, not run."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
-    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
-    return {node.target.id: ast.literal_eval(node.value) for node in fields}

@@ -24,8 +24,6 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from mlflow import MlflowClient
-
 from search import audit, backups, freeze, journal, log, places, studies
 from search.audit import Books
 from search.errors import StoreError, TrialbookError, one_line
@@ -74,7 +72,7 @@ def doctor(names, fix, say):
         say(f"the log: {broken}; {RENEWED}")
         if fix:
             say(f"  repaired; as it was: {_renew()}")
-    client = _reader() if fix or not broken else None
+    client = log.reader() if fix or not broken else None
     for name in names:
         if by := journal.holder(studies.file(name)):
             say(f"{name}: process {by} searches it: skipped")
@@ -88,7 +86,7 @@ def doctor(names, fix, say):
 
 def _look_after(name, client, fix, say):
     """Say what is to be repaired in a study and its log, or repair it. Returns how much that was."""
-    books = _books(Study.read(name), client)
+    books = Books(Study.read(name), client)
     wrong = list(to_repair(books))
     say(f"{name}: {len(wrong) or 'nothing'} to repair")
     for said in wrong:
@@ -98,7 +96,7 @@ def _look_after(name, client, fix, say):
         with journal.lock(studies.file(name)) as lock:
             kept = backups.keep([*_changing(name), *database])
             _mend(name, lock)
-        books = _books(Study.read(name), client)
+        books = Books(Study.read(name), client)
         if still := list(to_repair(books)):
             raise StoreError(f"study {name!r} could not be repaired: {still[0]}; as it was: {kept}")
         say(f"  repaired; as it was: {kept}")
@@ -110,14 +108,6 @@ def _look_after(name, client, fix, say):
 
 
 # Look
-
-
-def _books(study, client):
-    """The books of a study. Raises StoreError."""
-    try:
-        return Books(study, client)
-    except Exception as error:  # MLflow lets through whatever its server raises
-        raise StoreError(f"the log cannot be read: {one_line(error)}") from None
 
 
 def to_repair(books):
@@ -167,26 +157,10 @@ def fault(database):
     for said in audit.unsound(database):
         return said
     try:
-        _opened(database)
+        log.reader_of(database)
     except Exception as error:  # MLflow lets through whatever the database raises
         return f"{database} is none that this MLflow reads: {one_line(error)}"
     return None
-
-
-def _reader():
-    """A client to look at the log; None where there is none."""
-    if not log.is_local():
-        return log.connect()
-    database = places.mlflow_database()
-    return _opened(database) if database.exists() else None
-
-
-def _opened(database):
-    """A client of a database of MLflow's that can be read only."""
-    # Spelt `sqlite:///`, MLflow would make it a folder. What it opened, it keeps by the address: a new file
-    # needs another.
-    options = f"mode=ro&uri=true&file={database.stat().st_ino}"
-    return MlflowClient(f"sqlite+pysqlite:///{database.as_uri()}?{options}")
 
 
 # Repair
@@ -212,7 +186,7 @@ def _write_anew(study):
     written = Log(study)
     written.bring_up_to_date()
     client = log.connect()
-    books = _books(study, client)
+    books = Books(study, client)
     if found := _differences(books):
         for run, tag in _wrong_runs(books, found):
             log.set_aside(client, run, tag)
@@ -237,7 +211,7 @@ def _wrong_runs(books, found):
 
 def _name_run(study):
     """Have the frozen script name the run that its trial has now."""
-    books = _books(study, log.connect())
+    books = Books(study, log.connect())
     if any(audit.frozen_names_its_run(books)):
         path = places.frozen(study.about["task"])
         record = freeze.record(path)

@@ -5,7 +5,7 @@
     |-- StoreError          3   a store cannot be read or written
     |-- StudyConflict       4   the study is busy, or belongs to another task or other data
     |-- NoWinner            5   there is no valid winner yet
-    `-- Damage              6   an audit found what should not be
+    `-- Damage              6   an audit or a doctor found what should not be
 
 Each message is one line for a person: what was wrong, what was seen, what is valid.
 """

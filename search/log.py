@@ -12,6 +12,7 @@ import math
 import os
 import sqlite3
 import time
+from contextlib import closing
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
@@ -43,7 +44,27 @@ def connect():
     places.artifacts().mkdir(parents=True, exist_ok=True)
     with open(places.artifacts() / "mlflow.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a fresh database must be made by one process alone
+        if places.mlflow_database().exists():
+            with closing(sqlite3.connect(places.mlflow_database())) as database:
+                database.execute(
+                    "PRAGMA schema_version"
+                )  # MLflow would try for a minute to open what is none
         return MlflowClient(f"sqlite:///{places.mlflow_database()}")
+
+
+def reader():
+    """A client to look at the log with; None where there is none. What is in the root it cannot change."""
+    if not is_local():
+        return connect()
+    return reader_of(places.mlflow_database()) if places.mlflow_database().exists() else None
+
+
+def reader_of(database):
+    """A client of a database of MLflow's that can be read only."""
+    # Spelt `sqlite:///`, MLflow would make it a folder. What it opened, it keeps by the address: a new file
+    # needs another.
+    options = f"mode=ro&uri=true&file={database.stat().st_ino}"
+    return MlflowClient(f"sqlite+pysqlite:///{database.as_uri()}?{options}")
 
 
 def is_local():

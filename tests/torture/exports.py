@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import hypothesis
 from hypothesis import strategies as st
 
-from search import audit, freeze, places, studies, winner
+from search import freeze, places, studies, winner
 from search.crossing import Crossing
 from search.errors import TrialbookError
 from search.reports import report
@@ -203,7 +203,7 @@ def of_script(study, standing, drawn, plain):
     wrong = []
     if tree_of(path.read_bytes()) != plain:
         wrong.append("its code is another")
-    if not same(audit.frozen_values(path), drawn.settings):
+    if not same(freeze.values(path), drawn.settings):
         wrong.append("its settings are others")
     record = freeze.record(path)
     expected = {"machine": drawn.machine, "digest": drawn.digest, "score": drawn.score, "run": drawn.run_id}

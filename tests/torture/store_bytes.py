@@ -166,6 +166,8 @@ def journal(random):
 
 
 def database(random):
+    if random.random() < 0.1:
+        return replaced(random, places.mlflow_database())
     return rewritten(random, places.mlflow_database(), random.choice(BYTES))
 
 
