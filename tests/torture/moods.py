@@ -1,6 +1,8 @@
 """Trainings go wrong in all ways that there are, in real trainers."""
 
 import contextlib
+import os
+from random import Random
 
 from search import coordinator
 from search.study import Study
@@ -43,6 +45,7 @@ def run(random, count, folder):
 def search_moody(folder, database, seed, trials):
     """Search until so many trials are done; look at each."""
     home = homes.Home(folder, database)
+    os.environ["MOOD"] = Random(seed).choice(list(ENDS))  # of the first trial, which is never pruned
     command = f"search --task moody --jobs 2 --confirm 0 --seed {seed} --trials {trials}"
     for _ in range(ROUNDS):
         code, search = home.run(command, around=impatience())
