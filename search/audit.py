@@ -97,7 +97,8 @@ def hyperparameters_equal(books):
         if run.data.params != config:
             wrong = sorted(dict(run.data.params.items() ^ config.items()))
             yield f"trial {trial.number} and its run differ in {', '.join(wrong)}"
-        if wrong := [name for name, value in trial.params.items() if trial.config.get(name) != value]:
+        drawn = trial.params if trial.config else {}  # it was killed while it was drawn, and never trained
+        if wrong := [name for name, value in drawn.items() if trial.config.get(name) != value]:
             yield f"trial {trial.number} was not trained with the {', '.join(sorted(wrong))} it drew"
 
 
