@@ -98,6 +98,7 @@ class Processes:
         if trainer.number is not None:
             ear.failed(trainer.number, end)
         for number, config in trainer.waiting:
+            self._holders[number] = self._trainers[index]  # which begins them anew, one after the other
             self.start(number, config)
 
     def __enter__(self):

@@ -12,7 +12,7 @@ import torch
 from data import DataError
 from search.coordinator import search
 from search.study import Study
-from search.trainers import PAUSE, Trainer
+from search.trainers import GO_ON, PAUSE, Trainer
 from search.trainers.inline import Inline
 from search.trainers.processes import Processes
 
@@ -104,6 +104,39 @@ def test_a_trainer_that_dies_is_replaced_and_its_trial_failed(moody, mood, reaso
         first = study.trial(0)
         assert study.counted() == 6 and study.best().params == {"mood": "well"}
     assert (first.state, first.reason) == ("failed", reason)
+
+
+class PausesOnce:
+    """Lets each of the first two trials pause once; writes down what ended."""
+
+    def __init__(self):
+        self.paused, self.ended = set(), {}
+
+    def reported(self, number, entry):
+        pauses = number < 2 and number not in self.paused
+        self.paused.add(number)
+        return PAUSE if pauses else GO_ON
+
+    def finished(self, number, score):
+        self.ended[number] = "finished"
+
+    def failed(self, number, cause):
+        self.ended[number] = cause
+
+
+def test_what_waits_for_a_trainer_that_dies_is_trained_by_the_one_in_its_place(moody):
+    with Study.open(moody()) as study, Processes(study, 1) as trainers:
+        ear = PausesOnce()
+        for number, mood in enumerate(("well", "well", "hang")):
+            trainers.start(number, study.task.Config(mood=mood))
+            while number not in ear.paused or (number < 2 and not trainers.free):
+                trainers.listen(ear, 30)
+        for number in (0, 1):
+            trainers.start(number, study.task.Config())
+        trainers.end(2)
+        while len(ear.ended) < 3:
+            trainers.listen(ear, 30)
+    assert ear.ended == {2: "the trainer was ended by SIGKILL", 0: "finished", 1: "finished"}
 
 
 def test_a_trainer_that_hangs_is_ended_and_its_trial_failed(moody, monkeypatch):
