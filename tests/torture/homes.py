@@ -195,13 +195,21 @@ def fresh(folder):
 def side_by_side(try_one, works):
     """Yield what `try_one(*work)` has in its lists, in order; as many at once as there are cores."""
     with ProcessPoolExecutor(cores(), mp_context=FORK) as pool:
-        for outcomes in pool.map(try_one, *zip(*works)):
-            yield from outcomes
+        for found in pool.map(try_one, *zip(*works)):
+            yield from found
+
+
+def typical(folder, database, arguments):
+    """How many seconds a process with these arguments takes where nothing disturbs it."""
+    return next(side_by_side(_time, [(folder / "typical", database, arguments)]))
 
 
 def outcomes(count, wrong, where):
-    """Of so many cases what a part yields: what was wrong, and None for the others."""
-    return [f"{where}: {said}" for said in wrong] + [None] * (count - len(wrong))
+    """What a part yields of so many cases that were looked at together: what was wrong, and None."""
+    if not wrong:
+        return [None] * count
+    more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return [f"{where}: {'; '.join(wrong[:3])}{more}"] + [None] * (count - 1)
 
 
 def shares(count, size):
@@ -212,6 +220,12 @@ def shares(count, size):
 def _make(folder):
     os.environ["TRIALBOOK_HOME"] = str(folder)
     log.connect()
+
+
+def _time(folder, database, arguments):
+    home, began = Home(folder, database), time.monotonic()
+    home.run(arguments)
+    return [time.monotonic() - began]
 
 
 def _live(arguments, around, output, gate):

@@ -38,6 +38,7 @@ POINTS = {  # name -> the owner of a function, the function's name, when to die,
     "Rows.add": (Rows, "add", AROUND, SEARCH),
     "Rows.end": (Rows, "end", AROUND, SEARCH),
     "Rows.end, half": (Rows, "_add", ("after",), SEARCH),  # within a transaction
+    "Log.show": (Log, "show", AROUND, SEARCH),
     "Log._open": (Log, "_open", AROUND, SEARCH),
     "Log._create_parent": (Log, "_create_parent", AROUND, SEARCH),
     "Log._mend": (Log, "_mend", AROUND, SEARCH),

@@ -11,6 +11,9 @@ from tests.torture import homes
 TITLE = "a trainer that is killed costs its trial alone, and none outlives its search"
 QUICK, FULL = 6, 60  # kills
 TRIALS = 60
+BOWL = f"search --task bowl --jobs 2 --confirm 0 --trials {TRIALS}"
+MOODY = f"search --task moody --jobs 2 --confirm 0 --trials {TRIALS}"
+SOON = 10.0  # seconds in which all processes of a search must have ended
 READY = "trial 0 epoch", "trial 1 epoch"  # both trainers train
 PROCESSES = Path("/proc")
 KILLED = "the trainer was ended by SIGKILL"
@@ -27,18 +30,13 @@ def run(random, count, folder):
 
 
 def kill_once(way, folder, database, seed):
-    """Kill in one way, look what came of it, and let the search go on undisturbed."""
-    random, home = Random(seed), homes.Home(folder, database)
-    wrong = list(way(random, home.start(command(TRIALS))))
-    wrong += home.wrong(command(TRIALS + 1), TRIALS + 1)
-    return homes.outcomes(1, wrong, f"{folder}, {way.__name__}")
+    wrong = list(way(Random(seed), homes.Home(folder, database)))
+    return homes.outcomes(1, wrong, f"{folder}, {way.__name__}, seed {seed}")
 
 
-def command(trials):
-    return f"search --task bowl --jobs 2 --confirm 0 --trials {trials}"
-
-
-def kill_a_trainer(random, search):
+def kill_a_trainer(random, home):
+    """The search goes on, and but for the trial that it trained nothing failed."""
+    search = home.start(BOWL)
     if not search.until(*READY) or not search.lives(random.uniform(0, 0.2)):
         yield f"no trainer could be killed: {search.error}"
         return
@@ -46,25 +44,30 @@ def kill_a_trainer(random, search):
     code = search.end()
     if code != 0:
         yield f"the search ended with {code}: {search.error}"
-    study = Study.read(homes.NAME)
-    failed = [trial.reason for trial in study.trials() if trial.state == "failed"]
-    if study.counted() != TRIALS or failed not in ([], [KILLED]):
-        yield f"{study.counted()} trials count, and these failed: {failed}"
+    yield from home.wrong(BOWL, TRIALS)
+    failed = [trial.reason for trial in Study.read(homes.NAME).trials() if trial.state == "failed"]
+    if failed not in ([], [KILLED]):
+        yield f"these trials failed: {failed}"
 
 
-def kill_the_search(random, search):
-    """Its trainers are to end by themselves."""
-    search.lives(random.uniform(0, 6))
+def kill_the_search(_, home):
+    """Its trainers, which are busy for ever, are to end by themselves."""
+    os.environ["MOOD"] = os.environ["MOODS"] = "hang"
+    search = home.start(MOODY)
+    search.until("trial 0 epoch")
     os.kill(search.pid, signal.SIGKILL)
-    if search.end(10) is None:
-        yield "trainers outlived their search by 10 s"
+    if search.end(SOON) is None:
+        yield f"trainers outlived their search by {SOON} s"
 
 
-def kill_both(random, search):
+def kill_both(random, home):
+    """At any moment, that at which trainers start, too."""
+    search = home.start(BOWL)
     search.lives(random.uniform(0, 6))
     search.kill()
-    if search.end(10) is None:
-        yield "a process is no member of its search's group"
+    if search.end(SOON) is None:
+        yield "a process of the search is not of its group"
+    yield from home.wrong(BOWL, TRIALS)
 
 
 def trainers_of(pid):
