@@ -62,10 +62,15 @@ def parts():
     return [path.stem for path in sorted(HERE.glob("*.py")) if path.stem not in others]
 
 
-def torture(name, seed, full, folder, show=lambda tally: None):
+def find(name):
+    """The module of a part."""
+    return importlib.import_module(f"tests.torture.{name}")
+
+
+def torture(part, seed, full, folder, show=lambda tally: None):
     """Run one part in an empty folder; show its Tally after each case, and return it."""
-    part = importlib.import_module(f"tests.torture.{name}")
-    tally, count = Tally(name, part.TITLE), part.FULL if full else part.QUICK
+    name, count = part.__name__.rpartition(".")[2], part.FULL if full else part.QUICK
+    tally = Tally(name, part.TITLE)
     try:
         for outcome in part.run(random.Random(f"{seed} {name}"), count, folder):
             tally.count(outcome)
@@ -116,7 +121,7 @@ def main(arguments):
     folder, tallies = Path(tempfile.mkdtemp(prefix="torture-")), []
     for name in options.only:
         (folder / name).mkdir()
-        tallies.append(torture(name, options.seed, options.full, folder / name, show))
+        tallies.append(torture(find(name), options.seed, options.full, folder / name, show))
         print(tallies[-1], flush=True)
     for said in (each for tally in tallies for each in (*tally.violations, *tally.skipped)):
         print(said)

@@ -62,13 +62,14 @@ class Started:
 
     Args:
         arguments: as they are typed.
+        diary: a file for what it says, to be read by whoever looks for a cause.
         around: a context manager that it does so within.
         gate: a pipe's end; it begins when it has read a byte from it.
     """
 
-    def __init__(self, arguments, around=None, gate=None):
+    def __init__(self, arguments, diary, around=None, gate=None):
         self._output, theirs = os.pipe()
-        self._heard = b""
+        self._heard, self._diary = b"", diary
         self._process = FORK.Process(target=_live, args=(arguments.split(), around, theirs, gate))
         self._process.start()
         os.close(theirs)
@@ -114,6 +115,7 @@ class Started:
             if not (heard := os.read(self._output, 65536)):
                 return False
             self._heard += heard
+            self._diary.write_bytes(self._heard)
         return True
 
 
@@ -134,8 +136,9 @@ class Home:
         self._started = []
 
     def start(self, arguments, **how):
-        """Start a process: see `Started`."""
-        self._started.append(Started(arguments, **how))
+        """Start a process: see `Started`. Of what it says there is a file in this folder."""
+        diary = self.folder / f"said-{len(self._started)}"
+        self._started.append(Started(arguments, diary, **how))
         return self._started[-1]
 
     def run(self, arguments, **how):
