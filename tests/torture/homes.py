@@ -29,6 +29,7 @@ from search.trial import STATES
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
 BEGINS = "begins\n"  # what each process says first
+TRAINED = "Writing the table of trials"  # what a search says when all is trained
 NAME = "bowl-builtin"  # what the study of the bowl is called
 FOUND = re.compile(r"^  \d+: .*|.*: not audited$", re.MULTILINE)  # a violation, as the audit says it
 ENDED = re.compile(
@@ -203,7 +204,7 @@ def side_by_side(try_one, works):
 
 
 def typical(folder, database, arguments):
-    """How many seconds a process with these arguments takes where nothing disturbs it."""
+    """How many seconds a search takes that nothing disturbs: until all is trained, and until its end."""
     return next(side_by_side(_time, [(folder / "typical", database, arguments)]))
 
 
@@ -226,9 +227,11 @@ def _make(folder):
 
 
 def _time(folder, database, arguments):
-    home, began = Home(folder, database), time.monotonic()
-    home.run(arguments)
-    return [time.monotonic() - began]
+    began, search = time.monotonic(), Home(folder, database).start(arguments)
+    search.until(TRAINED)
+    trained = time.monotonic() - began
+    search.end()
+    return [(trained, time.monotonic() - began)]
 
 
 def _live(arguments, around, output, gate):

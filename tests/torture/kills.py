@@ -12,21 +12,21 @@ MORE = 2, 12  # trials that are asked for beyond those that there are
 
 def run(random, count, folder):
     database = homes.fresh(folder)
-    length = homes.typical(folder, database, command(12))
+    lengths = homes.typical(folder, database, command(12))
     works = [
-        (folder / f"home-{place}", database, random.getrandbits(32), kills, length)
+        (folder / f"home-{place}", database, random.getrandbits(32), kills, lengths)
         for place, kills in enumerate(homes.shares(count, A_HOME))
     ]
     return homes.side_by_side(kill_often, works)
 
 
-def kill_often(folder, database, seed, kills, length):
-    """Search one study on and on, under so many kills, each within the time that a search takes."""
+def kill_often(folder, database, seed, kills, lengths):
+    """Search one study on and on, under so many kills: while it trains, or in all of its time."""
     random, home, trials, outcomes = Random(seed), homes.Home(folder, database), 0, []
     for looked in homes.shares(kills, A_LOOK):
         trials, moments = trials + random.randint(*MORE), []
         while len(moments) < looked:
-            search, moment = home.start(command(trials)), random.uniform(0, length)
+            search, moment = home.start(command(trials)), random.uniform(0, random.choice(lengths))
             if search.lives(moment):
                 search.kill()
                 moments.append(f"{moment:.3f}")

@@ -65,7 +65,9 @@ def test_a_result_that_was_said_and_then_lost_is_found(homes, tmp_path):
     assert home.wrong(SEARCH, 4) == []
     path = studies.file(homes.NAME)
     records = [json.loads(line) for line in path.read_text().splitlines()]
-    scored = [place for place, record in enumerate(records) if record.get("values")]
+    scored = [
+        place for place, record in enumerate(records) if (record["op_code"], record.get("state")) == (6, 1)
+    ]
     del records[scored[-1]]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     wrong = " ".join(home.wrong(SEARCH, 4))
