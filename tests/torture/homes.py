@@ -102,7 +102,10 @@ class Started:
         if not ended:
             self.kill()
         self._process.join()
-        return self._process.exitcode if ended else None
+        code = self._process.exitcode
+        self._process.close()
+        os.close(self._output)
+        return code if ended else None
 
     def kill(self, number=signal.SIGKILL):
         """Send all its processes a signal."""
