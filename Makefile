@@ -10,7 +10,7 @@ SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$
 $(foreach v,$(SETTINGS),$(eval override $v := $$(value $v))$(eval export $v))
 OPTIONS = $(foreach v,$(filter-out PYTHON,$(SETTINGS)),--$v="$$$v")
 
-.PHONY: help setup lock test test-slow bench lint $(VERBS)
+.PHONY: help setup lock test test-slow torture bench lint $(VERBS)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,6 +41,10 @@ test: .venv/ready .venv/ray  ## all tests that are quick, in about ten minutes
 
 test-slow: .venv/ready  ## the tests that need minutes
 	@.venv/bin/python -m pytest -q -m slow
+
+torture: .venv/ready  ## kill, crowd and feed it on purpose, for 20 minutes: QUICK=1 SEED= ONLY=kills,starts
+	@.venv/bin/python -m tests.torture $(if $(filter QUICK,$(SETTINGS)),,--full) \
+	  $(if $(filter SEED,$(SETTINGS)),--seed="$$SEED") $(if $(filter ONLY,$(SETTINGS)),--only="$$ONLY")
 
 lint: .venv/ready  ## style: ruff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

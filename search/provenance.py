@@ -25,8 +25,10 @@ def provenance(device="cpu"):
 
 def git(*arguments):
     """What git says of this checkout; None where it fails, as it does where there is none."""
+    # Else git writes what it finds out to its index; if it is killed then, its lock stays and bars commits.
+    command = ["git", "--no-optional-locks", *arguments]
     try:
-        asked = subprocess.run(["git", *arguments], cwd=places.ROOT, capture_output=True, text=True)
+        asked = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True)
     except OSError:
         return None
     return asked.stdout.strip() if asked.returncode == 0 else None

@@ -36,6 +36,17 @@ def test_a_damaged_study_is_a_violation(audited):
     assert [violation.invariant for violation in audit.audit(audited)] == [9]
 
 
+def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, database, monkeypatch):
+    with Study.open(bowl, "drawn") as study:
+        monkeypatch.setattr("search.strategy.why_proposed", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            study.ask()
+    with Study.open(bowl, "drawn") as study:
+        log.Log(study).bring_up_to_date()
+    assert [trial.params for trial in study.trials()] == [{"x": 0.9, "y": 50}]
+    assert audit.audit("drawn") == []
+
+
 def test_a_study_that_is_searched_is_not_audited(audited, capsys):
     with Study.hold(audited):
         assert main(["audit"]) == 0

@@ -22,6 +22,7 @@ from search import places
 from search.__main__ import VERBS, main, parse
 from search.errors import UsageError
 from search.options import OPTIONS
+from tests.torture.homes import Skipped
 
 TITLE = "hostile command lines end in one line, and write nowhere else"
 QUICK, FULL = 1_020, 20_200  # of which 20 and 212 are real processes: see `how_many_real`
@@ -166,10 +167,6 @@ LETTERS = (
     "azAZ09 .,:;-_=+*/\\|'\"`$(){}[]<>&!?#%~^@\t\n\r\x1b\x7f\x85"
     "éßقא٣\u200f\u202e\u2028\u2029\ufeff\udc80\udcff😀"
 )
-
-
-class Skipped(str):
-    """Why a case could not be tried: a part yields it in place of a violation."""
 
 
 class Overdue(BaseException):

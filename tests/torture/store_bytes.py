@@ -12,7 +12,8 @@ import shutil
 from search import places, studies
 from search.__main__ import VERBS
 from search.study import Study
-from tests.torture.command_line import Skipped, at_home, call, finish, wrongs
+from tests.torture.command_line import at_home, call, finish, wrongs
+from tests.torture.homes import Skipped
 
 TITLE = "no byte of a store that is changed makes a fault, or is lost to another"
 QUICK, FULL = 50, 1_000

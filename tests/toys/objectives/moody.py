@@ -4,10 +4,13 @@ Target: that it is written down.
 Source: these tests. What the mood is decides how a training ends.
 """
 
+import ctypes
 import os
+import resource
 import signal
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import nn
 
@@ -16,7 +19,10 @@ from data import sine
 METRIC, DIRECTION = "mood", "maximize"
 TOLERANCE = 0.1
 DATA = sine
-MOODS = ["well", "nan", "late nan", "nan score", "no score", "error", "exit", "kill", "hang"]
+MOODS = ["well", "nan", "late nan", "inf", "nan score", "no score", "text", "overflow"]
+MOODS += ["error", "memory", "exit", "kill", "segfault", "hang"]
+SCORES = {"nan score": float("nan"), "text": "good", "overflow": 10**400}
+MEMORY = 256 * 2**20  # bytes beyond those that a process has, which it may not get
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,27 +51,50 @@ def train(config, training, validation, report):
     for epoch in range(1, config.epochs + 1):
         if epoch == 2:
             _end(config.mood)
-        loss = (
-            float("nan") if config.mood == "nan" or (config.mood == "late nan" and epoch > 1) else 1 / epoch
-        )
-        metrics = {"train_loss": loss, "validation_loss": 1.0, "validation_mood": 0.5, "learning_rate": 0.1}
+        metrics = {
+            "train_loss": _loss(config.mood, epoch),
+            "validation_loss": 1.0,
+            "validation_mood": 0.5,
+            "learning_rate": 0.1,
+        }
         report(epoch, metrics | {"diary": f"I am {config.mood}."})
     return build(config)
+
+
+def _loss(mood, epoch):
+    if mood == "nan" or (mood == "late nan" and epoch > 1):
+        return float("nan")
+    return float("inf") if mood == "inf" and epoch > 1 else 1 / epoch
 
 
 def _end(mood):
     if mood == "error":
         raise RuntimeError("out of\nsorts")
+    if mood == "memory":
+        _use_up_memory()
     if mood == "exit":
         os._exit(7)
     if mood == "hang":
         threading.Event().wait()
     if mood == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if mood == "segfault":
+        ctypes.string_at(0)
+
+
+def _use_up_memory():
+    """Ask for more than there is: of what this process may have, so that the machine keeps its own."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (has + MEMORY, before[1]))
+    try:
+        bytearray(2 * MEMORY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def score(model, split):
     """As the mood says."""
     if model.mood == "no score":
         return None
-    return float("nan") if model.mood == "nan score" else 0.5, 0.01
+    return SCORES.get(model.mood, 0.5), 0.01

@@ -1,0 +1,36 @@
+"""What is asked of git."""
+
+import os
+import subprocess
+
+import pytest
+
+from search import places
+from search.provenance import git
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A file that git tracks, in a checkout whose index does not know that it is as it was."""
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    tracked = tmp_path / "tracked"
+    tracked.write_text("as it was")
+    for command in ("init -q", "add tracked", "-c user.name=me -c user.email=m@e commit -qm all"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    os.utime(tracked, (1, 1))
+    return tracked
+
+
+def test_asking_git_leaves_its_index_alone(checkout):
+    index = checkout.parent / ".git" / "index"
+    before = index.read_bytes()
+    assert git("status", "--porcelain") == ""
+    assert index.read_bytes() == before
+    checkout.write_text("changed")
+    assert git("status", "--porcelain") == "M tracked"
+
+
+def test_where_git_fails_it_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert git("rev-parse", "HEAD") is None

@@ -1,0 +1,142 @@
+"""Searches die at named points of their own code: before a call, halfway through it, or after it."""
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+from search.journal import Journal
+from search.log import Log
+from search.rows import Rows
+from search.study import Study
+from tests.torture import homes
+
+TITLE = "a search that dies at a named point is healed by the next one"
+QUICK, FULL = 1, 3  # calls of each point at which it dies: of the first, the middle and the last
+TRIALS = 8
+SEARCH = f"search --task bowl --trainers inline --confirm 2 --trials {TRIALS}"
+VOID = "void --task bowl --trials 1 --reason wrong"
+EXPORT = "export --task bowl"
+AROUND = "before", "after"
+POINTS = {  # name -> the owner of a function, the function's name, when to die, and in which command
+    "Journal._append": (Journal, "_append", (*AROUND, "half"), SEARCH),
+    "Journal.commit": (Journal, "commit", AROUND, SEARCH),
+    "rename of a new study": (Path, "rename", AROUND, SEARCH),
+    "Study.ask": (Study, "ask", AROUND, SEARCH),
+    "Study.ask_again": (Study, "ask_again", AROUND, SEARCH),
+    "Study.report": (Study, "report", AROUND, SEARCH),
+    "Study.pause": (Study, "pause", AROUND, SEARCH),
+    "Study.go_on": (Study, "go_on", AROUND, SEARCH),
+    "Study.tell": (Study, "tell", AROUND, SEARCH),
+    "Study.set_budget": (Study, "set_budget", AROUND, SEARCH),
+    "Study.set_logged": (Study, "set_logged", AROUND, SEARCH),
+    "Study.cross": (Study, "cross", AROUND, VOID),
+    "Rows.begin": (Rows, "begin", AROUND, SEARCH),
+    "Rows.add": (Rows, "add", AROUND, SEARCH),
+    "Rows.end": (Rows, "end", AROUND, SEARCH),
+    "Rows.end, half": (Rows, "_add", ("after",), SEARCH),  # within a transaction
+    "Log.show": (Log, "show", AROUND, SEARCH),
+    "Log._open": (Log, "_open", AROUND, SEARCH),
+    "Log._create_parent": (Log, "_create_parent", AROUND, SEARCH),
+    "Log._mend": (Log, "_mend", AROUND, SEARCH),
+    "Log._conclude": (Log, "_conclude", AROUND, SEARCH),
+    "Log._write_files": (Log, "_write_files", AROUND, SEARCH),
+    "text of a script": (Path, "write_text", (*AROUND, "half"), EXPORT),
+    "replace of a script": (Path, "replace", AROUND, EXPORT),
+}
+
+
+def run(random, count, folder):
+    database = homes.fresh(folder)
+    commands = SEARCH, VOID, EXPORT
+    whole = homes.side_by_side(
+        count_calls, [(folder / f"whole-{i}", database, command) for i, command in enumerate(commands)]
+    )
+    known = dict(zip(commands, whole))
+    works = []
+    for name, (_, _, whens, command) in POINTS.items():
+        calls, best = known[command]
+        for when in whens:
+            for nth in chosen(random, count, calls[name]):
+                place = folder / f"home-{len(works)}"
+                works.append((place, database, name, when, nth, best))
+    yield from homes.side_by_side(die_once, works)
+
+
+def chosen(random, count, calls):
+    """So many of the first, the middle and the last call; of a point that is never called, the first."""
+    some = sorted({1, max(1, calls // 2), max(1, calls)})
+    return random.sample(some, min(count, len(some)))
+
+
+def count_calls(folder, database, command):
+    """How often each point of a command is called where nothing disturbs it, and the best that is found."""
+    home, calls = homes.Home(folder, database), folder / "calls.json"
+    if command != SEARCH:
+        home.run(SEARCH)
+    home.run(command, around=counting(calls))
+    home.run(SEARCH)
+    return [(json.loads(calls.read_text()), homes.best())]
+
+
+def die_once(folder, database, name, when, nth, best):
+    """Die at a point, type the same again, and look what came of it."""
+    command, home = POINTS[name][-1], homes.Home(folder, database)
+    if command != SEARCH:
+        home.run(SEARCH)
+    code, died = home.run(command, around=dying(name, when, nth))
+    wrong = [] if code == -signal.SIGKILL else [f"it did not die there, but ended with {code}: {died.error}"]
+    if command != SEARCH:
+        code, healed = home.run(command)
+        wrong += [] if code == 0 else [f"the same again ended with {code}: {healed.error}"]
+    wrong += home.wrong(SEARCH, TRIALS)
+    if homes.best() != best:
+        wrong.append(f"the best is {homes.best()}, not {best}")
+    return homes.outcomes(1, wrong, f"{folder}, {when} call {nth} of {name}")
+
+
+@contextlib.contextmanager
+def counting(file):
+    """Count the calls of all points within, and write the counts to a file."""
+    counts = Counter()
+
+    def count(name):
+        def called(function, *arguments, **named):
+            counts[name] += 1
+            return function(*arguments, **named)
+
+        return called
+
+    for name in POINTS:
+        wrap(name, count(name))
+    yield
+    file.write_text(json.dumps({name: counts[name] for name in POINTS}))
+
+
+@contextlib.contextmanager
+def dying(name, when, nth):
+    """Within, the process is killed before, after or halfway through the nth call of a point."""
+    calls = itertools.count(1)
+
+    def called(function, *arguments, **named):
+        if next(calls) != nth:
+            return function(*arguments, **named)
+        if when == "half":  # of what is written: the first argument after `self`
+            owner, content, *others = arguments
+            function(owner, content[: len(content) // 2], *others, **named)
+        elif when == "after":
+            function(*arguments, **named)
+        return os.kill(os.getpid(), signal.SIGKILL)
+
+    wrap(name, called)
+    yield
+
+
+def wrap(name, called):
+    """Have `called(function, *arguments)` called in place of a point, for good."""
+    owner, attribute, *_ = POINTS[name]
+    function = getattr(owner, attribute)
+    setattr(owner, attribute, lambda *arguments, **named: called(function, *arguments, **named))
