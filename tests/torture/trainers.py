@@ -16,7 +16,7 @@ MOODY = f"search --task moody --jobs 2 --confirm 0 --trials {TRIALS}"
 SOON = 10.0  # seconds in which all processes of a search must have ended
 READY = "trial 0 epoch", "trial 1 epoch"  # both trainers train
 PROCESSES = Path("/proc")
-KILLED = "the trainer was ended by SIGKILL"
+KILLED = "the trainer was ended by SIGKILL, as a system does that runs out of memory"
 
 
 def run(random, count, folder):
