@@ -7,7 +7,7 @@ from tests.torture import homes
 TITLE = "a search that is killed until it is done finds the same best"
 QUICK, FULL = 3, 20  # searches
 TRIALS, LIVES = 24, 200  # of a search; it is left in peace where it needs more
-SHORT = 0.3  # of the time that an undisturbed search trains, a life lasts on average
+SHORT = 0.7  # of the time that an undisturbed search trains, a life lasts on average
 COMMAND = f"search --task bowl --trainers inline --confirm 0 --trials {TRIALS}"
 
 
