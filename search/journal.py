@@ -133,19 +133,22 @@ def lock(path):
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path.with_suffix(".lock"), "a+")  # noqa: SIM115
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise StudyConflict(
-            f"study {path.stem!r} is being searched by process {holder or 'unknown'}"
-        ) from None
-    with _writing(path.parent):
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        turn = open(path.parent / ".lock", "a")  # noqa: SIM115
+    with turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one at a time, so that who holds a journal has said so
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip()
+            file.close()
+            raise StudyConflict(
+                f"study {path.stem!r} is being searched by process {holder or 'unknown'}"
+            ) from None
+        with _writing(path.parent):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
     return file
 
 
