@@ -63,6 +63,14 @@ def sentence(text):
     return text.strip()
 
 
+def storage(text):
+    """An option that is the address of a database."""
+    from search import postgres
+
+    postgres.check(text)
+    return text
+
+
 def folder(text):
     """An option that is a folder which is there."""
     if not os.path.isdir(text):
@@ -95,6 +103,8 @@ OPTIONS = {
     "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
     "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
     "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
+    "storage": (storage, "URL", "the database that holds the studies: postgresql://user@host/name (files)"),
+    "join": (flag("JOIN"), None, "work on a study of that database together with other searches"),
     "test": (flag("TEST"), None, "score the confirmed winner on the test data; each look is counted"),
     "which": (str, "3-9,14", "the trials that are meant, by number"),
     "since": (str, "WHEN", "the trials since a time, or since a commit"),
