@@ -303,6 +303,20 @@ def ui(options):
     return ui.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
 
 
+@verb("study", "storage", "to", "log")
+def copy(options):
+    """Take a study with its log along: TO=postgresql://user@host/name, or TO=files; LOG= another server."""
+    from search import moving, studies
+
+    for option in ("study", "to"):
+        if getattr(options, option) is None:
+            raise UsageError(
+                f"{option.upper()} is missing; studies are {', '.join(studies.names()) or 'none yet'}"
+            )
+    moving.copy(options.study, options.to, options.log, print)
+    return 0
+
+
 def _cluster(options):
     """What is said of the cluster, by name. Raises UsageError where there is none."""
     said = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}

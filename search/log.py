@@ -92,7 +92,8 @@ class Log:
         self.study = study
         self.overdue = overdue
         self.behind = None  # why the log is incomplete, where `bring_up_to_date` could not mend it
-        self._known = sum(1 for _ in study.trials())  # trials, before more are begun
+        # Trials, before more are begun: by this process alone, or nobody knows.
+        self._known = math.inf if study.is_shared else sum(1 for _ in study.trials())
         self._is_open = False
 
     def show(self, trial):
@@ -111,9 +112,10 @@ class Log:
         """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
         try:
-            for step in self._open, self._mend, self._conclude:
-                self._must_be_in_time()
-                step()
+            with self.study.turn():
+                for step in self._open, self._mend, self._conclude:
+                    self._must_be_in_time()
+                    step()
         except Exception as error:  # MLflow lets through whatever its database or its server raises
             self.behind = one_line(error)
 
@@ -137,6 +139,8 @@ class Log:
         runs.sort(key=lambda run: (run.info.lifecycle_stage != "active", run.info.run_id))
         self._deleted = {run.info.run_id for run in runs if run.info.lifecycle_stage != "active"}
         own = [run for run in runs if run.data.tags.get("kind") == "study"]
+        for extra in own[1:]:  # of two coordinators that began at once
+            set_aside(self._client, extra, "kind")
         self.parent = own[0].info.run_id if own else self._create_parent(self.study.about)
         self._concluded = own[0].data.tags.get("concluded") if own else None
         self._runs = {}  # trial number -> run id

@@ -236,6 +236,11 @@ class Study:
 
     # Together with other coordinators
 
+    @property
+    def is_shared(self):
+        """Whether others may search it too."""
+        return self._coordinator is not None
+
     @contextlib.contextmanager
     def turn(self):
         """Meanwhile no other coordinator asks for a trial, and what they wrote so far is known."""

@@ -1,6 +1,8 @@
 """Studies in a real PostgreSQL server: as in a file, shared, and whatever becomes of the server."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import uuid
@@ -10,7 +12,7 @@ import databases
 import psycopg
 import pytest
 
-from search import audit, postgres, studies
+from search import audit, places, postgres, studies
 from search.__main__ import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
@@ -210,6 +212,36 @@ def test_a_coordinator_that_was_held_for_dead_goes_on_with_other_trials(bowl, st
             assert other.trial(trial.number).state == "interrupted"
         search(slow, Inline(slow), trials=3)
         assert slow.counted() == 3 and slow.trial(trial.number).state == "interrupted"
+
+
+def test_a_study_is_taken_along_with_its_log_and_back(audited, storage, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    before = found(Study.read(audited))
+    assert main(["copy", "--study", audited, "--to", storage]) == 0
+    assert main(["copy", "--study", audited, "--to", storage]) == 4
+    monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+    assert found(Study.read(audited)) == before
+    places.studies().joinpath(f"{audited}.journal").unlink()
+    assert main(["copy", "--study", audited, "--to", "files"]) == 0
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    assert found(Study.read(audited)) == before
+    said = capsys.readouterr()
+    assert said.out.count(f"{audited}: no violations") == 5  # the refused one said it of its side, too
+    assert said.err == f"error: there is a study {audited!r} at {storage} already\n"
+
+
+def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
+    paths = os.pathsep.join(map(str, (places.ROOT, places.ROOT / "tests" / "toys")))
+    command = [sys.executable, "-m", "search", "search", "--task", "bowl", "--storage", storage, "--join"]
+    command += ["--trainers", "inline", "--trials", "12", "--confirm", "2"]
+    together = [
+        subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=120)[0] for each in together]
+    assert [each.returncode for each in together] == [0, 0], said
+    assert Study.read("bowl-builtin").counted() == 12
+    assert audit.audit("bowl-builtin") == [], said
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):
