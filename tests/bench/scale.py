@@ -27,7 +27,6 @@ import re
 import select
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -38,7 +37,7 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
-from objectives import chargpt
+from objectives import bowl, chargpt
 from search import places, studies
 from search.coordinator import search, train_all
 from search.live import Live
@@ -49,8 +48,6 @@ from search.trainers import GO_ON, PAUSE
 from search.trainers.pool import Pool
 from search.trainers.processes import Processes
 from search.trainers.work import PATIENCE
-
-sys.path.append(str(Path(__file__).parents[1] / "toys"))  # its `objectives` has the bowl
 
 NAME = "scale"
 BASE = 1000  # trials of the study that larger ones are made of
@@ -358,26 +355,30 @@ def resident():
 
 
 def pipes(home, seconds):
-    """Reports a second of two processes that train the bowl: to an ear that only nods, and to a search."""
-    from objectives import bowl
-
+    """Reports a second of two processes that train the bowl, to an ear that only nods and to a search; and
+    the trials a second of that search.
+    """
     os.environ["TRIALBOOK_HOME"] = str(home)
-    clock = Clock()
     with Study.open(bowl) as study, Processes(study, 2) as trainers:
-        nods, begin = Nods(), None
-        while nods.heard < 2 * WARM:
-            while trainers.free:
-                trainers.start(len(trainers.training), bowl.Config(epochs=10**9))
-            trainers.listen(nods, 1)
-        heard, begin = nods.heard, clock.now()
-        while clock.now() < begin + seconds:
-            trainers.listen(nods, 1)
-        nodded = (nods.heard - heard) / (clock.now() - begin)
+        nodded_at = nods(trainers, seconds)
+    clock = Clock()
     counts = Counts(clock)
     with Study.open(bowl) as study, Processes(study, 2) as trainers:
-        search(study, trainers, watchers=[counts], seconds=seconds)
-    took = counts.reports[-1] - counts.reports[0]
-    return nodded, len(counts.reports) / took, len(counts.begun) / took
+        over = lambda: counts.reports and clock.now() >= counts.reports[0] + seconds  # noqa: E731
+        search(study, trainers, watchers=[counts], stopping=over)
+    return nodded_at, len(counts.reports) / seconds, len(counts.begun) / seconds
+
+
+def nods(trainers, seconds):
+    """Reports a second of trainers that are never told anything but to go on."""
+    ear, begin = Nods(), math.inf
+    while time.perf_counter() < begin + seconds:
+        while trainers.free:
+            trainers.start(len(trainers.training), bowl.Config(epochs=10**9))
+        trainers.listen(ear, 1)
+        if begin == math.inf and len(trainers.training) == trainers.jobs:
+            ear.heard, begin = 0, time.perf_counter()
+    return ear.heard / seconds
 
 
 class Nods:
