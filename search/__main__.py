@@ -302,6 +302,15 @@ def ui(options):
     return ui.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
 
 
+@verb("port", "host")
+def stack(options):
+    """What a team needs on one host: a PostgreSQL and MLflow's server, until Ctrl-C ends them."""
+    from search import ui
+    from search.stack import serve
+
+    return serve.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
+
+
 def _cluster(options):
     """What is said of the cluster, by name. Raises UsageError where there is none."""
     said = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}

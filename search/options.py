@@ -114,7 +114,7 @@ OPTIONS = {
     "out": (str, "FOLDER", "write into this folder, to be carried away"),
     "a": (str, "STUDY", "one study"),
     "b": (str, "STUDY", "another study"),
-    "port": (whole("PORT", 1, 65535), "N", "where it is served (ui: 5000, dashboard: 8080)"),
+    "port": (whole("PORT", 1, 65535), "N", "where it is served (ui, stack: 5000, dashboard: 8080)"),
     "host": (str, "ADDRESS", "which of this machine's addresses others reach it by (127.0.0.1: none)"),
     "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
     "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
