@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard
+VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -33,6 +33,8 @@ handin: .venv/ready  ## all of a study in one zip, to be handed in: TASK= STUDY=
 check-handin: .venv/ready  ## check a hand-in offline; its script runs last, RUN=0: not: ZIP=file DATA_DIR=
 dashboard: .venv/ready  ## a copy of a study in Optuna's dashboard, in a browser: TASK= STUDY= PORT=
 ui: .venv/ready  ## the log of all trials, in a browser: PORT= HOST=
+stack: .venv/ready  ## PostgreSQL and MLflow's server for a team, on this host until Ctrl-C: PORT= HOST=
+slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray or join, and what search takes
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 

@@ -311,6 +311,21 @@ def stack(options):
     return serve.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
 
 
+@verb(
+    *("task", "jobs", "how", "trials", "timeout", "confirm", "bar"),
+    *("study", "seed", "data", "data-dir", "old", "device"),
+    *("cpus", "gpus", "memory"),
+)
+def slurm(options):
+    """Print a batch script for Slurm: a search on so many nodes, JOBS=, to be handed to sbatch."""
+    from search import batch
+
+    _task(options)
+    said = {name: value for name, value in vars(options).items() if name not in ("jobs", "how")}
+    print(batch.slurm(options.how or "ray", options.jobs, os.environ.get("TRIALBOOK_STORAGE"), said), end="")
+    return 0
+
+
 def _cluster(options):
     """What is said of the cluster, by name. Raises UsageError where there is none."""
     said = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}
