@@ -17,9 +17,9 @@ HIGHEST = 65534  # port of MLflow: PostgreSQL has the next
 LEFT = 5.0  # seconds in which a stack that was killed lets go of its ports
 ENDS = {signal.SIGTERM: 2.0}  # what MLflow ends by, and the seconds that it has
 SEVERAL = """Each part may have a host of its own: STORAGE= and MLFLOW_TRACKING_URI may name other servers.
-For one Ray cluster of several hosts: `.venv/bin/ray start --head` on the first, on each other
-`.venv/bin/ray start --address=FIRST:6379`; then `make search TASK=.. TRAINERS=ray ADDRESS=auto` on the first.
-docs/cluster.md tells the rest."""
+For one Ray cluster of several hosts, with RAY_AUTH_MODE=token and one ~/.ray/auth_token on all of them:
+`.venv/bin/ray start --head` on the first, `.venv/bin/ray start --address=FIRST:6379` on each other, then
+`make search TASK=.. TRAINERS=ray ADDRESS=auto` on the first. docs/cluster.md tells the rest."""
 
 
 def serve(port, host=ui.HERE):

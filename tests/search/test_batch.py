@@ -22,6 +22,9 @@ STORAGE = "postgresql://trialbook@db.example:5001/trialbook"
 STAND_IN = """#!/bin/bash
 printf '%s\\n' "$(basename "$0")" "$@" >> "$SAID"
 echo >> "$SAID"
+if [ "$2" = --head ]; then
+  stat -c '%a %s' "$(dirname "$RAY_AUTH_TOKEN_PATH")" "$RAY_AUTH_TOKEN_PATH" > "$SAID.token"
+fi
 """
 DIRECTIVES = {  # what sbatch takes, as far as the scripts use it
     "job-name": "[a-z0-9-]+",
@@ -115,9 +118,11 @@ def test_the_first_task_is_the_head_and_the_others_join_it(run, tmp_path):
     head = ran[0]
     address = f"{head[head.index('--node-ip-address') + 1]}:{head[head.index('--port') + 1]}"
     assert head[1:3] == ["start", "--head"] and ran[2][1] == "71_[1-2]" and ran[3][1] == "stop"
-    assert not list((tmp_path / "mlruns").iterdir())
+    folder, token = (tmp_path / "said.token").read_text().splitlines()
+    assert folder.startswith("700 ") and token.endswith(" 64") and not list((tmp_path / "mlruns").iterdir())
 
-    (tmp_path / "mlruns" / "ray-head-71").write_text(f"{address}\n")
+    (tmp_path / "mlruns" / "ray-71").mkdir()
+    (tmp_path / "mlruns" / "ray-71" / "address").write_text(f"{address}\n")
     (joined,) = run(script(), task=2)
     assert joined[:4] == ["ray", "start", "--address", address] and "--block" in joined
 
@@ -172,6 +177,7 @@ def test_the_manifest_is_a_ray_job_of_this_version_of_ray_whose_search_the_comma
     assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("ray.io/v1", "RayJob", "trialbook")
     cluster = job["spec"]["rayClusterSpec"]
     assert f"ray=={cluster['rayVersion']}" in (ROOT / "requirements-ray.txt").read_text().split()
+    assert cluster["authOptions"] == {"mode": "token"}
     groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
     for group in groups:
         (container,) = group["template"]["spec"]["containers"]
