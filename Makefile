@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard stack slurm
+VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -32,6 +32,7 @@ grade: .venv/ready  ## grade the frozen winners as the course does: Q= NO_GRAPHI
 handin: .venv/ready  ## all of a study in one zip, to be handed in: TASK= STUDY= OUT=folder
 check-handin: .venv/ready  ## check a hand-in offline; its script runs last, RUN=0: not: ZIP=file DATA_DIR=
 dashboard: .venv/ready  ## a copy of a study in Optuna's dashboard, in a browser: TASK= STUDY= PORT=
+copy: .venv/ready  ## take a study with its log along: STUDY= TO=postgresql://... or TO=files, LOG=http://...
 ui: .venv/ready  ## the log of all trials, in a browser: PORT= HOST=
 stack: .venv/ready  ## PostgreSQL and MLflow's server for a team, on this host until Ctrl-C: PORT= HOST=
 slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray or join, and what search takes

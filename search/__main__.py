@@ -49,7 +49,7 @@ def verb(*options):
 @verb(
     *("task", "trials", "timeout", "confirm", "bar", "jobs"),
     *("study", "seed", "data", "data-dir", "old", "device"),
-    *("trainers", "address", "cpus", "gpus", "memory"),
+    *("trainers", "address", "cpus", "gpus", "memory", "storage", "join"),
 )
 def search(options):
     """Search a task's ranges, or go on with a study of it."""
@@ -71,11 +71,12 @@ def search(options):
         device="cpu" if options.device is None else options.device,
         bar=options.bar,
         old=options.old,
+        join=bool(options.join),
         **({} if options.confirm is None else {"confirm": options.confirm}),
     )
 
 
-@verb("task")
+@verb("task", "storage")
 def status(options):
     """All studies: what was tried, the best so far."""
     from rich.console import Console
@@ -100,7 +101,7 @@ def status(options):
     return max((error.exit_code for error in damaged), default=0)
 
 
-@verb("task", "study", "data", "data-dir", "bar", "test")
+@verb("task", "study", "data", "data-dir", "bar", "test", "storage")
 def winner(options):
     """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
     from rich.console import Console
@@ -120,7 +121,7 @@ def winner(options):
     return 0
 
 
-@verb("task", "study", "data", "data-dir", "out")
+@verb("task", "study", "data", "data-dir", "out", "storage")
 def report(options):
     """What was learned from a study: here, and as one page in mlruns/reports/ or in OUT=folder."""
     from rich.console import Console
@@ -136,7 +137,7 @@ def report(options):
     return 0
 
 
-@verb("a", "b")
+@verb("a", "b", "storage")
 def compare(options):
     """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error."""
     from rich.console import Console
@@ -153,7 +154,7 @@ def compare(options):
     return 0
 
 
-@verb("task", "study", "data", "data-dir", "bar", "out")
+@verb("task", "study", "data", "data-dir", "bar", "out", "storage")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
     from search import freeze, log
@@ -172,7 +173,7 @@ def export(options):
     return 0
 
 
-@verb("task", "study", "trials=which", "since", "code", "reason")
+@verb("task", "study", "trials=which", "since", "code", "reason", "storage")
 def void(options):
     """Cross out trials that a bug made worthless, by TRIALS=3-9,14 or SINCE= or CODE=, with a REASON=."""
     if options.reason is None:
@@ -180,20 +181,20 @@ def void(options):
     return _cross(options, "void")
 
 
-@verb("task", "study", "trials=which", "since", "code", "reason")
+@verb("task", "study", "trials=which", "since", "code", "reason", "storage")
 def unvoid(options):
     """Let trials count again that were crossed out: TRIALS= or SINCE= or CODE=."""
     return _cross(options, "restore")
 
 
-@verb("task", "study")
+@verb("task", "study", "storage")
 def audit(options):
     """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
-    from search import audit, journal, studies
+    from search import audit, studies
 
     found = 0
     for name in _names(options):
-        if by := journal.holder(studies.file(name)):
+        if by := studies.holder(name):
             print(f"{name}: process {by} searches it: not audited")
             continue
         violations = audit.audit(name)
@@ -208,7 +209,7 @@ def audit(options):
     return 0
 
 
-@verb("task", "study", "fix")
+@verb("task", "study", "fix", "storage")
 def doctor(options):
     """What is to be repaired in the studies and the log; FIX=1: back up, and repair it."""
     from search import doctor
@@ -252,7 +253,7 @@ def grade(options):
     return grade(Console(), names, options.data, options.seeds, not options.no_graphics)
 
 
-@verb("task", "study", "data", "data-dir", "out")
+@verb("task", "study", "data", "data-dir", "out", "storage")
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
     from search import log
@@ -286,7 +287,7 @@ def check_handin(options):
     return 0 if sound else 1
 
 
-@verb("task", "study", "data", "data-dir", "port")
+@verb("task", "study", "data", "data-dir", "port", "storage")
 def dashboard(options):
     """Show a study in Optuna's dashboard: a copy of it, so that looking disturbs no search."""
     from search import dashboard
@@ -294,12 +295,26 @@ def dashboard(options):
     return dashboard.serve(_study(options), options.port or 8080)
 
 
-@verb("port", "host")
+@verb("port", "host", "storage")
 def ui(options):
     """Show the log in a browser: MLflow, on this machine only, or with a password on HOST=."""
     from search import ui
 
     return ui.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
+
+
+@verb("study", "storage", "to", "log")
+def copy(options):
+    """Take a study with its log along: TO=postgresql://user@host/name, or TO=files; LOG= another server."""
+    from search import moving, studies
+
+    for option in ("study", "to"):
+        if getattr(options, option) is None:
+            raise UsageError(
+                f"{option.upper()} is missing; studies are {', '.join(studies.names()) or 'none yet'}"
+            )
+    moving.copy(options.study, options.to, options.log, print)
+    return 0
 
 
 @verb("port", "host")
@@ -314,7 +329,7 @@ def stack(options):
 @verb(
     *("task", "jobs", "how", "trials", "timeout", "confirm", "bar"),
     *("study", "seed", "data", "data-dir", "old", "device"),
-    *("cpus", "gpus", "memory"),
+    *("cpus", "gpus", "memory", "storage"),
 )
 def slurm(options):
     """Print a batch script for Slurm: a search on so many nodes, JOBS=, to be handed to sbatch."""
@@ -322,7 +337,7 @@ def slurm(options):
 
     _task(options)
     said = {name: value for name, value in vars(options).items() if name not in ("jobs", "how")}
-    print(batch.slurm(options.how or "ray", options.jobs, os.environ.get("TRIALBOOK_STORAGE"), said), end="")
+    print(batch.slurm(options.how or "ray", options.jobs, said), end="")
     return 0
 
 
@@ -353,7 +368,7 @@ def _study(options):
     if name is None:
         own = studies.of(options.task)
         name = own[0] if len(own) == 1 and source is None else studies.resolve(task, None, source)[1]
-        if name not in own and not studies.file(name).exists():
+        if name not in own and not studies.exists(name):
             hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
@@ -482,6 +497,8 @@ def main(arguments):
         function, options = parse(arguments)
         if getattr(options, "data_dir", None):
             os.environ["DATA_DIR"] = options.data_dir  # for the trainers too
+        if getattr(options, "storage", None):
+            os.environ["TRIALBOOK_STORAGE"] = options.storage
         return function(options)
     except TrialbookError as error:
         code, message = error.exit_code, error

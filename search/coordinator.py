@@ -5,12 +5,13 @@ the terminal) is a watcher, with `started(trial)`, `reported(trial)`, `paused(tr
 `finished(trial)`.
 """
 
+import contextlib
 import math
 import statistics
 import time
 
 from search import strategy, winner
-from search.errors import TrialbookError
+from search.errors import Gone, TrialbookError
 from search.trainers import GO_ON, PAUSE, STOP
 from search.trial import numbers
 
@@ -29,11 +30,12 @@ def search(study, trainers, *, trials=math.inf, **limits):
     """
 
     def next_one(running):
-        if trial := study.go_on():
-            return trial
-        if study.begun() < trials:
-            return study.ask()
-        return study.go_on(anyway=True) if len(study.completed()) + running < winner.FEW else None
+        with study.turn():
+            if trial := study.go_on():
+                return trial
+            if study.begun() < trials:
+                return study.ask()
+            return study.go_on(anyway=True) if len(study.completed()) + running < winner.FEW else None
 
     train_all(study, trainers, next_one, **limits)
 
@@ -47,8 +49,9 @@ def confirm(study, trainers, *, repeats, bar=None, **limits):
     """
 
     def next_one(_):
-        chosen = winner.next_repeat(study, repeats, bar)
-        return chosen and study.ask_again(*chosen)
+        with study.turn():
+            chosen = winner.next_repeat(study, repeats, bar)
+            return chosen and study.ask_again(*chosen)
 
     train_all(study, trainers, next_one, **limits)
 
@@ -76,10 +79,11 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
             while begun and trainers.free:
                 if begun := next_one(len(coordinator.running)):
                     coordinator.start(begun)
-            if not begun and not coordinator.running:
+            if not begun and not coordinator.running and not study.trained_elsewhere():
                 break
             trainers.listen(coordinator, min(HEARING, max(0, deadline - time.monotonic())))
             coordinator.end_what_hangs()
+            study.beat()
     finally:
         coordinator.interrupt(over() or "the search ended with an error")
 
@@ -119,7 +123,11 @@ class Coordinator:
             what = f"{' and '.join(broken)} not finite at epoch {entry['epoch']}"
             self._tell(number, "diverged", what + self._blame(number))
             return STOP
-        pauses = self.study.report(number, entry)
+        try:
+            pauses = self.study.report(number, entry)
+        except Gone:
+            self.running.discard(number)
+            return STOP
         self._say("reported", self.study.trial(number))
         return self._pause(number) if pauses or number not in self.running else GO_ON
 
@@ -180,7 +188,10 @@ class Coordinator:
     def _pause(self, number):
         """Let a trial wait until it is its turn; where too many wait, give the worst of them up."""
         self.running.discard(number)
-        self._say("paused", self.study.pause(number))
+        try:
+            self._say("paused", self.study.pause(number))
+        except Gone:
+            return STOP
         surplus = self.study.surplus()
         if surplus is not None:
             self._give_up(surplus)
@@ -197,7 +208,8 @@ class Coordinator:
         self.running.discard(number)
         if state != "failed":
             self._causes.clear()
-        self._say("finished", self.study.tell(number, state, reason, score))
+        with contextlib.suppress(Gone):
+            self._say("finished", self.study.tell(number, state, reason, score))
 
     def _say(self, what, trial):
         for watcher in self.watchers:

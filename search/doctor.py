@@ -74,7 +74,7 @@ def doctor(names, fix, say):
             say(f"  repaired; as it was: {_renew()}")
     client = log.reader() if fix or not broken else None
     for name in names:
-        if by := journal.holder(studies.file(name)):
+        if by := studies.holder(name):
             say(f"{name}: process {by} searches it: skipped")
             continue
         try:
@@ -93,7 +93,7 @@ def _look_after(name, client, fix, say):
         say(f"  {said}")
     if fix and wrong:
         database = [places.mlflow_database()] if log.is_local() else []
-        with journal.lock(studies.file(name)) as lock:
+        with studies.lock(name) as lock:
             kept = backups.keep([*_changing(name), *database])
             _mend(name, lock)
         books = Books(Study.read(name), client)
@@ -112,7 +112,7 @@ def _look_after(name, client, fix, say):
 
 def to_repair(books):
     """What can be repaired of a study and its log, and how, in a line each."""
-    if torn := journal.torn_end(studies.file(books.study.name)):
+    if studies.database() is None and (torn := journal.torn_end(studies.file(books.study.name))):
         yield f"its journal ends in the middle of a record: the last {len(torn)} bytes are cut off"
     for said in audit.no_trial_runs(books):
         yield f"{said}: it is closed"
@@ -175,7 +175,8 @@ def _changing(name):
 
 def _mend(name, lock):
     """Repair a study and its log, which can be read. `lock` is the study's. Raises StoreError."""
-    journal.cut_torn_end(studies.file(name))
+    if studies.database() is None:
+        journal.cut_torn_end(studies.file(name))
     study = Study.hold(name, lock)
     _write_anew(study)
     _name_run(study)
@@ -227,7 +228,7 @@ def _renew():
     """
     database = places.mlflow_database()
     with contextlib.ExitStack() as stack:
-        locks = {name: stack.enter_context(journal.lock(studies.file(name))) for name in studies.names()}
+        locks = {name: stack.enter_context(studies.lock(name)) for name in studies.names()}
         kept = backups.keep([file for name in locks for file in _changing(name)])
         with tempfile.TemporaryDirectory(dir=kept) as folder:
             mended = _mended(database, Path(folder))

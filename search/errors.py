@@ -43,6 +43,10 @@ def readable(text, letters=1000):
     return shown if len(shown) <= letters else f"{shown[: letters // 2]} ... {shown[-letters // 3 :]}"
 
 
+class Gone(Exception):
+    """A trial was ended by another coordinator, which held this one for dead."""
+
+
 def one_line(error, letters=200):
     """An exception in one line of so many letters at the most."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:letters]

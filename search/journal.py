@@ -7,7 +7,7 @@ import json
 import os
 
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
 from search.errors import StoreError, StudyConflict
 
@@ -51,6 +51,9 @@ class Journal(JournalFileBackend):
             self._file.truncate(end)
             raise
 
+    def refresh(self):
+        """Nobody else writes."""
+
     def commit(self):
         """Wait for the disk."""
         if self._file is not None:
@@ -58,11 +61,30 @@ class Journal(JournalFileBackend):
                 os.fsync(self._file.fileno())
 
 
-class Head(Journal):
-    """The first two records of a journal: that there is a study, and what it is about."""
+class Head(BaseJournalBackend):
+    """The first two of some records: that there is a study, and what it is about."""
+
+    def __init__(self, records):
+        self._records = records
 
     def read_logs(self, log_number_from):
-        return itertools.islice(super().read_logs(log_number_from), max(0, 2 - log_number_from))
+        return itertools.islice(self._records.read_logs(log_number_from), max(0, 2 - log_number_from))
+
+    def append_logs(self, logs):
+        raise NotImplementedError  # it is to look at
+
+
+class Draft(BaseJournalBackend):
+    """Records that are nowhere yet: `kept`."""
+
+    def __init__(self):
+        self.kept = []
+
+    def read_logs(self, log_number_from):
+        return self.kept[log_number_from:]
+
+    def append_logs(self, logs):
+        self.kept += json.loads(json.dumps(logs))
 
 
 class Hiding:
@@ -133,19 +155,22 @@ def lock(path):
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path.with_suffix(".lock"), "a+")  # noqa: SIM115
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise StudyConflict(
-            f"study {path.stem!r} is being searched by process {holder or 'unknown'}"
-        ) from None
-    with _writing(path.parent):
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        turn = open(path.parent / ".lock", "a")  # noqa: SIM115
+    with turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one at a time, so that who holds a journal has said so
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip()
+            file.close()
+            raise StudyConflict(
+                f"study {path.stem!r} is being searched by process {holder or 'unknown'}"
+            ) from None
+        with _writing(path.parent):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
     return file
 
 

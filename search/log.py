@@ -5,6 +5,7 @@ is a function of the `Trial`, and writing it again changes nothing; so the log c
 date from the studies alone, whatever it missed and wherever it was deleted.
 """
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -41,15 +42,22 @@ def connect():
         logging.getLogger(noisy).setLevel(logging.ERROR)
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return MlflowClient(uri)
-    places.artifacts().mkdir(parents=True, exist_ok=True)
-    with open(places.artifacts() / "mlflow.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a fresh database must be made by one process alone
+    with _alone():  # a fresh database must be made by one process
         if places.mlflow_database().exists():
             with closing(sqlite3.connect(places.mlflow_database())) as database:
                 database.execute(
                     "PRAGMA schema_version"
                 )  # MLflow would try for a minute to open what is none
         return MlflowClient(f"sqlite:///{places.mlflow_database()}")
+
+
+@contextlib.contextmanager
+def _alone():
+    """Meanwhile no other process of this home does what MLflow cannot do twice at once."""
+    places.artifacts().mkdir(parents=True, exist_ok=True)
+    with open(places.artifacts() / "mlflow.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def reader():
@@ -84,7 +92,8 @@ class Log:
         self.study = study
         self.overdue = overdue
         self.behind = None  # why the log is incomplete, where `bring_up_to_date` could not mend it
-        self._known = sum(1 for _ in study.trials())  # trials, before more are begun
+        # Trials, before more are begun: by this process alone, or nobody knows.
+        self._known = math.inf if study.is_shared else sum(1 for _ in study.trials())
         self._is_open = False
 
     def show(self, trial):
@@ -103,9 +112,10 @@ class Log:
         """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
         try:
-            for step in self._open, self._mend, self._conclude:
-                self._must_be_in_time()
-                step()
+            with self.study.turn():
+                for step in self._open, self._mend, self._conclude:
+                    self._must_be_in_time()
+                    step()
         except Exception as error:  # MLflow lets through whatever its database or its server raises
             self.behind = one_line(error)
 
@@ -129,6 +139,8 @@ class Log:
         runs.sort(key=lambda run: (run.info.lifecycle_stage != "active", run.info.run_id))
         self._deleted = {run.info.run_id for run in runs if run.info.lifecycle_stage != "active"}
         own = [run for run in runs if run.data.tags.get("kind") == "study"]
+        for extra in own[1:]:  # of two coordinators that began at once
+            set_aside(self._client, extra, "kind")
         self.parent = own[0].info.run_id if own else self._create_parent(self.study.about)
         self._concluded = own[0].data.tags.get("concluded") if own else None
         self._runs = {}  # trial number -> run id
@@ -254,8 +266,7 @@ class Log:
             tags["winner"], found = what_won(standing, study.about)
             metrics |= found
         tags["mlflow.note.content"] = notes.of_study(study, self.page())
-        self._client.set_experiment_tag(self._experiment, f"{VIEW}{study.name}", notes.view(study))
-        self._client.set_experiment_tag(self._experiment, "mlflow.note.content", notes.of_task(study.task))
+        self._describe_experiment()
         for number, look in enumerate(study.looks(), 1):
             tags[f"look {number} at the test data"] = json.dumps(look)
         for standing in winner.standings(study):
@@ -271,6 +282,18 @@ class Log:
         self._client.set_tag(self.parent, "concluded", known)
         study.set_logged(known)
         _analyze()
+
+    def _describe_experiment(self):
+        """Say in words what the experiment is, and how its runs are best looked at."""
+        said = {
+            f"{VIEW}{self.study.name}": notes.view(self.study),
+            "mlflow.note.content": notes.of_task(self.study.task),
+        }
+        with _alone():
+            known = self._client.get_experiment(self._experiment).tags
+            for name, text in said.items():
+                if known.get(name) != text:
+                    self._client.set_experiment_tag(self._experiment, name, text)
 
     def _write_files(self):
         """Write the table of trials and the report."""

@@ -63,6 +63,26 @@ def sentence(text):
     return text.strip()
 
 
+def storage(text):
+    """An option that is the address of a database."""
+    from search import postgres
+
+    postgres.check(text)
+    return text
+
+
+def place(text):
+    """An option that is where studies lie."""
+    return text if text == "files" else storage(text)
+
+
+def server(text):
+    """An option that is a tracking server."""
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", text):
+        raise UsageError(f"LOG {text!r} is not valid: http://host:port, without a password")
+    return text
+
+
 def folder(text):
     """An option that is a folder which is there."""
     if not os.path.isdir(text):
@@ -99,6 +119,10 @@ OPTIONS = {
     "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
     "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
     "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
+    "storage": (storage, "URL", "the database that holds the studies: postgresql://user@host/name (files)"),
+    "join": (flag("JOIN"), None, "work on a study of that database together with other searches"),
+    "to": (place, "URL", "where a study is copied to: postgresql://user@host/name, or files"),
+    "log": (server, "URL", "the tracking server that gets its log (the same as here)"),
     "test": (flag("TEST"), None, "score the confirmed winner on the test data; each look is counted"),
     "which": (str, "3-9,14", "the trials that are meant, by number"),
     "since": (str, "WHEN", "the trials since a time, or since a commit"),

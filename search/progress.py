@@ -43,7 +43,7 @@ class Tally:
         self.states = Counter()
         self._trained, self._seconds = 0, 0.0  # trials, and how long they took together
         for trial in study.trials():
-            if self.about(trial):
+            if self.about(trial) and trial.ended:
                 self._count(trial)
 
     def about(self, trial):

@@ -32,6 +32,7 @@ def run(
     confirm=winner.REPEATS,
     bar=None,
     old=None,
+    join=False,
 ):
     """Search a task, or go on with a study of it; then train the best few again.
 
@@ -40,7 +41,7 @@ def run(
         trials: how many in total; None for no limit.
         timeout: seconds to search; None for no limit.
         jobs: trainers at once; by default one a core, of this machine or of the cluster.
-        study, seed, data, old: see `Study.open`.
+        study, seed, data, old, join: see `Study.open`.
         trainers: "processes" (default), "inline" or "ray".
         cluster: for "ray": address, cpus, gpus and memory by name, see `search.trainers.ray`.
         device: "cpu", or "cuda"; where torch can use no GPU the CPU is taken, and that is said.
@@ -56,7 +57,7 @@ def run(
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
     try:
-        opened = Study.open(task, study, data, seed, old)
+        opened = Study.open(task, study, data, seed, old, join)
     finally:
         slow.cancel()
     with Signals() as signals, opened:
@@ -133,7 +134,8 @@ def _bring_up_to_date(log):
 def _keep_copy(say, study):
     """Copy the study, so that there is a way back where its file is damaged; where that fails, say so."""
     try:
-        backups.rotate(studies.file(study.name))
+        if studies.database() is None:
+            backups.rotate(studies.file(study.name))
     except OSError as error:
         failed = f"The study could not be copied to {places.backups()}: {error.strerror}."
         say(failed, markup=False, soft_wrap=True)

@@ -1,6 +1,10 @@
-"""Which studies there are: their names and files, the one that is meant, how one is created and loaded."""
+"""Which studies there are: their names, the one that is meant, how one is created and loaded.
+
+They lie in files, or in the database that STORAGE names.
+"""
 
 import contextlib
+import os
 import re
 import shlex
 import sys
@@ -20,9 +24,44 @@ UNREADABLE = (
 )  # is a damaged journal to Optuna
 
 
+def database():
+    """The database that holds the studies; None where they lie in files."""
+    if not (url := places.storage()):
+        return None
+    from search import postgres
+
+    return postgres.database(url, os.getpid())
+
+
 def names():
     """The names of all studies, sorted."""
+    if (there := database()) is not None:
+        return there.names()
     return sorted(path.stem for path in places.studies().glob("*.journal"))
+
+
+def exists(name):
+    """Whether there is a study of this name."""
+    return there.exists(name) if (there := database()) is not None else file(name).exists()
+
+
+def records(name):
+    """What a study consists of: a journal of Optuna's."""
+    if (there := database()) is not None:
+        from search import postgres
+
+        return postgres.Records(there, name)
+    return journal.Journal(file(name))
+
+
+def lock(name, shared=False):
+    """Hold a study until what is returned is closed: see `journal.lock`, and `postgres.Database.lock`."""
+    return there.lock(name, shared) if (there := database()) is not None else journal.lock(file(name))
+
+
+def holder(name):
+    """The process that holds a study, as text; None where none does."""
+    return there.holder(name) if (there := database()) is not None else journal.holder(file(name))
 
 
 def of(task_name):
@@ -64,7 +103,7 @@ def resolve(task, name, source):
     """The source and the name that a study has where they are not given. Raises UsageError."""
     if name is not None:
         check_name(name)
-        if source is None and file(name).exists():
+        if source is None and exists(name):
             source = first_about(name)["source"]
     source = default_source(task, source)
     return source, name or default_name(task, source)
@@ -72,7 +111,7 @@ def resolve(task, name, source):
 
 def first_about(name):
     """What a study was about when it began, without reading all of it: task, source and seed stay."""
-    _, loaded = load(name, journal.Head(file(name)))
+    _, loaded = load(name, journal.Head(records(name)))
     return loaded.user_attrs["about"]
 
 
@@ -81,8 +120,10 @@ def load(name, records):
     try:
         return _loaded(name, records)
     except UNREADABLE as error:
-        said = f"{file(name)} is damaged: {type(error).__name__} {error}"
-        raise StoreError(f"{said}. {_way_back(name)}") from None
+        said = f"is damaged: {type(error).__name__} {error}"
+        if database() is not None:
+            raise StoreError(f"study {name!r} of STORAGE {said}") from None
+        raise StoreError(f"{file(name)} {said}. {_way_back(name)}") from None
 
 
 def cut_torn_end(name):
@@ -90,7 +131,7 @@ def cut_torn_end(name):
 
     Raises StoreError where it is damaged elsewhere: then it stays as it is.
     """
-    if torn := journal.torn_end(file(name)):
+    if database() is None and (torn := journal.torn_end(file(name))):
         load(name, journal.Journal(file(name)))
         kept = backups.keep([file(name)])
         journal.cut_torn_end(file(name))
@@ -133,17 +174,25 @@ def must_be(name, about, task, source, seed):
 
 
 def create(task, name, source, digest, seed):
-    """Write a new study's journal: whole, or not at all."""
-    unfinished = file(name).with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    store = journal.Journal(unfinished)
+    """Begin a new study."""
+    draft = journal.Draft()
     study = optuna.create_study(
-        study_name=name,
-        storage=optuna.storages.JournalStorage(store),
-        direction=task.DIRECTION,
+        study_name=name, storage=optuna.storages.JournalStorage(draft), direction=task.DIRECTION
     )
     about = {"task": tasks.name_of(task), "source": source, "digest": digest, "seed": seed}
     about |= {"metric": task.METRIC, "direction": task.DIRECTION, "space": fingerprint.space(task)}
     study.set_user_attr("about", about)
+    put(name, draft.kept)
+
+
+def put(name, kept):
+    """Write a study that is not there yet, of records that are: whole, or not at all."""
+    if (there := database()) is not None:
+        there.put(name, kept)
+        return
+    unfinished = file(name).with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    store = journal.Journal(unfinished)
+    store.append_logs(kept)
     store.commit()
     unfinished.rename(file(name))

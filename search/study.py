@@ -3,18 +3,22 @@
 Whatever the log, a table or a frozen script shows of a trial is read from here, as a `Trial`.
 """
 
+import contextlib
 import copy
 import functools
 import math
+import time
+import uuid
 from dataclasses import asdict, replace
 
 import optuna
 from optuna.distributions import json_to_distribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 import data
 from search import crossing, fingerprint, journal, secret, siblings, strategy, studies, tasks
-from search.errors import NoWinner, StudyConflict, unknown
+from search.errors import Gone, NoWinner, StudyConflict, UsageError, unknown
 from search.past import Past
 from search.provenance import provenance
 from search.rungs import FACTOR, Rungs
@@ -23,6 +27,7 @@ from search.winner import FEW
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
 
+BEAT = 10.0  # seconds between two signs of life to other coordinators
 TINY = 1e-12  # a loss that is as good as none
 OLD = ("aside", "void")  # what can become of trials whose code, ranges or data are no longer those of today
 
@@ -33,12 +38,16 @@ class Study:
     def __init__(self, name, lock=None):
         self.name = name
         self._lock = lock
-        self._journal = journal.Journal(studies.file(name))
+        self._journal = studies.records(name)
         self._storage, self._optuna = studies.load(name, self._journal)
         self._id = self._storage.get_study_id_from_name(name)
         self.about = self._optuna.user_attrs["about"]
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
+        self._coordinator = None  # what this process is called where others search the study too
+        self._others = {}  # number -> epochs that are known of a trial that another one trains
+        self._beaten = -math.inf  # when this one was last said to be alive
+        self._in_turn = False
         self.device = "cpu"  # that trials train on from now on: see `devices`
         self._provenance = functools.cache(provenance)  # one for all trials of this process
         self._fingerprint = None  # of trials that begin: `open` finds it out
@@ -47,8 +56,8 @@ class Study:
     # Open, read, close
 
     @classmethod
-    def open(cls, task, name=None, source=None, seed=None, old=None):
-        """Create a study or go on with it, for this process alone.
+    def open(cls, task, name=None, source=None, seed=None, old=None, join=False):
+        """Create a study or go on with it, for this process alone, or together with others that `join`.
 
         Args:
             task: the module of a task.
@@ -60,24 +69,30 @@ class Study:
 
         Raises UsageError, StudyConflict, StoreError, data.DataError.
         """
+        if join and studies.database() is None:
+            raise UsageError(
+                "JOIN=1 needs a database that searches share: STORAGE=postgresql://user@host/name"
+            )
         source, name = studies.resolve(task, name, source)
         if old not in (None, *OLD):
             raise unknown("OLD", old, OLD)
-        if studies.file(name).exists():
+        if studies.exists(name):
             studies.must_be(name, studies.first_about(name), task, source, seed)
         digest = data.digest(data.read(task.DATA.prepare(source)))
-        lock = journal.lock(studies.file(name))
-        if not studies.file(name).exists():
+        lock = studies.lock(name, shared=join)
+        if not studies.exists(name):
             studies.create(task, name, source, digest, seed or 0)
-        study = cls._held(name, lock, waits=True)
+        study = cls._joined(name, lock) if join else cls._held(name, lock, waits=True)
         try:
-            today = fingerprint.of(task, digest)
-            fingerprint.settle(study, today, old)
-            study._renew(digest, today)
+            with study.turn():
+                today = fingerprint.of(task, digest)
+                fingerprint.settle(study, today, old)
+                study._renew(digest, today)
         except StudyConflict:
             lock.close()
             raise
-        study._close_all(lambda trial: trial.counts)
+        if not join:
+            study._close_all(lambda trial: trial.counts)
         return study
 
     @classmethod
@@ -87,13 +102,13 @@ class Study:
         Raises UsageError, StudyConflict, StoreError.
         """
         cls.read(name)
-        return cls._held(name, lock or journal.lock(studies.file(name)))
+        return cls._held(name, lock or studies.lock(name))
 
     @classmethod
     def read(cls, name):
         """A study to look at; another process may be searching it. Raises UsageError, StoreError."""
         studies.check_name(name)
-        if not studies.file(name).exists():
+        if not studies.exists(name):
             raise unknown("STUDY", name, studies.names())
         return cls(name)
 
@@ -219,6 +234,43 @@ class Study:
                 storage.hidden.add(trial.number)
         return plain
 
+    # Together with other coordinators
+
+    @property
+    def is_shared(self):
+        """Whether others may search it too."""
+        return self._coordinator is not None
+
+    @contextlib.contextmanager
+    def turn(self):
+        """Meanwhile no other coordinator asks for a trial, and what they wrote so far is known."""
+        if self._coordinator is None:
+            yield
+            return
+        with studies.database().turn(self.name):
+            try:
+                self._hear()
+                yield
+            finally:
+                self._in_turn = False
+
+    def beat(self):
+        """Be alive to the other coordinators, and close what trials dead ones trained; once in a while."""
+        if self._coordinator is None or time.monotonic() < self._beaten + BEAT:
+            return
+        self._beaten = time.monotonic()
+        studies.database().renew(self._coordinator, self.name)
+        with self.turn():
+            alive = studies.database().alive(self.name)
+            for trial in self._of_others():
+                if trial.coordinator not in alive:
+                    self._close(trial)
+                    self._take_in(self.trial(trial.number))
+
+    def trained_elsewhere(self):
+        """Whether another coordinator trains: should it die, its trial is to be tried again."""
+        return any(not trial.paused for trial in self._of_others())
+
     # One trial's way: ask, report, tell
 
     def ask(self):
@@ -235,11 +287,12 @@ class Study:
         return self._begin(trial.params, seed, seed, {"confirms": trial.number, "repeat": repeat})
 
     def report(self, number, entry):
-        """Write down an epoch of a running trial. Returns whether it is to pause."""
+        """Write down an epoch of a running trial. Returns whether it is to pause. Raises Gone."""
         asked, epoch, trial = self._asked[number], entry["epoch"], self.trial(number)
         value = entry[f"validation_{self.task.METRIC}"]
-        asked.set_user_attr(f"epoch {epoch}", entry)
-        asked.report(value, epoch)
+        with self._gone(number):
+            asked.set_user_attr(f"epoch {epoch}", entry)
+            asked.report(value, epoch)
         if not trial.counts:
             return False  # a repeat is to be compared by its score
         at_rung = self._rungs.report(number, trial.epochs, epoch, self._level(value))
@@ -248,7 +301,8 @@ class Study:
     def pause(self, number):
         """Let a running trial wait. Returns the Trial."""
         trial = self.trial(number)
-        self._asked[number].set_user_attr("paused", trial.epochs)
+        with self._gone(number):
+            self._asked[number].set_user_attr("paused", trial.epochs)
         self._rungs.pause(number)
         return self.trial(number)
 
@@ -276,26 +330,24 @@ class Study:
         return f"at epoch {entry['epoch']}: {value:.4g}, {rank} of {among} there; one in {FACTOR} goes on"
 
     def tell(self, number, state, reason, score=(None, None)):
-        """End a trial, for good. Returns the Trial. This commits it."""
-        asked = self._asked.pop(number)
+        """End a trial, for good. Returns the Trial. This commits it. Raises Gone."""
+        asked = self._asked[number]
         value, standard_error = score
         reason = secret.redacted(reason)
-        asked.set_user_attr("outcome", {"state": state, "reason": reason, "standard_error": standard_error})
         # A diverged trial is told as pruned, since that is what samplers learn from.
         told = {
             "completed": TrialState.COMPLETE,
             "pruned": TrialState.PRUNED,
             "diverged": TrialState.PRUNED,
         }
-        self._optuna.tell(asked, value, state=told.get(state, TrialState.FAIL))
+        outcome = {"state": state, "reason": reason, "standard_error": standard_error}
+        with self._gone(number):
+            asked.set_user_attr("outcome", outcome)
+            self._optuna.tell(asked, value, state=told.get(state, TrialState.FAIL))
         self._journal.commit()
-        self._rungs.resume(number)
-        trial = self.trial(number)
-        if state not in ("completed", "pruned"):
-            self._rungs.forget(number)
-        elif state == "completed" and trial.counts:
-            self._rungs.finish(number, self._level(trial.score))
-        return trial
+        del self._asked[number]
+        self._settle(self.trial(number))
+        return self.trial(number)
 
     def set_budget(self, trials, seconds):
         """Write down what was asked for last."""
@@ -322,6 +374,65 @@ class Study:
         return len(looks)
 
     # Inside
+
+    @classmethod
+    def _joined(cls, name, lock):
+        """A study under a lock that others share."""
+        study = cls(name, lock)
+        study._coordinator = str(uuid.uuid4())
+        studies.database().renew(study._coordinator, name)
+        with study.turn():
+            study._cross_out()  # what was seen at first, another may have been beginning just then
+        return study
+
+    def _of_others(self):
+        """The trials that other coordinators train or let wait."""
+        if self._coordinator is None:
+            return []
+        return [self.trial(number) for number in sorted(self._look_back().running - self._asked.keys())]
+
+    def _hear(self):
+        """Take in what other coordinators wrote."""
+        past = self._look_back()
+        known, _ = len(past.ended) + len(past.running), self._rungs
+        self._journal.refresh()
+        self._in_turn = True
+        self._look_back()
+        new = range(known, len(past.ended) + len(past.running))
+        for number in [*self._others, *(number for number in new if number not in self._asked)]:
+            self._take_in(self.trial(number))
+
+    def _take_in(self, trial):
+        """Take in how far a trial of another coordinator is."""
+        known = self._others.pop(trial.number, 0)
+        if not trial.counts:
+            self._storage.hidden.add(trial.number)
+        for entry in trial.curve if trial.counts else ():
+            if entry["epoch"] > known:
+                level = self._level(entry[f"validation_{self.task.METRIC}"])
+                self._rungs.report(trial.number, known, entry["epoch"], level)
+                known = entry["epoch"]
+        if trial.ended:
+            self._settle(trial)
+        else:
+            self._others[trial.number] = known
+
+    def _settle(self, trial):
+        """Let the rungs know how a trial ended."""
+        self._rungs.resume(trial.number)
+        if trial.state not in ("completed", "pruned"):
+            self._rungs.forget(trial.number)
+        elif trial.state == "completed" and trial.counts:
+            self._rungs.finish(trial.number, self._level(trial.score))
+
+    @contextlib.contextmanager
+    def _gone(self, number):
+        """Writing of a trial that another coordinator has ended is Gone."""
+        try:
+            yield
+        except UpdateFinishedTrialError:
+            del self._asked[number]
+            raise Gone from None
 
     @classmethod
     def _held(cls, name, lock, waits=False):
@@ -372,6 +483,7 @@ class Study:
             "weights": tasks.count_weights(self.task, config),
             "fingerprint": self._fingerprint,
             "provenance": self._provenance(self.device),
+            **({"coordinator": self._coordinator} if self._coordinator else {}),
         }
         asked.set_user_attr("about", about)
         self._asked[asked.number] = asked
@@ -397,6 +509,8 @@ class Study:
     def _rungs(self):
         """The rungs of this study, and what came of the trials so far."""
         rungs = Rungs(self.task.Config().epochs)
+        running = self._look_back().running - self._asked.keys()
+        self._others = {number: self.trial(number).epochs for number in running}
         for trial in self.history():
             if trial.state not in ("running", "completed", "pruned"):
                 continue
@@ -405,7 +519,7 @@ class Study:
                 level = self._level(entry[f"validation_{self.task.METRIC}"])
                 rungs.report(trial.number, before, entry["epoch"], level)
                 before = entry["epoch"]
-            if trial.paused:
+            if trial.paused and trial.number not in self._others:
                 rungs.pause(trial.number)
             if trial.score is not None:
                 rungs.finish(trial.number, self._level(trial.score))
@@ -431,9 +545,17 @@ class Study:
         known = len(past.ended) + len(past.running)
         again = [self._storage.get_trial(number) for number in sorted(past.running)]
         for frozen in [*again, *self._storage.since(known)]:
+            if frozen.number >= known and self._is_beginning(frozen):
+                break
             if frozen.number >= known or frozen.state.is_finished():
                 past.add(self._view(frozen))
         return past
+
+    def _is_beginning(self, frozen):
+        """Whether another coordinator has just created a trial, and has yet to say what it is."""
+        if self._coordinator is None or self._in_turn:
+            return False  # nobody is beginning any, and one that says nothing is of a dead one
+        return not frozen.state.is_finished() and "about" not in frozen.user_attrs
 
     def _renew(self, digest, today):
         """Write down what data and ranges trials have from now on; `today` is their fingerprint."""

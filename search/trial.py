@@ -43,6 +43,7 @@ class Trial:
     weights: int | None  # numbers that the network learns
     fingerprint: dict  # digests of "code", "space" and "data"
     provenance: dict = field(repr=False)
+    coordinator: str | None = None  # which of those that share the study trains it
     paused: bool = False  # it runs, but waits
     crossed: Crossing | None = None  # out, and why
 
@@ -101,6 +102,7 @@ def view(frozen, crossed=None):
         weights=about.get("weights"),
         fingerprint=about.get("fingerprint", {}),
         provenance=about.get("provenance", {}),
+        coordinator=about.get("coordinator"),
         paused=state == "running" and frozen.user_attrs.get("paused") in epochs[-1:],
         crossed=crossed,
     )

@@ -33,6 +33,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "no-course"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("TRIALBOOK_STORAGE", raising=False)
     return tmp_path / "home"
 
 

@@ -6,19 +6,18 @@ import re
 import shlex
 from pathlib import Path
 
-from search import secret, studies, tasks
+from search import places, postgres, secret, studies, tasks
 from search.errors import UsageError, unknown
 
 SCRIPTS = {"ray": "slurm-ray.sh", "join": "slurm-join.sh"}  # by HOW=
 RAY_ALONE = ("cpus", "gpus", "memory")
 
 
-def slurm(how, jobs, storage, options):
+def slurm(how, jobs, options):
     """A batch script for Slurm, as text.
 
     Args:
         how: "ray": one search, on a Ray cluster of so many `jobs`; "join": so many coordinators of one study.
-        storage: the address of the database that holds the studies; None where they lie in files.
         options: those of the search, by name.
 
     Raises UsageError.
@@ -27,30 +26,32 @@ def slurm(how, jobs, storage, options):
         raise unknown("HOW", how, SCRIPTS)
     if jobs is None:
         raise UsageError("JOBS is missing: on how many nodes? A whole number from 1 to 256")
-    said = {name: value for name, value in options.items() if value is not None}
-    _check(how, storage, said)
-    if storage:
-        said["storage"] = storage
+    said = {
+        name: value for name, value in {**options, "storage": places.storage()}.items() if value is not None
+    }
+    _check(how, said)
     fixed = {"ray": {"trainers": "ray", "address": "auto"}, "join": {"join": 1}}[how]
     script = (Path(__file__).parent / SCRIPTS[how]).read_text(encoding="utf-8")
     filled = {"name": said["task"], "last": str(jobs - 1), "command": _command(said | fixed)}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], script)
 
 
-def _check(how, storage, said):
+def _check(how, said):
     """Raises UsageError where the search would, or where the script could not hold what was said."""
     task = tasks.find(said["task"])
     if "study" in said:
         studies.check_name(said["study"])
     studies.default_source(task, said.get("data"))
     if how == "join":
-        if not storage:
+        if "storage" not in said:
             raise UsageError("HOW=join needs STORAGE=postgresql://..., the database that coordinators share")
         if alone := [name.upper() for name in RAY_ALONE if name in said]:
             raise UsageError(
                 f"{', '.join(alone)} is for HOW=ray alone: a coordinator has a trainer on each core"
             )
-    for name, value in {**said, "storage": storage or ""}.items():
+    if "storage" in said:
+        postgres.check(said["storage"])
+    for name, value in said.items():
         if not str(value).isprintable():
             raise UsageError(f"{name.upper()} {value!r} is not valid: one line of text")
         if secret.held(str(value).encode()):

@@ -20,6 +20,7 @@ if ! [ -e .venv/ready ]; then
   echo 'error: there is no .venv/ready here: type make setup, then submit this again' >&2
   exit 2
 fi
+: "${MLFLOW_TRACKING_URI:?names no server: coordinators on several nodes need one for their log}"
 # What it keeps besides the study, it keeps for itself.
 export TRIALBOOK_HOME="$PWD/mlruns/slurm-$SLURM_ARRAY_JOB_ID/$SLURM_ARRAY_TASK_ID"
 srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" {{command}}

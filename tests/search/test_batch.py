@@ -40,9 +40,16 @@ DIRECTIVES = {  # what sbatch takes, as far as the scripts use it
 }
 
 
-def script(how="ray", jobs=3, storage=STORAGE, **options):
+@pytest.fixture(autouse=True)
+def storage(monkeypatch):
+    """Where the studies are; a command line that says otherwise changes it for its own test alone."""
+    monkeypatch.setenv("TRIALBOOK_STORAGE", STORAGE)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000")
+
+
+def script(how="ray", jobs=3, **options):
     """A batch script of the bowl."""
-    return batch.slurm(how, jobs, storage, {"task": "bowl", **options})
+    return batch.slurm(how, jobs, {"task": "bowl", **options})
 
 
 def command_of(text):
@@ -66,17 +73,19 @@ def test_a_script_is_one_that_bash_and_sbatch_can_read(how, tmp_path):
 
 
 def test_the_search_of_a_script_is_one_that_the_command_line_takes():
-    words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s", storage=None))
+    words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s"))
     command = words[words.index(".venv/bin/python") :]
     assert command[:4] == [".venv/bin/python", "-m", "search", "search"]
     _, options = parse(command[3:])
     assert (options.task, options.trials, options.timeout, options.study) == ("bowl", 200, 90.5, "s")
     assert (options.trainers, options.address, options.cpus) == ("ray", "auto", 2.0)
-    assert options.data_dir == "tests"
+    assert (options.data_dir, options.storage) == ("tests", STORAGE)
 
 
 def test_coordinators_join_on_the_storage():
-    assert command_of(script("join"))[-2:] == [f"--storage={STORAGE}", "--join=1"]
+    words = command_of(script("join", trials=9))
+    _, options = parse(words[words.index("search") + 1 :])
+    assert (options.trials, options.storage, options.join) == (9, STORAGE, True)
 
 
 @pytest.fixture
@@ -106,10 +115,11 @@ def run(tmp_path):
 @pytest.mark.parametrize("how", batch.SCRIPTS)
 @pytest.mark.parametrize("hostile", ["'; touch trap; '", '"; touch trap; "', "$(touch trap)", "`touch trap`"])
 def test_what_is_typed_gets_through_as_it_was_typed(how, hostile, run, tmp_path):
-    ran = run(script(how, storage=f"postgresql://u@h/{hostile} {{{{name}}}} $HOME \\", data_dir=hostile))
+    hostile += " {{name}} $HOME \\"
+    ran = run(script(how, data_dir=hostile, device=hostile))
     search = next(words for words in ran if words[0] == "srun")
-    assert f"--storage=postgresql://u@h/{hostile} {{{{name}}}} $HOME \\" in search
-    assert f"--data-dir={hostile}" in search and not (tmp_path / "trap").exists()
+    assert {f"--data-dir={hostile}", f"--device={hostile}"} <= set(search)
+    assert not (tmp_path / "trap").exists()
 
 
 def test_the_first_task_is_the_head_and_the_others_join_it(run, tmp_path):
@@ -125,6 +135,12 @@ def test_the_first_task_is_the_head_and_the_others_join_it(run, tmp_path):
     (tmp_path / "mlruns" / "ray-71" / "address").write_text(f"{address}\n")
     (joined,) = run(script(), task=2)
     assert joined[:4] == ["ray", "start", "--address", address] and "--block" in joined
+
+
+def test_coordinators_without_one_log_are_not_started(run, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    with pytest.raises(subprocess.CalledProcessError):
+        run(script("join"))
 
 
 def test_without_its_environment_a_script_ends_at_once(run, tmp_path):
@@ -146,28 +162,29 @@ def test_without_its_environment_a_script_ends_at_once(run, tmp_path):
         ("--task bowl --jobs 2 --device=a\nb", "DEVICE 'a\\nb' is not valid: one line of text"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(typed, wrong, home, capsys):
+def test_what_is_wrong_is_said_in_one_line(typed, wrong, home, capsys, monkeypatch):
+    monkeypatch.delenv("TRIALBOOK_STORAGE")
     assert main(["slurm", *typed.split(" ")]) == 2
     said = capsys.readouterr()
     assert wrong in said.err and said.err.count("\n") == 1 and not said.out and not home.exists()
 
 
-def test_a_storage_with_a_password_is_refused(monkeypatch, capsys):
-    monkeypatch.setenv("TRIALBOOK_STORAGE", "postgresql://me:hush-hush@db/trialbook")
+@pytest.mark.parametrize("url", ["postgresql://me:hush@db/trialbook", "postgresql://db/x?password=hush"])
+def test_a_storage_with_a_password_is_refused(url, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_STORAGE", url)
     assert main(["slurm", "--task", "bowl", "--jobs", "2", "--how", "join"]) == 2
     said = capsys.readouterr()
     assert "STORAGE holds a password" in said.err and "hush" not in said.err + said.out
 
 
-def test_a_share_of_a_machine_is_for_ray_alone(monkeypatch, capsys):
-    monkeypatch.setenv("TRIALBOOK_STORAGE", STORAGE)
+def test_a_share_of_a_machine_is_for_ray_alone(capsys):
     assert main(["slurm", "--task", "bowl", "--jobs", "2", "--how", "join", "--gpus", "1"]) == 2
     assert "GPUS is for HOW=ray alone" in capsys.readouterr().err
 
 
 def test_make_slurm_prints_a_script(capsys):
     assert main(["slurm", "--task", "bowl", "--jobs", "2"]) == 0
-    assert capsys.readouterr().out == script(jobs=2, storage=None)
+    assert capsys.readouterr().out == script(jobs=2)
 
 
 def test_the_manifest_is_a_ray_job_of_this_version_of_ray_whose_search_the_command_line_takes():

@@ -1,8 +1,10 @@
 """The journal: one writer, whole records."""
 
+import fcntl
 import multiprocessing
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import optuna
 import pytest
@@ -91,3 +93,17 @@ def test_a_second_process_is_told_who_holds_it(tmp_path):
     process.join()
     with journal.lock(tmp_path / "s.journal"):
         assert (tmp_path / "s.lock").read_text() == str(os.getpid())
+
+
+def test_who_finds_a_journal_locked_waits_until_its_holder_is_named(tmp_path):
+    with open(tmp_path / ".lock", "a") as turn, open(tmp_path / "s.lock", "w") as held:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with ThreadPoolExecutor(1) as pool:
+            refused = pool.submit(journal.lock, tmp_path / "s.journal")
+            wait([refused], 0.2)
+            held.write("123")
+            held.flush()
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            with pytest.raises(StudyConflict, match="process 123$"):
+                refused.result()

@@ -30,6 +30,7 @@ FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
 BEGINS = "begins\n"  # what each process says first
 TRAINED = "Writing the table of trials"  # what a search says when all is trained
+INCOMPLETE = "The log is incomplete ("  # what it says where the log could not be completed
 NAME = "bowl-builtin"  # what the study of the bowl is called
 FOUND = re.compile(r"^  \d+: .*|.*: not audited$", re.MULTILINE)  # a violation, as the audit says it
 ENDED = re.compile(
@@ -239,6 +240,7 @@ def _time(folder, database, arguments):
 
 def _live(arguments, around, output, gate):
     os.setsid()
+    os.environ["COLUMNS"] = "400"  # what is said in one line stays in one
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in (1, "stdout"), (2, "stderr"):
         os.dup2(output, number)

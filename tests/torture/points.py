@@ -44,7 +44,7 @@ POINTS = {  # name -> the owner of a function, the function's name, when to die,
     "Log._mend": (Log, "_mend", AROUND, SEARCH),
     "Log._conclude": (Log, "_conclude", AROUND, SEARCH),
     "Log._write_files": (Log, "_write_files", AROUND, SEARCH),
-    "text of a script": (Path, "write_text", (*AROUND, "half"), EXPORT),
+    "text of a script": (Path, "write_text", ("half",), EXPORT),
     "replace of a script": (Path, "replace", AROUND, EXPORT),
 }
 

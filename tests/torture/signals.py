@@ -25,7 +25,6 @@ WAYS = (
     (signal.SIGTERM, 1, PROCESSES),
 )
 HEARS = "Task bowl: "  # said once signals are heard
-INCOMPLETE = "The log is incomplete ("  # said where there was no time for all of it
 DONE = "make ui", "No winner: "  # said before they no longer are
 
 
@@ -58,7 +57,7 @@ def stop(folder, database, seed, number, times, trainers):
     wrong = [] if took < allowed else [f"it ended after {took:.1f} s"]
     if code not in expected(number, heard, search.said):
         wrong.append(f"it ended with {code}: {search.error}")
-    if heard and times == 1 and INCOMPLETE not in search.said:
+    if heard and times == 1 and homes.INCOMPLETE not in search.said:
         wrong += [f"at once: {said}" for said in home.audited()]
     wrong += home.wrong(command, trials)
     return homes.outcomes(1, wrong, f"{folder}, {times} times {number.name} after {moment:.3f} s")

@@ -29,7 +29,7 @@ def start_at_once(way, folder, seed):
     codes = [search.end() for search in searches]
     os.close(gate)
     os.close(ours)
-    wrong = [*home.tracebacks(), *home.audited(), *judge(searches, codes)]
+    wrong = [*home.tracebacks(), *judge(searches, codes), *home.audited()]
     return homes.outcomes(1, wrong, f"{folder}, {way.__name__}")
 
 
@@ -60,3 +60,5 @@ def all_search(searches, codes):
     for search, code in zip(searches, codes):
         if code != 0:
             yield f"a search of its own study ended with {code}: {search.error}"
+        if homes.INCOMPLETE in search.said:
+            yield next(line for line in search.said.splitlines() if homes.INCOMPLETE in line)

@@ -1,0 +1,252 @@
+"""Studies in a real PostgreSQL server: as in a file, shared, and whatever becomes of the server."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+import databases
+import psycopg
+import pytest
+
+from search import audit, places, postgres, studies
+from search.__main__ import main
+from search.coordinator import confirm, search
+from search.errors import StoreError, StudyConflict
+from search.log import Log
+from search.study import Study
+from search.trainers.inline import Inline
+
+pytestmark = pytest.mark.skipif(
+    not databases.tool("initdb"),
+    reason="NOT TRIED ON A DATABASE: PostgreSQL is not installed (Debian: apt install postgresql)",
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL server. Another user must reach its folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        with databases.server(Path(folder) / "data") as server:
+            yield server
+
+
+@pytest.fixture
+def storage(server, monkeypatch):
+    """The address of an empty database of a test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server.address(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    monkeypatch.setenv("TRIALBOOK_STORAGE", server.address(name))
+    return server.address(name)
+
+
+def found(study):
+    return [(t.number, t.draw, t.state, t.params, t.score, t.epochs) for t in study.trials()]
+
+
+def test_a_search_on_a_database_is_that_on_a_file(bowl, storage, monkeypatch):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=12)
+        confirm(study, Inline(study), repeats=2)
+    there = found(Study.read("bowl-builtin"))
+    monkeypatch.delenv("TRIALBOOK_STORAGE")
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=12)
+        confirm(study, Inline(study), repeats=2)
+        assert found(study) == there
+
+
+def test_a_search_goes_on_and_its_books_agree(bowl, storage, database):
+    for trials in (5, 12):
+        with Study.open(bowl) as study:
+            search(study, Inline(study), trials=trials)
+            study.set_budget(trials, None)
+            Log(study).bring_up_to_date()
+    assert studies.names() == ["bowl-builtin"] and Study.read("bowl-builtin").counted() == 12
+    assert audit.audit("bowl-builtin") == []
+
+
+def test_one_that_searches_alone_is_not_disturbed(bowl, storage):
+    with Study.open(bowl):
+        holder = postgres.Database(storage).holder("bowl-builtin")
+        assert holder.startswith(f"{os.getpid()} on ")
+        for others in (False, True):
+            with pytest.raises(StudyConflict, match=f"is being searched by process {os.getpid()} on "):
+                postgres.Database(storage).lock("bowl-builtin", shared=others)
+    assert postgres.Database(storage).holder("bowl-builtin") is None
+
+
+def test_what_a_killed_search_left_is_closed_and_retried(bowl, storage):
+    with Study.open(bowl) as study:
+        study.ask()
+    with Study.open(bowl) as study:
+        assert study.trial(0).state == "interrupted"
+        search(study, Inline(study), trials=3)
+        assert study.trial(1).retry_of == 0 and study.counted() == 3
+
+
+class Watcher:
+    """Does something whenever so many events have passed."""
+
+    def __init__(self, every, do):
+        self.events, self._every, self._do = 0, every, do
+
+    def started(self, trial):
+        self.events += 1
+        if self.events % self._every == 0:
+            self._do()
+
+    reported = paused = finished = started
+
+
+def end_backends(storage):
+    with psycopg.connect(storage, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_backends_that_are_ended_and_a_server_that_starts_anew_lose_nothing(bowl, storage, server):
+    with Study.open(bowl, "whole") as study:
+        search(study, Inline(study), trials=12)
+        whole = found(study)
+
+    def restart():
+        server.stop()
+        threading.Timer(1, server.start).start()
+
+    with Study.open(bowl, "disturbed") as study:
+        often = Watcher(10, lambda: end_backends(storage))
+        search(study, Inline(study), trials=12, watchers=[often, Watcher(25, restart)])
+        assert found(study) == whole and often.events > 25
+    assert found(Study.read("disturbed")) == whole
+
+
+def test_a_database_that_is_not_there_is_said_in_one_line(bowl, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    typed = ["search", "--task", "bowl", "--trials", "1", "--storage"]
+    assert main([*typed, "postgresql://nobody@127.0.0.1:1/none"]) == 3
+    assert main([*typed, "postgresql://nobody:secret@127.0.0.1:1/none"]) == 2
+    assert main([*typed, "nonsense"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("error: the database of STORAGE: ") and "connection" in said[0]
+    assert said[1] == "error: STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass"
+    assert said[2].startswith("error: STORAGE is not valid") and len(said) == 3
+
+
+def test_joining_needs_a_database(bowl, capsys):
+    assert main(["search", "--task", "bowl", "--join"]) == 2
+    assert "JOIN=1 needs a database" in capsys.readouterr().err
+
+
+class Coordinators:
+    """Coordinators that share the study of the bowl, each a process that searches and dies as it is told."""
+
+    def __init__(self, count, trials, dying=0):
+        self._children = []
+        for number in range(count):
+            if child := os.fork():
+                self._children.append(child)
+                continue
+            postgres.LEASE = 1
+            deaths = [Watcher(9, lambda: os._exit(9))] if number < dying else []
+            search_together(trials, deaths)
+
+    def end(self):
+        return sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in self._children)
+
+
+def search_together(trials, watchers):
+    """What each coordinator does."""
+    from objectives import bowl
+    from search import study as module
+
+    module.BEAT = 0.2
+    try:
+        with Study.open(bowl, join=True) as study:
+            search(study, Inline(study), trials=trials, watchers=watchers)
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
+
+
+def test_four_coordinators_try_each_draw_once(bowl, storage, database):
+    assert Coordinators(4, 40).end() == [0] * 4
+    study = Study.read("bowl-builtin")
+    trials = list(study.trials())
+    assert study.counted() == len(trials) == 40 and not any(trial.state == "running" for trial in trials)
+    assert sorted(trial.draw for trial in trials) == list(range(40))
+    assert len({trial.coordinator for trial in trials}) > 1
+    with Study.hold("bowl-builtin") as study:
+        study.set_budget(40, None)
+        Log(study).bring_up_to_date()
+    assert audit.audit("bowl-builtin") == []
+
+
+def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
+    assert Coordinators(4, 40, dying=2).end() == [0, 0, 9, 9]
+    study = Study.read("bowl-builtin")
+    trials = list(study.trials())
+    assert study.counted() == 40 and not any(trial.state == "running" for trial in trials)
+    lost = [trial for trial in trials if trial.state == "interrupted"]
+    assert lost and all(
+        trial.draw in [each.draw for each in trials if each.retry_of is not None] for trial in lost
+    )
+
+
+def test_a_coordinator_that_was_held_for_dead_goes_on_with_other_trials(bowl, storage, monkeypatch):
+    monkeypatch.setattr(postgres, "LEASE", 0)
+    with Study.open(bowl, join=True) as slow:
+        trial = slow.ask()
+        with Study._joined("bowl-builtin", None) as other:
+            other.beat()
+            assert other.trial(trial.number).state == "interrupted"
+        search(slow, Inline(slow), trials=3)
+        assert slow.counted() == 3 and slow.trial(trial.number).state == "interrupted"
+
+
+def test_a_study_is_taken_along_with_its_log_and_back(audited, storage, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    before = found(Study.read(audited))
+    assert main(["copy", "--study", audited, "--to", storage]) == 0
+    assert main(["copy", "--study", audited, "--to", storage]) == 4
+    monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+    assert found(Study.read(audited)) == before
+    places.studies().joinpath(f"{audited}.journal").unlink()
+    assert main(["copy", "--study", audited, "--to", "files"]) == 0
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    assert found(Study.read(audited)) == before
+    said = capsys.readouterr()
+    assert said.out.count(f"{audited}: no violations") == 5  # the refused one said it of its side, too
+    assert said.err == f"error: there is a study {audited!r} at {storage} already\n"
+
+
+def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
+    paths = os.pathsep.join(map(str, (places.ROOT, places.ROOT / "tests" / "toys")))
+    command = [sys.executable, "-m", "search", "search", "--task", "bowl", "--storage", storage, "--join"]
+    command += ["--trainers", "inline", "--trials", "12", "--confirm", "2"]
+    together = [
+        subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=120)[0] for each in together]
+    assert [each.returncode for each in together] == [0, 0], said
+    assert Study.read("bowl-builtin").counted() == 12
+    assert audit.audit("bowl-builtin") == [], said
+
+
+def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):
+    monkeypatch.setattr(postgres, "PATIENCE", 0)
+    with Study.open(bowl) as study:
+        end_backends(storage)
+        with pytest.raises(StoreError, match="the database of STORAGE: "):
+            study.ask()
