@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard copy
+VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -34,6 +34,8 @@ check-handin: .venv/ready  ## check a hand-in offline; its script runs last, RUN
 dashboard: .venv/ready  ## a copy of a study in Optuna's dashboard, in a browser: TASK= STUDY= PORT=
 copy: .venv/ready  ## take a study with its log along: STUDY= TO=postgresql://... or TO=files, LOG=http://...
 ui: .venv/ready  ## the log of all trials, in a browser: PORT= HOST=
+stack: .venv/ready  ## PostgreSQL and MLflow's server for a team, on this host until Ctrl-C: PORT= HOST=
+slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray or join, and what search takes
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
@@ -53,6 +55,7 @@ lint: .venv/ready  ## style: ruff
 bench: .venv-bench/ready  ## speed, side by side with the course's way and with other searches: SEEDS=
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/throughput.py
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/trial_overhead.py
+	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/scale.py
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
 setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)

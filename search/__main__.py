@@ -316,6 +316,30 @@ def copy(options):
     return 0
 
 
+@verb("port", "host")
+def stack(options):
+    """What a team needs on one host: a PostgreSQL and MLflow's server, until Ctrl-C ends them."""
+    from search import ui
+    from search.stack import serve
+
+    return serve.serve(options.port or 5000, ui.HERE if options.host is None else options.host)
+
+
+@verb(
+    *("task", "jobs", "how", "trials", "timeout", "confirm", "bar"),
+    *("study", "seed", "data", "data-dir", "old", "device"),
+    *("cpus", "gpus", "memory", "storage"),
+)
+def slurm(options):
+    """Print a batch script for Slurm: a search on so many nodes, JOBS=, to be handed to sbatch."""
+    from search import batch
+
+    _task(options)
+    said = {name: value for name, value in vars(options).items() if name not in ("jobs", "how")}
+    print(batch.slurm(options.how or "ray", options.jobs, said), end="")
+    return 0
+
+
 def _cluster(options):
     """What is said of the cluster, by name. Raises UsageError where there is none."""
     said = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}

@@ -36,6 +36,11 @@ def reports():
     return home() / "mlruns" / "reports"
 
 
+def stack():
+    """What `make stack` keeps: a PostgreSQL, passwords, what its servers said."""
+    return home() / "mlruns" / "stack"
+
+
 def mlflow_database():
     """Where a bare `mlflow ui`, typed in the root, looks by itself."""
     return home() / "mlflow.db"

@@ -22,14 +22,14 @@ def serve(port, host=HERE):
 
     A `host` that others can reach needs PASSWORD in the environment.
     """
-    guarded = _guard(host)
+    guarded = guard(host)
     if is_local():
-        _must_be_free(host, port)
+        must_be_free(host, port)
     pages = _bring_up_to_date()
     if not is_local():
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
-    names = _names(host)
+    names = names_of(host)
     root = f"http://{names[0]}:{port}"
     print(f"The log: {root} (Ctrl-C ends it)", flush=True)
     for name, page in pages.items():
@@ -39,14 +39,19 @@ def serve(port, host=HERE):
             "User admin; the password is not encrypted on its way: let others in over TLS or ssh.", flush=True
         )
     os.chdir(places.home())
-    command = ["-m", "mlflow", "server", "--host", host, "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{places.mlflow_database()}"]
-    command += ["--allowed-hosts", ",".join(f"{name}:{port}" for name in names)]
-    command += ["--app-name", "basic-auth"] if guarded else []
-    return os.execve(sys.executable, [sys.executable, *command], {**os.environ, **SMALL, **guarded})
+    command = server(host, port, f"sqlite:///{places.mlflow_database()}", guarded)
+    return os.execve(command[0], command, {**os.environ, **SMALL, **guarded})
 
 
-def _guard(host):
+def server(host, port, store, guarded):
+    """The command of MLflow's server on a `store`: the address of a database."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--backend-store-uri", store]
+    command += ["--allowed-hosts", ",".join(f"{name}:{port}" for name in names_of(host))]
+    return command + (["--app-name", "basic-auth"] if guarded else [])
+
+
+def guard(host):
     """What the environment needs so that MLflow asks for a password; nothing for this machine alone."""
     try:
         if host == "localhost" or ipaddress.ip_address(host).is_loopback:
@@ -63,7 +68,7 @@ def _guard(host):
     return {"MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex()}
 
 
-def _names(host):
+def names_of(host):
     """By which names a browser may call the server: others could be a foreign page's."""
     if host in ("localhost", HERE):
         return [HERE, "localhost"]
@@ -89,7 +94,7 @@ def _bring_up_to_date():
     return pages
 
 
-def _must_be_free(host, port):
+def must_be_free(host, port):
     """Before anything is written: what MLflow says of a port that is taken is no line for a person."""
     try:
         socket.create_server((host, port)).close()
