@@ -22,7 +22,7 @@ from search.errors import StoreError, StudyConflict, UsageError, one_line
 
 PATIENCE = 60.0  # seconds until a database that was lost must be there again
 FIRST, LONGEST = 0.1, 5.0  # seconds until that is tried again: doubled each time
-LEASE = 60  # seconds for which a coordinator counts as alive
+LEASE = 120  # seconds for which a coordinator counts as alive: more than a database may be away
 LIVELY = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 SCHEMA = """
 SELECT pg_advisory_xact_lock(hashtextextended('trialbook schema', 0));

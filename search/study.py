@@ -3,36 +3,32 @@
 Whatever the log, a table or a frozen script shows of a trial is read from here, as a `Trial`.
 """
 
-import contextlib
 import copy
 import functools
 import math
-import time
-import uuid
 from dataclasses import asdict, replace
 
 import optuna
 from optuna.distributions import json_to_distribution
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 import data
 from search import crossing, fingerprint, journal, secret, siblings, strategy, studies, tasks
-from search.errors import Gone, NoWinner, StudyConflict, UsageError, unknown
+from search.errors import NoWinner, StudyConflict, UsageError, unknown
 from search.past import Past
 from search.provenance import provenance
 from search.rungs import FACTOR, Rungs
+from search.sharing import Shared
 from search.trial import view
 from search.winner import FEW
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens is said in our words
 
-BEAT = 10.0  # seconds between two signs of life to other coordinators
 TINY = 1e-12  # a loss that is as good as none
 OLD = ("aside", "void")  # what can become of trials whose code, ranges or data are no longer those of today
 
 
-class Study:
+class Study(Shared):
     """A study that is open: for a search (`open`, which locks it) or to look at (`read`)."""
 
     def __init__(self, name, lock=None):
@@ -44,10 +40,7 @@ class Study:
         self.about = self._optuna.user_attrs["about"]
         self.task = tasks.find(self.about["task"])
         self._asked = {}  # number -> Optuna's trial, while it runs
-        self._coordinator = None  # what this process is called where others search the study too
         self._others = {}  # number -> epochs that are known of a trial that another one trains
-        self._beaten = -math.inf  # when this one was last said to be alive
-        self._in_turn = False
         self.device = "cpu"  # that trials train on from now on: see `devices`
         self._provenance = functools.cache(provenance)  # one for all trials of this process
         self._fingerprint = None  # of trials that begin: `open` finds it out
@@ -234,43 +227,6 @@ class Study:
                 storage.hidden.add(trial.number)
         return plain
 
-    # Together with other coordinators
-
-    @property
-    def is_shared(self):
-        """Whether others may search it too."""
-        return self._coordinator is not None
-
-    @contextlib.contextmanager
-    def turn(self):
-        """Meanwhile no other coordinator asks for a trial, and what they wrote so far is known."""
-        if self._coordinator is None:
-            yield
-            return
-        with studies.database().turn(self.name):
-            try:
-                self._hear()
-                yield
-            finally:
-                self._in_turn = False
-
-    def beat(self):
-        """Be alive to the other coordinators, and close what trials dead ones trained; once in a while."""
-        if self._coordinator is None or time.monotonic() < self._beaten + BEAT:
-            return
-        self._beaten = time.monotonic()
-        studies.database().renew(self._coordinator, self.name)
-        with self.turn():
-            alive = studies.database().alive(self.name)
-            for trial in self._of_others():
-                if trial.coordinator not in alive:
-                    self._close(trial)
-                    self._take_in(self.trial(trial.number))
-
-    def trained_elsewhere(self):
-        """Whether another coordinator trains: should it die, its trial is to be tried again."""
-        return any(not trial.paused for trial in self._of_others())
-
     # One trial's way: ask, report, tell
 
     def ask(self):
@@ -375,48 +331,6 @@ class Study:
 
     # Inside
 
-    @classmethod
-    def _joined(cls, name, lock):
-        """A study under a lock that others share."""
-        study = cls(name, lock)
-        study._coordinator = str(uuid.uuid4())
-        studies.database().renew(study._coordinator, name)
-        with study.turn():
-            study._cross_out()  # what was seen at first, another may have been beginning just then
-        return study
-
-    def _of_others(self):
-        """The trials that other coordinators train or let wait."""
-        if self._coordinator is None:
-            return []
-        return [self.trial(number) for number in sorted(self._look_back().running - self._asked.keys())]
-
-    def _hear(self):
-        """Take in what other coordinators wrote."""
-        past = self._look_back()
-        known, _ = len(past.ended) + len(past.running), self._rungs
-        self._journal.refresh()
-        self._in_turn = True
-        self._look_back()
-        new = range(known, len(past.ended) + len(past.running))
-        for number in [*self._others, *(number for number in new if number not in self._asked)]:
-            self._take_in(self.trial(number))
-
-    def _take_in(self, trial):
-        """Take in how far a trial of another coordinator is."""
-        known = self._others.pop(trial.number, 0)
-        if not trial.counts:
-            self._storage.hidden.add(trial.number)
-        for entry in trial.curve if trial.counts else ():
-            if entry["epoch"] > known:
-                level = self._level(entry[f"validation_{self.task.METRIC}"])
-                self._rungs.report(trial.number, known, entry["epoch"], level)
-                known = entry["epoch"]
-        if trial.ended:
-            self._settle(trial)
-        else:
-            self._others[trial.number] = known
-
     def _settle(self, trial):
         """Let the rungs know how a trial ended."""
         self._rungs.resume(trial.number)
@@ -424,15 +338,6 @@ class Study:
             self._rungs.forget(trial.number)
         elif trial.state == "completed" and trial.counts:
             self._rungs.finish(trial.number, self._level(trial.score))
-
-    @contextlib.contextmanager
-    def _gone(self, number):
-        """Writing of a trial that another coordinator has ended is Gone."""
-        try:
-            yield
-        except UpdateFinishedTrialError:
-            del self._asked[number]
-            raise Gone from None
 
     @classmethod
     def _held(cls, name, lock, waits=False):
@@ -550,12 +455,6 @@ class Study:
             if frozen.number >= known or frozen.state.is_finished():
                 past.add(self._view(frozen))
         return past
-
-    def _is_beginning(self, frozen):
-        """Whether another coordinator has just created a trial, and has yet to say what it is."""
-        if self._coordinator is None or self._in_turn:
-            return False  # nobody is beginning any, and one that says nothing is of a dead one
-        return not frozen.state.is_finished() and "about" not in frozen.user_attrs
 
     def _renew(self, digest, today):
         """Write down what data and ranges trials have from now on; `today` is their fingerprint."""

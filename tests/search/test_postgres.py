@@ -165,9 +165,9 @@ class Coordinators:
 def search_together(trials, watchers):
     """What each coordinator does."""
     from objectives import bowl
-    from search import study as module
+    from search import sharing
 
-    module.BEAT = 0.2
+    sharing.BEAT = 0.2
     try:
         with Study.open(bowl, join=True) as study:
             search(study, Inline(study), trials=trials, watchers=watchers)

@@ -1,0 +1,119 @@
+"""A study that several coordinators search: who is alive, whose turn it is, what the others did.
+
+Trials are claimed in turns, in which all that others wrote is known; so none is drawn twice, and their number
+is exact. What a coordinator trained whose lease has run out is closed by another, and tried again.
+"""
+
+import contextlib
+import math
+import time
+import uuid
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+from search import studies
+from search.errors import Gone
+
+BEAT = 10.0  # seconds between two signs of life to other coordinators
+
+
+class Shared:
+    """What a `search.study.Study` has for that. One that is not `_joined` has no others and takes no turns."""
+
+    _coordinator = None  # what this process is called where others search the study too
+    _beaten = -math.inf  # when this one was last said to be alive
+    _in_turn = False
+
+    @property
+    def is_shared(self):
+        """Whether others may search it too."""
+        return self._coordinator is not None
+
+    @contextlib.contextmanager
+    def turn(self):
+        """Meanwhile no other coordinator asks for a trial, and what they wrote so far is known."""
+        if self._coordinator is None:
+            yield
+            return
+        with studies.database().turn(self.name):
+            try:
+                self._hear()
+                yield
+            finally:
+                self._in_turn = False
+
+    def beat(self):
+        """Be alive to the other coordinators, and close what trials dead ones trained; once in a while."""
+        if self._coordinator is None or time.monotonic() < self._beaten + BEAT:
+            return
+        self._beaten = time.monotonic()
+        studies.database().renew(self._coordinator, self.name)
+        with self.turn():
+            alive = studies.database().alive(self.name)
+            for trial in self._of_others():
+                if trial.coordinator not in alive:
+                    self._close(trial)
+                    self._take_in(self.trial(trial.number))
+
+    def trained_elsewhere(self):
+        """Whether another coordinator trains: should it die, its trial is to be tried again."""
+        return any(not trial.paused for trial in self._of_others())
+
+    # Inside
+
+    @classmethod
+    def _joined(cls, name, lock):
+        """A study under a lock that others share."""
+        study = cls(name, lock)
+        study._coordinator = str(uuid.uuid4())
+        studies.database().renew(study._coordinator, name)
+        with study.turn():
+            study._cross_out()  # what was seen at first, another may have been beginning just then
+        return study
+
+    def _of_others(self):
+        """The trials that other coordinators train or let wait."""
+        if self._coordinator is None:
+            return []
+        return [self.trial(number) for number in sorted(self._look_back().running - self._asked.keys())]
+
+    def _hear(self):
+        """Take in what other coordinators wrote."""
+        past = self._look_back()
+        known, _ = len(past.ended) + len(past.running), self._rungs
+        self._journal.refresh()
+        self._in_turn = True
+        self._look_back()
+        new = range(known, len(past.ended) + len(past.running))
+        for number in [*self._others, *(number for number in new if number not in self._asked)]:
+            self._take_in(self.trial(number))
+
+    def _take_in(self, trial):
+        """Take in how far a trial of another coordinator is."""
+        known = self._others.pop(trial.number, 0)
+        if not trial.counts:
+            self._storage.hidden.add(trial.number)
+        for entry in trial.curve if trial.counts else ():
+            if entry["epoch"] > known:
+                level = self._level(entry[f"validation_{self.task.METRIC}"])
+                self._rungs.report(trial.number, known, entry["epoch"], level)
+                known = entry["epoch"]
+        if trial.ended:
+            self._settle(trial)
+        else:
+            self._others[trial.number] = known
+
+    def _is_beginning(self, frozen):
+        """Whether another coordinator has just created a trial, and has yet to say what it is."""
+        if self._coordinator is None or self._in_turn:
+            return False  # nobody is beginning any, and one that says nothing is of a dead one
+        return not frozen.state.is_finished() and "about" not in frozen.user_attrs
+
+    @contextlib.contextmanager
+    def _gone(self, number):
+        """Writing of a trial that another coordinator has ended is Gone."""
+        try:
+            yield
+        except UpdateFinishedTrialError:
+            del self._asked[number]
+            raise Gone from None
