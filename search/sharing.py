@@ -18,7 +18,7 @@ BEAT = 10.0  # seconds between two signs of life to other coordinators
 
 
 class Shared:
-    """What a `search.study.Study` has for that. One that is not `_joined` has no others and takes no turns."""
+    """What a `search.study.Study` has for that. One that is not `_joined` has none and takes no turns."""
 
     _coordinator = None  # what this process is called where others search the study too
     _beaten = -math.inf  # when this one was last said to be alive
