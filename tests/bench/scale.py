@@ -57,7 +57,7 @@ EPOCHS = (0.1, 1.0, 10.0)  # seconds
 WARM = 3  # epochs before the measuring begins
 REPORTS, LEAST = 400, 3  # that a measurement of busy trainers waits for; epochs that it takes at least
 JOBS = 32  # trainers of a search whose reports are counted
-WATCHED = ("nobody", "the log", "the log and lines", "the log and a terminal")  # by whom that is
+WATCHED = ("nobody", "the log", "the log and a terminal")  # by whom that is
 WIDTH = 120  # of the tables
 ASKS = 200  # calls in a large study
 OF_TRIALS = re.compile(r'^.*"(?:trial_id|datetime_start)":.*\n', re.MULTILINE)  # a journal's records
@@ -72,6 +72,13 @@ class Clock:
 
     def wait_until(self, when):
         select.select([], [], [], max(0.0, when - self.now()))
+
+
+class Processor(Clock):
+    """The time of a processor that this process takes, whatever else the machine does."""
+
+    def now(self):
+        return time.process_time()
 
 
 class Leap(Clock):
@@ -280,16 +287,17 @@ def busy(folder, jobs, seconds, clock, watched):
 
 
 def reports(folder, size, whole, watched, seconds):
-    """Reports a second that are taken of 32 trainers that need no time; and trials that begin meanwhile.
+    """Reports a second that are taken of trainers that need no time, those a second of a processor's time,
+    and trials that begin a second.
 
     Args:
         whole: train one configuration after the other to its end, as when the best are trained again.
         watched: one of WATCHED.
     """
     clock = Clock()
-    counts, trainers = Counts(clock), Pretended(JOBS, 0.0, clock)
+    counts, processor, trainers = Counts(clock), Counts(Processor()), Pretended(JOBS, 0.0, clock)
     with folder.study(size) as study, ExitStack() as ends:
-        watchers = [counts, *map(ends.enter_context, watching(study, watched, ends))]
+        watchers = [counts, processor, *map(ends.enter_context, watching(study, watched, ends))]
         begin = clock.now() + seconds / 4
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if whole:
@@ -297,8 +305,12 @@ def reports(folder, size, whole, watched, seconds):
             train_all(study, trainers, lambda _: study.ask_again(best, next(repeat)), **limits)
         else:
             search(study, trainers, **limits)
-    times = counts.reports, counts.begun
-    return [within(each, begin, begin + seconds) / seconds for each in times]
+    first, *_, last = (at for at, each in enumerate(counts.reports) if begin <= each < begin + seconds)
+    return (
+        (last - first) / (counts.reports[last] - counts.reports[first]),
+        (last - first) / (processor.reports[last] - processor.reports[first]),
+        within(counts.begun, begin, begin + seconds) / seconds,
+    )
 
 
 def watching(study, watched, ends):
@@ -310,8 +322,7 @@ def watching(study, watched, ends):
     yield Live(log)
     if watched != "the log":
         nowhere = ends.enter_context(open(os.devnull, "w"))  # noqa: SIM115
-        terminal = watched == "the log and a terminal"
-        console = Console(file=nowhere, force_terminal=terminal, width=120, height=50)
+        console = Console(file=nowhere, force_terminal=True, width=120, height=50)
         yield watch(console, Tally(study, math.inf, math.inf, JOBS))
 
 
@@ -435,18 +446,12 @@ def busy_table(folder, options):
 
 def reports_table(folder, options):
     shown = Table(title=f"What one coordinator takes of {JOBS} trainers that need no time: median (min..max)")
-    for column in (
-        "trials before",
-        "of a search",
-        "watched by",
-        "reports a second",
-        "trials a second",
-        "load",
-    ):
+    counted = "reports a second", "a second of a processor", "trials a second"
+    for column in ("trials before", "of a", "watched by", *counted, "load"):
         shown.add_column(column, justify="right")
     for before, whole, watched in itertools.product((100, 10_000), (False, True), WATCHED):
         found = [reports(folder, before, whole, watched, options.seconds) for _ in range(options.repetitions)]
-        kind = "whole trainings" if whole else "search"
+        kind = "confirmation" if whole else "search"
         shown.add_row(f"{before:,}", kind, watched, *map(spread, zip(*found)), load())
     return shown
 
