@@ -225,14 +225,19 @@ class Folder:
         self.path = path
 
     @contextlib.contextmanager
-    def study(self, size):
-        """A study of so many trials, open: a copy, which is gone afterwards."""
+    def copy(self, size):
+        """A home with a copy of a study of so many trials, which is gone afterwards."""
         home = self.home(size)
         with tempfile.TemporaryDirectory(dir=self.path) as copy:  # with a new name: MLflow keeps files open
             shutil.copytree(home, copy, dirs_exist_ok=True)
             os.environ["TRIALBOOK_HOME"] = copy
-            with Study.open(chargpt, NAME, "builtin") as study:
-                yield study
+            yield copy
+
+    @contextlib.contextmanager
+    def study(self, size):
+        """The study of such a copy, open."""
+        with self.copy(size), Study.open(chargpt, NAME, "builtin") as study:
+            yield study
 
     def home(self, size):
         """The home of a study of so many trials, which nobody is to write to."""
@@ -328,7 +333,7 @@ def watching(study, watched, ends):
 
 def size(home, asks):
     """What a study costs that nothing else did before: seconds of each call; bytes of memory and journal."""
-    os.environ["TRIALBOOK_HOME"] = str(home)
+    os.environ["TRIALBOOK_HOME"] = home
     before, began = resident(), time.perf_counter()
     with Study.open(chargpt, NAME, "builtin") as study:
         opened = time.perf_counter()
@@ -474,16 +479,16 @@ def size_table(folder, options):
         shown.add_column(column, justify="right")
     for trials in SIZES:
         repetitions = options.repetitions if trials < max(SIZES) else 1
-        shown.add_row(f"{trials:,}", *size_cells(folder.home(trials), repetitions), load())
+        shown.add_row(f"{trials:,}", *size_cells(folder, trials, repetitions), load())
     return shown
 
 
-def size_cells(home, repetitions):
-    """What its study costs, each time in a new process."""
+def size_cells(folder, trials, repetitions):
+    """What a study of so many trials costs, each time in a new process."""
     calls, sizes = [], []
     for _ in range(repetitions):
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as process:
+        with folder.copy(trials) as home, ProcessPoolExecutor(1, mp_context=context) as process:
             spent, found = process.submit(size, home, ASKS).result()
         calls.append(spent)
         sizes.append(found)
