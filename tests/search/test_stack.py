@@ -80,20 +80,20 @@ class Stack:
         return self.process.wait(PATIENCE), time.monotonic() - began
 
     def processes(self):
-        """What runs on its behalf: each process's number, by its command line."""
+        """What runs on its behalf: each process's command line, by its number."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
             if str(self.folder) in command or f"--port {self.port} " in command:
-                found[command] = int(folder.name)
+                found[int(folder.name)] = command
         return found
 
     def number_of(self, part):
         """The process of whose command line a text is a part."""
-        return next((number for command, number in self.processes().items() if part in command), None)
+        return next((number for number, command in self.processes().items() if part in command), None)
 
     def connect(self, role, name=None, **how):
         """A connection to its database with what a password file holds."""
@@ -119,7 +119,7 @@ def test_each_role_has_a_password_that_is_told_to_nobody(stack):
     assert len(set(passwords)) == 2 and min(map(len, passwords)) >= 32
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
     told = stack.said() + "".join(path.read_text() for path in stack.folder.glob("*.log"))
-    told += "".join(stack.processes())
+    told += "".join(stack.processes().values())
     assert f"export PGPASSFILE={stack.folder}/trialbook.pgpass" in told
     assert not [password for password in passwords if password in told]
 
@@ -147,10 +147,10 @@ def test_mlflow_keeps_all_in_it_and_what_is_killed_comes_back(stack, monkeypatch
     with stack.connect("mlflow") as connection:
         assert connection.execute("SELECT run_uuid FROM runs").fetchall() == [(run,)]
 
-    before = {part: stack.number_of(part) for part in ("postgres -D", "-m mlflow server")}
-    for number in before.values():
-        os.kill(number, signal.SIGKILL)
-    until(lambda: all(stack.number_of(part) not in (None, number) for part, number in before.items()))
+    before = stack.processes()
+    for started in ("postgres -D", "-m mlflow server"):  # the second leaves one behind that it has started
+        os.kill(stack.number_of(started), signal.SIGKILL)
+    until(lambda: before.keys() & stack.processes().keys() == {stack.process.pid})
     until(lambda: status_of(client, run) == "RUNNING")
     client.set_terminated(run)
     assert status_of(client, run) == "FINISHED"
