@@ -220,10 +220,9 @@ def doctor(options):
         print("no studies yet: make search TASK=langid")
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
-    code = Damage.exit_code if found and not options.fix else 0
-    if code:
-        print(f"{found} to repair: the same with FIX=1 backs up, and repairs; nothing is deleted")
-    return max((error.exit_code for error in errors), default=code)
+    if found and not options.fix:
+        raise Damage(f"{found} to repair: the same with FIX=1 backs up, and repairs; nothing is deleted")
+    return max((error.exit_code for error in errors), default=0)
 
 
 @verb("out")

@@ -161,7 +161,8 @@ class Coordinator:
         training = self.running & self.trainers.training
         self._silence = {number: self._silence.get(number, 0.0) + passed for number in training}
         for number in training:
-            if self._silence[number] > self._patience(self.study.trial(number)):
+            silence = self._silence[number]
+            if silence > LEAST and silence > self._patience(self.study.trial(number)):
                 self.trainers.end(number)
                 self.failed(number, f"the trainer hung: no epoch in {HANGS} times as long as one takes")
 
@@ -172,7 +173,7 @@ class Coordinator:
             expected = sum(took)  # it is being scored, which can take as long as all of that
         else:
             expected = statistics.median(took) if took else self._longest
-        return max(LEAST, HANGS * expected) if expected else FIRST
+        return HANGS * expected if expected else FIRST
 
     def interrupt(self, reason):
         """Close all trials that train or are paused."""

@@ -23,7 +23,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
 from search import notes, places, rows, tasks, winner
-from search.errors import NoWinner, one_line
+from search.errors import NoWinner, StoreError, one_line
 from search.progress import standing_line
 from search.trial import numbers
 
@@ -61,10 +61,16 @@ def _alone():
 
 
 def reader():
-    """A client to look at the log with; None where there is none. What is in the root it cannot change."""
-    if not is_local():
-        return connect()
-    return reader_of(places.mlflow_database()) if places.mlflow_database().exists() else None
+    """A client to look at the log with, which cannot change what is in the root; None where there is no log.
+
+    Raises StoreError.
+    """
+    try:
+        if not is_local():
+            return connect()
+        return reader_of(places.mlflow_database()) if places.mlflow_database().exists() else None
+    except Exception as error:  # MLflow lets through whatever its database or its server raises
+        raise StoreError(f"the log cannot be read: {one_line(error)}") from None
 
 
 def reader_of(database):

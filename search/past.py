@@ -22,11 +22,23 @@ class Past:
         self.diverged = []  # numbers
         self.tries = {}  # draw -> the latest Trial that tried it
         self.done = 0  # ended, and not to be retried
+        self._draw = 0  # all draws before this one are done, or being done
+
+    def next_draw(self):
+        """The first draw that no trial has done or is doing, and its latest try, if it had one.
+
+        What is crossed out has not been done: its draw is drawn again, from what counts now.
+        """
+        while (tried := self.tries.get(self._draw)) and tried.state != "interrupted":
+            self._draw += 1
+        return self._draw, tried
 
     def add(self, trial):
         """Take in a trial that began, or that ended."""
         if trial.counts and trial.draw is not None:
             self.tries[trial.draw] = trial
+            if trial.state == "interrupted":
+                self._draw = min(self._draw, trial.draw)
         if trial.state == "running":
             self.running.add(trial.number)
             return

@@ -16,6 +16,7 @@ from rich.text import Text
 from search import winner
 
 BARS = "▁▂▃▄▅▆▇█"
+ROWS = 16  # trials that train, and are shown, at the most: to draw hundreds again and again holds a search up
 
 
 def watch(console, tally):
@@ -209,12 +210,15 @@ def _running(tally):
     metric = tally.study.about["metric"]
     for title in ("trial", "epoch", f"validation {metric}", "curve", "configuration"):
         table.add_column(title)
-    for trial in tally.running.values():
+    running = list(tally.running.values())  # at once: the search goes on in another thread
+    for trial in running[:ROWS]:
         values = [entry[f"validation_{metric}"] for entry in trial.curve]
         epoch = trial.curve[-1]["epoch"] if values else 0
         shown = f"{values[-1]:.4g}" if values else ""
         epochs = f"{epoch}/{trial.config['epochs']}"
         table.add_row(str(trial.number), epochs, shown, sparkline(values), settings(trial))
+    if more := running[ROWS:]:
+        table.add_row(f"and {len(more)} more")
     return table
 
 

@@ -67,10 +67,11 @@ class Rungs:
 
     def promoted(self):
         """The trial that is to go on, or None: the best of the highest rung that has one to send on."""
-        for order, waiting in zip(reversed(self._order), reversed(self._paused)):
-            for _, number in order[: len(order) // FACTOR]:
-                if number in waiting:
-                    return number
+        for rung in reversed(range(len(self.ends))):
+            order, levels = self._order[rung], self._levels[rung]
+            best = min(((-levels[number], number) for number in self._paused[rung]), default=None)
+            if best and bisect.bisect_left(order, best) < len(order) // FACTOR:
+                return best[1]
         return None
 
     def best_paused(self):

@@ -66,6 +66,8 @@ def why_proposed(completed, asked, about):
         return "start: what won another task"
     if not asked.relative_params:
         return "drawn at random"
+    if not completed:
+        return "TPE: from first epochs alone, as no trial has a score yet"
     best = completed[: min(GOOD, max(1, math.ceil(len(completed) / 10)))]
     params, distributions = asked.params, asked.distributions  # Optuna copies them each time
     apart = {trial.number: _apart(trial.params, params, distributions) for trial in best}

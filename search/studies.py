@@ -21,6 +21,7 @@ UNREADABLE = (
     AttributeError,
     TypeError,
     AssertionError,
+    RecursionError,
 )  # is a damaged journal to Optuna
 
 

@@ -275,7 +275,7 @@ class Study:
 
     def ask(self):
         """Begin the next trial of the search: a Trial that runs."""
-        draw, earlier = self._next_draw()
+        draw, earlier = self._look_back().next_draw()
         starts = dict(enumerate(self._starts))
         fixed = earlier.params if earlier else starts.get(draw, {})
         about = {"draw": draw, "retry_of": earlier.number if earlier else None, "start": draw in starts}
@@ -564,16 +564,6 @@ class Study:
             self._optuna.set_user_attr("about", new)
         self.about = new
         self._fingerprint = today
-
-    def _next_draw(self):
-        """The first draw that no trial has done or is doing, and its latest try, if it had one.
-
-        What is crossed out has not been done: its draw is drawn again, from what counts now.
-        """
-        tries, draw = self._look_back().tries, 0
-        while draw in tries and tries[draw].state != "interrupted":
-            draw += 1
-        return draw, tries.get(draw)
 
 
 def _bare(frozen, attributes):

@@ -90,6 +90,16 @@ def test_a_trial_that_was_paused_goes_on_where_it_was(bowl):
         assert [event[2] for event in heard if event[0] == "paused"] == ([1, 2] if number else [])
 
 
+def test_draws_are_modelled_before_any_trial_has_a_score(bowl):
+    with Study.open(bowl) as study:
+        ear = Coordinator(study, Inline(study), [], lambda: None)
+        for draw in range(STARTUP + 1):
+            ear.start(study.ask())
+            ear.reported(draw, entry(1))
+        assert not study.completed()
+        assert study.ask().proposal == "TPE: from first epochs alone, as no trial has a score yet"
+
+
 def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
     with Study.open(bowl) as study:
         search(study, Inline(study), trials=4)

@@ -99,7 +99,7 @@ def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(a
     held = rows(database)
 
     assert main(["doctor"]) == 6
-    assert re.search(r"^[1-9]\d* to repair: the same with FIX=1", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^error: [1-9]\d* to repair: the same with FIX=1", capsys.readouterr().err)
     assert all_bytes() == before
 
     assert main(["doctor", "--fix"]) == 0
@@ -156,7 +156,7 @@ def test_a_database_that_is_none_is_found_without_a_change(audited, damage, caps
     before = all_bytes()
     assert main(["doctor"]) == 6
     out, err = capsys.readouterr()
-    assert out.startswith(f"the log: {places.mlflow_database()}") and err == ""
+    assert out.startswith(f"the log: {places.mlflow_database()}") and err.startswith("error: 1 to repair")
     assert all_bytes() == before
 
 

@@ -1,5 +1,7 @@
 """What a study has tried, kept up to date trial by trial, against the same counted afresh."""
 
+import itertools
+
 from search.coordinator import search
 from search.study import Study
 from search.trainers.inline import Inline
@@ -21,6 +23,25 @@ def test_it_says_at_every_trial_what_counting_afresh_says(moody):
             assert seen.completed() == ranked
             ended = [trial for trial in seen.history() if trial.state not in ("running", "interrupted")]
             assert seen.counted() == afresh.counted() == len(ended)
+            latest = {trial.draw: trial for trial in seen.history()}
+            free = (
+                draw for draw in itertools.count() if draw not in latest or is_to_be_retried(latest[draw])
+            )
+            assert seen._look_back().next_draw()[0] == next(free)
+
+
+def is_to_be_retried(trial):
+    return trial.state == "interrupted"
+
+
+def test_draws_that_were_interrupted_are_drawn_first_the_earliest_of_them_before(bowl):
+    with Study.open(bowl) as study:
+        for draw in range(4):
+            assert study.ask().draw == draw
+        for number in (2, 1):
+            study.tell(number, "interrupted", "told so")
+        again = [study.ask() for _ in range(3)]
+        assert [(trial.draw, trial.retry_of) for trial in again] == [(1, 1), (2, 2), (4, None)]
 
 
 def test_a_study_that_is_looked_at_follows_its_search(bowl):

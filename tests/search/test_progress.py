@@ -55,6 +55,17 @@ def test_the_display_shows_counts_best_and_what_trains(bowl):
     assert "12     2/5    0.5" in text and "█▁" in text
 
 
+def test_of_many_that_train_the_display_shows_a_few(bowl):
+    with Study.open(bowl) as study:
+        console = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None)
+        display = progress.watch(console, progress.Tally(study, 100, 3600, 20))
+        for _ in range(progress.ROWS + 4):
+            display.started(study.ask())
+        console.print(display.get_renderable())
+        text = console.file.getvalue()
+    assert text.count("0/5") == progress.ROWS and "and 4 more" in text
+
+
 def test_a_terminal_gets_a_display_and_a_line_for_each_trial(bowl):
     with Study.open(bowl) as study:
         text, display = shown(study, 6, terminal=True)

@@ -1,5 +1,7 @@
 """Successive halving whose trials pause."""
 
+import random
+
 import pytest
 
 from search.rungs import ENOUGH, FACTOR, WAITING, Rungs
@@ -43,6 +45,20 @@ def test_one_in_so_many_goes_on_the_best_first(rungs):
         rungs.resume(number)
         went.append(number)
     assert went == [11, 10, 9]
+
+
+def test_who_goes_on_is_who_the_order_of_all_says(rungs):
+    drawn, came = random.Random(0), {}
+    for number in range(400):
+        came[number] = -float(drawn.randrange(50))  # many are equally good
+        rungs.report(number, 0, 1, -came[number])
+        if drawn.random() < 0.5:
+            rungs.pause(number)
+        order = sorted(came, key=lambda each: (came[each], each))
+        waiting = [each for each in order[: len(order) // FACTOR] if each in rungs.paused]
+        assert rungs.promoted() == next(iter(waiting), None)
+        if waiting and drawn.random() < 0.5:
+            rungs.resume(waiting[0])
 
 
 def test_the_highest_rung_comes_first(rungs):
