@@ -152,4 +152,5 @@ def _forget_another():
 
 def answers(port):
     """Whether it can be asked."""
-    return psycopg.pq.PGconn.ping(f"host={HERE} port={port}".encode()) == psycopg.pq.Ping.OK
+    where = f"host={HERE} port={port} user=trialbook dbname=trialbook"
+    return psycopg.pq.PGconn.ping(where.encode()) == psycopg.pq.Ping.OK

@@ -57,7 +57,7 @@ EPOCHS = (0.1, 1.0, 10.0)  # seconds
 WARM = 3  # epochs before the measuring begins
 REPORTS, LEAST = 400, 3  # that a measurement of busy trainers waits for; epochs that it takes at least
 JOBS = 32  # trainers of a search whose reports are counted
-WATCHED = ("nobody", "the log", "the log and lines", "the log and a terminal")  # by whom that is
+WATCHED = ("nobody", "the log", "the log and a terminal")  # by whom that is
 WIDTH = 120  # of the tables
 ASKS = 200  # calls in a large study
 OF_TRIALS = re.compile(r'^.*"(?:trial_id|datetime_start)":.*\n', re.MULTILINE)  # a journal's records
@@ -72,6 +72,13 @@ class Clock:
 
     def wait_until(self, when):
         select.select([], [], [], max(0.0, when - self.now()))
+
+
+class Processor(Clock):
+    """The time of a processor that this process takes, whatever else the machine does."""
+
+    def now(self):
+        return time.process_time()
 
 
 class Leap(Clock):
@@ -218,14 +225,19 @@ class Folder:
         self.path = path
 
     @contextlib.contextmanager
-    def study(self, size):
-        """A study of so many trials, open: a copy, which is gone afterwards."""
+    def copy(self, size):
+        """A home with a copy of a study of so many trials, which is gone afterwards."""
         home = self.home(size)
         with tempfile.TemporaryDirectory(dir=self.path) as copy:  # with a new name: MLflow keeps files open
             shutil.copytree(home, copy, dirs_exist_ok=True)
             os.environ["TRIALBOOK_HOME"] = copy
-            with Study.open(chargpt, NAME, "builtin") as study:
-                yield study
+            yield copy
+
+    @contextlib.contextmanager
+    def study(self, size):
+        """The study of such a copy, open."""
+        with self.copy(size), Study.open(chargpt, NAME, "builtin") as study:
+            yield study
 
     def home(self, size):
         """The home of a study of so many trials, which nobody is to write to."""
@@ -280,16 +292,17 @@ def busy(folder, jobs, seconds, clock, watched):
 
 
 def reports(folder, size, whole, watched, seconds):
-    """Reports a second that are taken of 32 trainers that need no time; and trials that begin meanwhile.
+    """Reports a second that are taken of trainers that need no time, those a second of a processor's time,
+    and trials that begin a second.
 
     Args:
         whole: train one configuration after the other to its end, as when the best are trained again.
         watched: one of WATCHED.
     """
     clock = Clock()
-    counts, trainers = Counts(clock), Pretended(JOBS, 0.0, clock)
+    counts, processor, trainers = Counts(clock), Counts(Processor()), Pretended(JOBS, 0.0, clock)
     with folder.study(size) as study, ExitStack() as ends:
-        watchers = [counts, *map(ends.enter_context, watching(study, watched, ends))]
+        watchers = [counts, processor, *map(ends.enter_context, watching(study, watched, ends))]
         begin = clock.now() + seconds / 4
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if whole:
@@ -297,8 +310,12 @@ def reports(folder, size, whole, watched, seconds):
             train_all(study, trainers, lambda _: study.ask_again(best, next(repeat)), **limits)
         else:
             search(study, trainers, **limits)
-    times = counts.reports, counts.begun
-    return [within(each, begin, begin + seconds) / seconds for each in times]
+    first, *_, last = (at for at, each in enumerate(counts.reports) if begin <= each < begin + seconds)
+    return (
+        (last - first) / (counts.reports[last] - counts.reports[first]),
+        (last - first) / (processor.reports[last] - processor.reports[first]),
+        within(counts.begun, begin, begin + seconds) / seconds,
+    )
 
 
 def watching(study, watched, ends):
@@ -310,14 +327,13 @@ def watching(study, watched, ends):
     yield Live(log)
     if watched != "the log":
         nowhere = ends.enter_context(open(os.devnull, "w"))  # noqa: SIM115
-        terminal = watched == "the log and a terminal"
-        console = Console(file=nowhere, force_terminal=terminal, width=120, height=50)
+        console = Console(file=nowhere, force_terminal=True, width=120, height=50)
         yield watch(console, Tally(study, math.inf, math.inf, JOBS))
 
 
 def size(home, asks):
     """What a study costs that nothing else did before: seconds of each call; bytes of memory and journal."""
-    os.environ["TRIALBOOK_HOME"] = str(home)
+    os.environ["TRIALBOOK_HOME"] = home
     before, began = resident(), time.perf_counter()
     with Study.open(chargpt, NAME, "builtin") as study:
         opened = time.perf_counter()
@@ -435,18 +451,12 @@ def busy_table(folder, options):
 
 def reports_table(folder, options):
     shown = Table(title=f"What one coordinator takes of {JOBS} trainers that need no time: median (min..max)")
-    for column in (
-        "trials before",
-        "of a search",
-        "watched by",
-        "reports a second",
-        "trials a second",
-        "load",
-    ):
+    counted = "reports a second", "a second of a processor", "trials a second"
+    for column in ("trials before", "of a", "watched by", *counted, "load"):
         shown.add_column(column, justify="right")
     for before, whole, watched in itertools.product((100, 10_000), (False, True), WATCHED):
         found = [reports(folder, before, whole, watched, options.seconds) for _ in range(options.repetitions)]
-        kind = "whole trainings" if whole else "search"
+        kind = "confirmation" if whole else "search"
         shown.add_row(f"{before:,}", kind, watched, *map(spread, zip(*found)), load())
     return shown
 
@@ -469,16 +479,16 @@ def size_table(folder, options):
         shown.add_column(column, justify="right")
     for trials in SIZES:
         repetitions = options.repetitions if trials < max(SIZES) else 1
-        shown.add_row(f"{trials:,}", *size_cells(folder.home(trials), repetitions), load())
+        shown.add_row(f"{trials:,}", *size_cells(folder, trials, repetitions), load())
     return shown
 
 
-def size_cells(home, repetitions):
-    """What its study costs, each time in a new process."""
+def size_cells(folder, trials, repetitions):
+    """What a study of so many trials costs, each time in a new process."""
     calls, sizes = [], []
     for _ in range(repetitions):
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as process:
+        with folder.copy(trials) as home, ProcessPoolExecutor(1, mp_context=context) as process:
             spent, found = process.submit(size, home, ASKS).result()
         calls.append(spent)
         sizes.append(found)

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from search import log, places
 from search.__main__ import main
 from search.errors import StoreError
-from search.stack import database, part
+from search.stack import database, part, serve
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds until what must happen must have happened
@@ -80,20 +80,20 @@ class Stack:
         return self.process.wait(PATIENCE), time.monotonic() - began
 
     def processes(self):
-        """What runs on its behalf: each process's number, by its command line."""
+        """What runs on its behalf: each process's command line, by its number."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
             if str(self.folder) in command or f"--port {self.port} " in command:
-                found[command] = int(folder.name)
+                found[int(folder.name)] = command
         return found
 
     def number_of(self, part):
         """The process of whose command line a text is a part."""
-        return next((number for command, number in self.processes().items() if part in command), None)
+        return next((number for number, command in self.processes().items() if part in command), None)
 
     def connect(self, role, name=None, **how):
         """A connection to its database with what a password file holds."""
@@ -119,7 +119,7 @@ def test_each_role_has_a_password_that_is_told_to_nobody(stack):
     assert len(set(passwords)) == 2 and min(map(len, passwords)) >= 32
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
     told = stack.said() + "".join(path.read_text() for path in stack.folder.glob("*.log"))
-    told += "".join(stack.processes())
+    told += "".join(stack.processes().values())
     assert f"export PGPASSFILE={stack.folder}/trialbook.pgpass" in told
     assert not [password for password in passwords if password in told]
 
@@ -147,10 +147,10 @@ def test_mlflow_keeps_all_in_it_and_what_is_killed_comes_back(stack, monkeypatch
     with stack.connect("mlflow") as connection:
         assert connection.execute("SELECT run_uuid FROM runs").fetchall() == [(run,)]
 
-    before = {part: stack.number_of(part) for part in ("postgres -D", "-m mlflow server")}
-    for number in before.values():
-        os.kill(number, signal.SIGKILL)
-    until(lambda: all(stack.number_of(part) not in (None, number) for part, number in before.items()))
+    before = stack.processes()
+    for started in ("postgres -D", "-m mlflow server"):  # the second leaves one behind that it has started
+        os.kill(stack.number_of(started), signal.SIGKILL)
+    until(lambda: before.keys() & stack.processes().keys() == {stack.process.pid})
     until(lambda: status_of(client, run) == "RUNNING")
     client.set_terminated(run)
     assert status_of(client, run) == "FINISHED"
@@ -259,6 +259,29 @@ def test_without_postgresql_the_package_is_named_and_nothing_is_written(home, mo
 def test_what_is_wrong_is_said_before_anything_is_written(typed, wrong, home, capsys):
     assert main(["stack", *typed.split()]) == 2
     assert wrong in capsys.readouterr().err and not home.exists()
+
+
+@needs_postgresql
+def test_a_port_that_is_taken_is_said_before_anything_is_written(home, free, monkeypatch, capsys):
+    monkeypatch.setattr(serve, "LEFT", 0.1)
+    with socket.create_server(("127.0.0.1", free + 1)):
+        assert main(["stack", "--port", str(free)]) == 2
+    assert f"PORT {free + 1} of 127.0.0.1 cannot be had" in capsys.readouterr().err and not home.exists()
+
+
+@pytest.mark.parametrize("guarded", [{}, {"MLFLOW_FLASK_SERVER_SECRET_KEY": "hush"}])
+def test_what_is_to_be_typed_can_be_typed_and_tells_no_secret(guarded, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "a home"))
+    monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "correct horse battery")
+    said = serve._said("db.example", 5000, guarded)
+    assert "hush" not in said and "horse" not in said
+    typed = [line for line in said.splitlines() if line.startswith("  export ")]
+    shown = subprocess.run(["bash", "-c", "\n".join([*typed, "env"])], capture_output=True, text=True).stdout
+    assert "MLFLOW_TRACKING_URI=http://db.example:5000\n" in shown
+    assert "TRIALBOOK_STORAGE=postgresql://trialbook@db.example:5001/trialbook\n" in shown
+    file = Path("~/.trialbook.pgpass").expanduser() if guarded else database.password_file("trialbook")
+    assert f"PGPASSFILE={file}\n" in shown
+    assert ("MLFLOW_TRACKING_USERNAME=admin\n" in shown) == bool(guarded)
 
 
 @pytest.mark.parametrize(
