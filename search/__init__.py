@@ -3,11 +3,12 @@
     __main__     reads what was typed
     tasks        finds the task, its space and its data                       task file, .npz
     study        opens or resumes the study, one journal file a study         mlruns/studies/
-                 (crossing: which of its trials no longer count; fingerprint: of what they were trained by)
+                 (crossing: which of its trials no longer count; fingerprint: of what they were trained by;
+                 sharing, postgres: a study in a database, which several coordinators may search)
     strategy     says what to try next, and when a trial is hopeless
     coordinator  ask -> trainer -> report -> prune -> tell, until it is done
-    trainers     train, here or in other processes
-    log          shows every trial in MLflow                                  mlflow.db, mlruns/
+    trainers     train, here, in other processes or on other machines
+    log          shows every trial in MLflow; live: while the search goes on  mlflow.db, mlruns/
     audit        says whether study and log are true and agree
     doctor       repairs what is not, after a backup                          mlruns/backups/
     progress     shows the search in the terminal
