@@ -505,6 +505,9 @@ def main(arguments):
         code, message = UsageError.exit_code, error
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read it has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         code, message = StoreError.exit_code, f"{error.filename or 'a file'}: {error.strerror or error}"
     except Exception as error:  # a fault of this program

@@ -212,9 +212,9 @@ def frozen_is_its_trial(books):
     except NO_SCRIPT:
         yield f"{path.name} cannot be read as a frozen script"
         return
-    if record.get("study") != books.study.name:
-        return
     trial = dict(enumerate(books.trials)).get(record.get("trial"))
+    if record.get("study") != books.study.name or _is_of_a_namesake(record, values, trial, books):
+        return
     if trial is None:
         yield f"{path.name} is of trial {record.get('trial')}, which the study has not"
         return
@@ -226,14 +226,23 @@ def frozen_is_its_trial(books):
             yield f"{path.name} has another {what} than its trial {trial.number}"
 
 
+def _is_of_a_namesake(record, values, trial, books):
+    """Whether a script is of another study of this name: it has neither a run nor the values of this one."""
+    runs = {run.info.run_id for runs in books.runs.values() for run in runs}
+    return record.get("run") not in runs and (trial is None or trial.config != values)
+
+
 def frozen_names_its_run(books):
     path = places.frozen(books.study.about["task"])
     try:
-        record = freeze.record(path)
+        record, values = freeze.record(path), freeze.values(path)
     except (FileNotFoundError, *NO_SCRIPT):
         return
+    trial = dict(enumerate(books.trials)).get(record.get("trial"))
+    if record.get("study") != books.study.name or _is_of_a_namesake(record, values, trial, books):
+        return
     runs = [run.info.run_id for run in books.runs.get(record.get("trial"), ())]
-    if record.get("study") == books.study.name and runs and record["run"] not in (*runs, "unknown"):
+    if runs and record["run"] not in (*runs, "unknown"):
         yield f"{path.name} names run {record['run']}, which is not that of trial {record['trial']}"
 
 

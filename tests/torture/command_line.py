@@ -240,6 +240,7 @@ class Room:
             "run": ["0"],
             "out": [str(self.here / "out")],
             "fix": ["1", "0"],
+            "how": ["ray", "join"],
             "storage": ["postgresql://nobody@127.0.0.1:1/none"],
             "to": ["files"],
             "log": ["http://127.0.0.1:1"],

@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import forkserver
 
 import torch
 
@@ -240,6 +241,7 @@ def _time(folder, database, arguments):
 
 def _live(arguments, around, output, gate):
     os.setsid()
+    forkserver._forkserver._forkserver_pid = None  # one that serves who forked this serves no child of it
     os.environ["COLUMNS"] = "400"  # what is said in one line stays in one
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in (1, "stdout"), (2, "stderr"):

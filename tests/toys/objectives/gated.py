@@ -1,7 +1,7 @@
 """How long does it take until a gate opens?
 
 Target: none.
-Source: these tests. All epochs but the first wait until the file that GATE names is there.
+Source: these tests. All epochs but the first wait until the file is there that GATE names, if it names any.
 """
 
 import os
@@ -32,7 +32,7 @@ def train(config, training, validation, report):
 
     def behind_the_gate(epoch, metrics):
         report(epoch, metrics)
-        while not Path(os.environ["GATE"]).exists():
+        while "GATE" in os.environ and not Path(os.environ["GATE"]).exists():
             threading.Event().wait(0.01)
 
     return bowl.train(config, training, validation, behind_the_gate)
