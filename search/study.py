@@ -448,7 +448,8 @@ class Study(Shared):
         """The Past, with all that happened since it was looked at last."""
         past = self._past
         known = len(past.ended) + len(past.running)
-        again = [self._storage.get_trial(number) for number in sorted(past.running)]
+        own = () if self.is_shared else self._asked.keys()  # nobody else ends them
+        again = [self._storage.get_trial(number) for number in sorted(past.running.difference(own))]
         for frozen in [*again, *self._storage.since(known)]:
             if frozen.number >= known and self._is_beginning(frozen):
                 break

@@ -2,7 +2,7 @@
 
 The trainers only pretend: see `Pretended`. What they have to say is said as real ones say it, and the search
 that hears it is the real one, with its journal on disk. Their task is `chargpt`, whose trainings have 20
-epochs and pause after 1, 2 and 5 of them; one in four goes on each time, so a trial has 1.7 reports.
+epochs and pause after 1, 2 and 5 of them; one in four goes on each time, so a trial has two reports or so.
 
     busy      shares of time in which trainers compute, under a clock that leaves out the time in which
               nothing is to be done: the coordinator's own time counts as it passes here
