@@ -79,8 +79,10 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
             while begun and trainers.free:
                 if begun := next_one(len(coordinator.running)):
                     coordinator.start(begun)
-            if not begun and not coordinator.running and not study.trained_elsewhere():
-                break
+            if not begun and not coordinator.running:
+                coordinator.give_up_paused()  # other coordinators may wait for the end of those
+                if not study.trained_elsewhere():
+                    break
             trainers.listen(coordinator, min(HEARING, max(0, deadline - time.monotonic())))
             coordinator.end_what_hangs()
             study.beat()
@@ -179,6 +181,10 @@ class Coordinator:
         """Close all trials that train or are paused."""
         for number in sorted(self.running):
             self._tell(number, "interrupted", reason)
+        self.give_up_paused()
+
+    def give_up_paused(self):
+        """Close all trials that are paused."""
         for number in self.study.paused:
             self._give_up(number)
 

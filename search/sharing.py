@@ -56,8 +56,8 @@ class Shared:
                     self._take_in(self.trial(trial.number))
 
     def trained_elsewhere(self):
-        """Whether another coordinator trains: should it die, its trial is to be tried again."""
-        return any(not trial.paused for trial in self._of_others())
+        """Whether another coordinator has a trial that has not ended: should it die, that is to be ended."""
+        return bool(self._of_others())
 
     # Inside
 
@@ -85,6 +85,8 @@ class Shared:
         self._in_turn = True
         self._look_back()
         new = range(known, len(past.ended) + len(past.running))
+        for number in past.ended.keys() & self._asked.keys():
+            self._let_go(number)
         for number in [*self._others, *(number for number in new if number not in self._asked)]:
             self._take_in(self.trial(number))
 
@@ -110,10 +112,17 @@ class Shared:
         return not frozen.state.is_finished() and "about" not in frozen.user_attrs
 
     @contextlib.contextmanager
-    def _gone(self, number):
-        """Writing of a trial that another coordinator has ended is Gone."""
+    def _own(self, number):
+        """A trial that this coordinator trains, as Optuna has it. Raises Gone where another has ended it."""
+        if number not in self._asked:
+            raise Gone
         try:
-            yield
+            yield self._asked[number]
         except UpdateFinishedTrialError:
-            del self._asked[number]
+            self._let_go(number)
             raise Gone from None
+
+    def _let_go(self, number):
+        """Another coordinator has ended a trial of this one, which it held for dead."""
+        del self._asked[number]
+        self._settle(self.trial(number))

@@ -244,9 +244,9 @@ class Study(Shared):
 
     def report(self, number, entry):
         """Write down an epoch of a running trial. Returns whether it is to pause. Raises Gone."""
-        asked, epoch, trial = self._asked[number], entry["epoch"], self.trial(number)
+        epoch, trial = entry["epoch"], self.trial(number)
         value = entry[f"validation_{self.task.METRIC}"]
-        with self._gone(number):
+        with self._own(number) as asked:
             asked.set_user_attr(f"epoch {epoch}", entry)
             asked.report(value, epoch)
         if not trial.counts:
@@ -257,8 +257,8 @@ class Study(Shared):
     def pause(self, number):
         """Let a running trial wait. Returns the Trial."""
         trial = self.trial(number)
-        with self._gone(number):
-            self._asked[number].set_user_attr("paused", trial.epochs)
+        with self._own(number) as asked:
+            asked.set_user_attr("paused", trial.epochs)
         self._rungs.pause(number)
         return self.trial(number)
 
@@ -287,7 +287,6 @@ class Study(Shared):
 
     def tell(self, number, state, reason, score=(None, None)):
         """End a trial, for good. Returns the Trial. This commits it. Raises Gone."""
-        asked = self._asked[number]
         value, standard_error = score
         reason = secret.redacted(reason)
         # A diverged trial is told as pruned, since that is what samplers learn from.
@@ -297,7 +296,7 @@ class Study(Shared):
             "diverged": TrialState.PRUNED,
         }
         outcome = {"state": state, "reason": reason, "standard_error": standard_error}
-        with self._gone(number):
+        with self._own(number) as asked:
             asked.set_user_attr("outcome", outcome)
             self._optuna.tell(asked, value, state=told.get(state, TrialState.FAIL))
         self._journal.commit()

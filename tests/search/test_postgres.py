@@ -104,6 +104,19 @@ class Watcher:
     reported = paused = finished = started
 
 
+class Dies(Watcher):
+    """Ends its process at an epoch, in the middle of a trial."""
+
+    def __init__(self, epochs):
+        super().__init__(epochs, lambda: os._exit(9))
+
+    def nothing(self, trial):
+        pass
+
+    reported = Watcher.started
+    started = paused = finished = nothing
+
+
 def end_backends(storage):
     with psycopg.connect(storage, autocommit=True) as connection:
         connection.execute(
@@ -154,8 +167,8 @@ class Coordinators:
             if child := os.fork():
                 self._children.append(child)
                 continue
-            postgres.LEASE = 1
-            deaths = [Watcher(9, lambda: os._exit(9))] if number < dying else []
+            postgres.LEASE = 5  # seconds: a process may well be held up for one or two
+            deaths = [Dies(7)] if number < dying else []
             search_together(trials, deaths)
 
     def end(self):
