@@ -542,9 +542,9 @@ def wrongs(verb, code, said, complained):
 
 def without_make(code, complained):
     """The exit code that make hides, and what was said without what make adds."""
-    if end := re.search(r"^make: \*\*\* .* Error (\d+)$", complained, re.M):
+    if end := re.search(r"^make(?:\[\d+\])?: \*\*\* .* Error (\d+)$", complained, re.M):
         code = int(end[1])
-    return code, re.sub(r"^make: .*\n", "", complained, flags=re.M)
+    return code, re.sub(r"^make(\[\d+\])?: .*\n", "", complained, flags=re.M)
 
 
 def seen(room):
