@@ -39,12 +39,14 @@ class Tally:
     violations: list = field(default_factory=list)
     skipped: list = field(default_factory=list)
     seconds: float = 0.0
+    latest: str | None = None  # what the last case yielded
 
     def count(self, outcome):
         """Count what a part yielded of a case."""
         from tests.torture.homes import Skipped
 
         self.cases += 1
+        self.latest = outcome
         self.seconds = time.monotonic() - self.began
         if isinstance(outcome, Skipped):
             self.skipped.append(outcome)
@@ -82,7 +84,9 @@ def torture(part, seed, full, folder, show=lambda tally: None):
 
 
 def show(tally):
-    """One line a part: redrawn in a terminal, else written once for so many cases."""
+    """One line a part: redrawn in a terminal, else written once for so many cases. A violation at once."""
+    if tally.latest is not None:
+        print(tally.latest, flush=True)
     if sys.stdout.isatty():
         print(tally, end="\r", flush=True)
     elif tally.cases % EVERY == 0:
