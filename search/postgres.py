@@ -44,7 +44,8 @@ def check(url):
     """Raises UsageError where STORAGE is no address of a database, or holds a password."""
     try:
         parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
+        str(parts.get("host", "")).encode("idna")  # as it is looked up
+    except (psycopg.ProgrammingError, UnicodeError) as error:
         raise UsageError(f"STORAGE is not valid: {one_line(error)}") from None
     if parts.get("password"):
         raise UsageError("STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass")
