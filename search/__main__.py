@@ -477,6 +477,9 @@ def parse(arguments):
     # `make` passes NAME=value as --NAME=value: case and underscores do not matter here.
     spelt = [_lower(argument) if argument.startswith("--") else argument for argument in arguments[1:]]
     options, rest = verb_parser.parse_known_args(spelt)
+    for name, value in vars(options).items():
+        if value == []:  # which argparse makes of it
+            raise UsageError(f"{name.upper()} '--' is not valid")
     if rest:
         raise unknown("option", rest[0].lstrip("-").partition("=")[0], names)
     return function, options

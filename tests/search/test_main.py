@@ -42,6 +42,7 @@ def said(capsys):
         ("search --task bowl --data curse", "unknown DATA 'curse': valid are builtin"),
         ("search --task langid --data course", r"lang_id\.npz.*DATA_DIR"),
         ("search --task bowl --study ../up", "STUDY '../up' is no name: valid are a-z"),
+        ("search --task bowl --study=--", "STUDY '--' is not valid"),
         ("search --task bowl --trainers rai", "unknown TRAINERS 'rai': valid are inline, processes, ray"),
         ("search --task bowl --device gpu", "unknown DEVICE 'gpu': valid are cpu, cuda"),
         ("search --task bowl --device=", "unknown DEVICE '': valid are cpu, cuda"),
