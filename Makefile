@@ -39,13 +39,13 @@ slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray 
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
-test: .venv/ready .venv/ray  ## all tests that are quick, in about ten minutes
+test: .venv/ready .venv/ray  ## all tests that are quick, in about twelve minutes
 	@.venv/bin/python -m pytest -q
 
 test-slow: .venv/ready  ## the tests that need minutes
 	@.venv/bin/python -m pytest -q -m slow
 
-torture: .venv/ready  ## kill, crowd and feed it on purpose, for 20 minutes: QUICK=1 SEED= ONLY=kills,starts
+torture: .venv/ready  ## kill, crowd and feed it on purpose, for some 40 minutes: QUICK=1 SEED= ONLY=kills,starts
 	@.venv/bin/python -m tests.torture $(if $(filter QUICK,$(SETTINGS)),,--full) \
 	  $(if $(filter SEED,$(SETTINGS)),--seed="$$SEED") $(if $(filter ONLY,$(SETTINGS)),--only="$$ONLY")
 
