@@ -2,6 +2,7 @@
 
     TrialbookError          1   the search itself failed
     |-- UsageError          2   what was typed is wrong; nothing was written
+    |   `-- TaskError       2   a task's file breaks the contract that `objectives/__init__.py` states
     |-- StoreError          3   a store cannot be read or written
     |-- StudyConflict       4   the study is busy, or belongs to another task or other data
     |-- NoWinner            5   there is no valid winner yet
@@ -19,6 +20,10 @@ class TrialbookError(Exception):
 
 class UsageError(TrialbookError):
     exit_code = 2
+
+
+class TaskError(UsageError):
+    pass
 
 
 class StoreError(TrialbookError):
