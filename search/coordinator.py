@@ -16,6 +16,7 @@ from search.trainers import GO_ON, PAUSE, STOP
 from search.trial import numbers
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
+INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
 HEARING = 0.25  # seconds between two looks at the clock
 HANGS = 10  # times what an epoch takes: who is silent for longer hangs
 LEAST, FIRST = 60.0, 600.0  # seconds of silence that are always allowed; while no epoch is known at all
@@ -98,12 +99,26 @@ class Coordinator:
         self.over = over  # () -> why the search is over, or None
         self.running = set()
         self._causes = []  # of the failures in a row
+        self._rejected = 0  # draws in a row
         self._silence = {}  # of what trains: number -> seconds since its trainer was heard
         self._looked = time.monotonic()
         self._longest = 0.0  # epoch of all that were heard, in seconds
 
     def start(self, trial):
-        """Have a trial trained, or trained on."""
+        """Have a trial trained, or trained on; one that ended as it was drawn is only told of.
+
+        Raises TrialbookError where draw after draw ends so.
+        """
+        if trial.ended:
+            self._say("finished", trial)
+            self._rejected += 1
+            if trial.state == "failed":
+                self._count_failure(trial.reason)
+            if self._rejected >= INFEASIBLE:
+                last = f"the last because of {trial.reason}"
+                raise TrialbookError(f"{INFEASIBLE} draws in a row gave no configuration, {last}")
+            return
+        self._rejected = 0
         self.running.add(trial.number)
         self.trainers.start(trial.number, self.study.task.Config(**trial.config))
         if not trial.curve:
@@ -130,6 +145,9 @@ class Coordinator:
         except Gone:
             self.running.discard(number)
             return STOP
+        except ValueError as error:  # what could not be read again is not written
+            self.failed(number, f"report: {error}")
+            return STOP
         self._say("reported", self.study.trial(number))
         return self._pause(number) if pauses or number not in self.running else GO_ON
 
@@ -147,6 +165,10 @@ class Coordinator:
         if not self._open(number):
             return
         self._tell(number, "failed", cause)
+        self._count_failure(cause)
+
+    def _count_failure(self, cause):
+        """Raises TrialbookError where trial after trial fails with one cause."""
         self._causes.append(cause)
         if self._causes[-SAME_FAILURES:] == [cause] * SAME_FAILURES:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")

@@ -69,7 +69,7 @@ def entries(attributes):
 
 def attribute(number, crossing):
     """An entry as a study's attribute: its name and its value."""
-    return f"{KEY}{number}", asdict(crossing)
+    return f"{KEY}{number}", asdict(crossing) | {"trials": list(crossing.trials)}
 
 
 def in_force(crossings):

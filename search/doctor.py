@@ -1,7 +1,6 @@
 """Repairs what the audit finds, where that can be done. By itself it looks and changes nothing; with FIX=1:
 
     a torn end of a journal       is cut off
-    a trial left running          is closed; one that was paused, too, which `make search` would go on with
     what the log has otherwise    is set aside in MLflow, and written anew from the study
     the database of the log       that is missing or broken is moved away, and made anew from all studies;
                                   where sqlite or MLflow can mend it, a mended copy takes its place
@@ -114,8 +113,6 @@ def to_repair(books):
     """What can be repaired of a study and its log, and how, in a line each."""
     if studies.database() is None and (torn := journal.torn_end(studies.file(books.study.name))):
         yield f"its journal ends in the middle of a record: the last {len(torn)} bytes are cut off"
-    for said in audit.no_trial_runs(books):
-        yield f"{said}: it is closed"
     if books.client:
         for said in sum(_differences(books).values(), []):
             yield f"{said}: it is written to the log anew"

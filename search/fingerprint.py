@@ -16,12 +16,23 @@ from search.sources import Sources
 def of(task, digest):
     """The fingerprint of a trial that begins now, on data of this digest."""
     ranges = hashlib.sha256(json.dumps(space(task), sort_keys=True).encode()).hexdigest()
-    return {"code": Sources(task).digest(), "space": ranges[:12], "data": digest}
+    code = Sources(task).digest()
+    return {"code": code, "space": ranges[:12], "data": digest, "score": score(task.METRIC, task.DIRECTION)}
+
+
+def score(metric, direction):
+    """What a score means, as "maximize accuracy"."""
+    return f"{direction} {metric}"
 
 
 def space(task):
-    """A task's ranges as they are stored: Optuna's text of each, by name."""
-    return {name: distribution_to_json(ranges) for name, ranges in tasks.ranges(task).items()}
+    """A task's ranges as they are stored."""
+    return as_text(tasks.ranges(task))
+
+
+def as_text(ranges):
+    """Optuna's text of each range, by name."""
+    return {name: distribution_to_json(each) for name, each in ranges.items()}
 
 
 def settle(study, today, old):
@@ -34,6 +45,9 @@ def settle(study, today, old):
     Raises StudyConflict where it was not said, or where Optuna takes no trial of today's ranges into this
     study.
     """
+    if study.about["metric"] != study.task.METRIC:
+        seen = f"{study.about['metric']!r}, and task {study.about['task']!r} now scores {study.task.METRIC!r}"
+        raise StudyConflict(f"study {study.name!r} compares trials by {seen}: choose a new STUDY=")
     others = _others(study, today)
     possible = _compatible(study.about["space"], space(study.task)) or not any(study.trials())
     if not others and possible:
@@ -52,7 +66,9 @@ def settle(study, today, old):
 
 def _others(study, today):
     """The trials that count and are not of today: number -> what differs."""
-    unsaid = today | {"data": study.about["digest"]}  # of trials that were written down without
+    # Of trials that were written down without:
+    about = study.about
+    unsaid = today | {"data": about["digest"], "score": score(about["metric"], about["direction"])}
     differs = {}
     for trial in study.trials():
         then = unsaid | trial.fingerprint

@@ -22,7 +22,8 @@ def copy(name, to, log, say):
 
     Raises UsageError, StudyConflict, StoreError, Damage.
     """
-    with Study.hold(name):
+    with Study.hold(name) as study:
+        Log(study).bring_up_to_date()  # which a search that was killed has not done
         records = list(studies.records(name).read_logs(0))
         _must_be_clean(name, "here", say)
     there = {"TRIALBOOK_STORAGE": "" if to == FILES else to} | ({"MLFLOW_TRACKING_URI": log} if log else {})

@@ -17,12 +17,18 @@ class Past:
         self._rank = rank
         self.ended = {}  # number -> Trial: all that ended
         self.running = set()  # numbers
+        self.waiting = set()  # numbers of those that another program enqueued, and that have not begun
         # Of those that count:
         self.completed = []  # the best first
-        self.diverged = []  # numbers
+        self.hopeless = []  # numbers of those that diverged or were infeasible
         self.tries = {}  # draw -> the latest Trial that tried it
         self.done = 0  # ended, and not to be retried
         self._draw = 0  # all draws before this one are done, or being done
+
+    @property
+    def known(self):
+        """How many trials there are: they are numbered from 0."""
+        return len(self.ended) + len(self.running) + len(self.waiting)
 
     def next_draw(self):
         """The first draw that no trial has done or is doing, and its latest try, if it had one.
@@ -35,6 +41,7 @@ class Past:
 
     def add(self, trial):
         """Take in a trial that began, or that ended."""
+        self.waiting.discard(trial.number)
         if trial.counts and trial.draw is not None:
             self.tries[trial.draw] = trial
             if trial.state == "interrupted":
@@ -47,7 +54,7 @@ class Past:
         if not trial.counts:
             return
         self.done += trial.state != "interrupted"
-        if trial.state == "diverged":
-            self.diverged.append(trial.number)
+        if trial.state in ("diverged", "infeasible"):
+            self.hopeless.append(trial.number)
         if trial.state == "completed":
             bisect.insort(self.completed, trial, key=self._rank)

@@ -80,11 +80,11 @@ class Shared:
     def _hear(self):
         """Take in what other coordinators wrote."""
         past = self._look_back()
-        known, _ = len(past.ended) + len(past.running), self._rungs
+        known, _ = past.known, self._rungs
         self._journal.refresh()
         self._in_turn = True
         self._look_back()
-        new = range(known, len(past.ended) + len(past.running))
+        new = (number for number in range(known, past.known) if number not in past.waiting)
         for number in past.ended.keys() & self._asked.keys():
             self._let_go(number)
         for number in [*self._others, *(number for number in new if number not in self._asked)]:
@@ -97,7 +97,7 @@ class Shared:
             self._storage.hidden.add(trial.number)
         for entry in trial.curve if trial.counts else ():
             if entry["epoch"] > known:
-                level = self._level(entry[f"validation_{self.task.METRIC}"])
+                level = self._level(entry[self._scored])
                 self._rungs.report(trial.number, known, entry["epoch"], level)
                 known = entry["epoch"]
         if trial.ended:

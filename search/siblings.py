@@ -30,13 +30,10 @@ def _start(ranges, path):
         return None
 
 
-def _nearest(ranges, value):
-    """The value of a range that is nearest to this one."""
-    if hasattr(ranges, "choices"):
-        if value in ranges.choices:
-            return value
-        return min(ranges.choices, key=lambda choice: abs(choice - value))
-    value = min(max(value, ranges.low), ranges.high)
-    if ranges.step is None:
-        return value
-    return ranges.low + ranges.step * round((value - ranges.low) / ranges.step)
+def _nearest(range_, value):
+    """The value of a range that is nearest to one that won. Raises ValueError where none is like it."""
+    choices = getattr(range_, "choices", [0])
+    numbers = all(isinstance(each, (int, float)) for each in (value, *choices))
+    if not numbers and value not in choices:
+        raise ValueError(f"{value!r} is of another kind")
+    return tasks.nearest(range_, value)

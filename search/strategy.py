@@ -32,20 +32,21 @@ def sampler(seed, fixed, draw):
     if draw is None or draw < STARTUP or draw % RANDOM == 0:
         drawn = optuna.samplers.RandomSampler(seed=seed)
     else:
-        drawn = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0)
+        drawn = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0, group=True)
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
         return optuna.samplers.PartialFixedSampler(fixed, drawn)
 
 
-def learnt(known, diverged):
-    """The numbers of the trials that the next draw is made from: the GOOD best and the LATEST.
+def learnt(known, hopeless, training):
+    """The numbers of the trials that the next draw is made from: the GOOD best, the LATEST, and what trains.
 
     Args:
         known: number -> level, of which more is better.
-        diverged: the numbers of those that have no level.
+        hopeless: the numbers of those that diverged, or were infeasible.
+        training: those that train now. TPE takes them for bad ones, and so draws nothing near them.
     """
     best = heapq.nlargest(GOOD, known, key=known.get)
-    return sorted({*best, *sorted([*known, *diverged])[-LATEST:]})
+    return sorted({*best, *sorted([*known, *hopeless])[-LATEST:], *training})
 
 
 def why_proposed(completed, asked, about):
@@ -54,12 +55,14 @@ def why_proposed(completed, asked, about):
     Args:
         completed: the trials that have a score, the best first.
         asked: Optuna's trial, whose hyperparameters are drawn.
-        about: "confirms" and "repeat", or "draw", "retry_of" and "start".
+        about: "confirms" and "repeat", or "draw", "retry_of", "start" and "enqueued".
     """
     if "confirms" in about:
         return f"repeat {about['repeat']} of trial {about['confirms']}, on a fresh seed"
     if about["retry_of"] is not None:
         return f"retry of trial {about['retry_of']}"
+    if about.get("enqueued"):
+        return "enqueued by another program"
     if about["draw"] == 0:
         return "baseline: the task's defaults"
     if about["start"]:
@@ -73,17 +76,22 @@ def why_proposed(completed, asked, about):
     apart = {trial.number: _apart(trial.params, params, distributions) for trial in best}
     nearest = min(best, key=lambda trial: statistics.fmean(apart[trial.number].values()))
     name, farthest = max(apart[nearest.number].items(), key=lambda item: item[1])
-    change = f"{name} {_shown(nearest.params[name])} to {_shown(params[name])}"
+    change = f"{name} {_shown(nearest.params.get(name, 'none'))} to {_shown(params[name])}"
     if farthest > NEAR:
         return f"TPE: exploring, away from trial {nearest.number} ({change})"
     return f"TPE: exploiting, near trial {nearest.number}" + (f" ({change})" if farthest else "")
 
 
 def _apart(one, other, distributions):
-    """How far two configurations are apart in each hyperparameter, as a share of its range."""
+    """How far two configurations are apart in each hyperparameter, as a share of its range.
+
+    `one` may lack some that `other` has: those are wholly apart.
+    """
     apart = {}
     for name, ranges in distributions.items():
-        if isinstance(ranges, optuna.distributions.CategoricalDistribution):
+        if name not in one:
+            apart[name] = 1.0
+        elif isinstance(ranges, optuna.distributions.CategoricalDistribution):
             apart[name] = float(one[name] != other[name])
         else:
             low, high, a, b = (
@@ -97,13 +105,14 @@ def _apart(one, other, distributions):
 def why_diverged(params, distributions):
     """What is probably to blame where a loss is no longer finite, in words; "" where nothing stands out."""
     name = "learning_rate"
-    if name not in distributions:
+    range_, rate = distributions.get(name), params.get(name)
+    if rate is None or not getattr(range_, "log", False):
         return ""
-    low, high = math.log(distributions[name].low), math.log(distributions[name].high)
-    if (math.log(params[name]) - low) < 0.5 * (high - low):
+    low, high = math.log(range_.low), math.log(range_.high)
+    if (math.log(rate) - low) < 0.5 * (high - low):
         return ""
     shape = [f"{other} {_shown(value)}" for other, value in params.items() if other != name]
-    return f": {name} {_shown(params[name])} is probably too high for {', '.join(shape)}"
+    return f": {name} {_shown(rate)} is probably too high for {', '.join(shape)}"
 
 
 def _shown(value):

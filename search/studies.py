@@ -97,7 +97,7 @@ def default_source(task, source):
     """The source of data where none is given. Raises UsageError where the task has no such source."""
     if source is not None and source not in task.DATA.SOURCES:
         raise unknown("DATA", source, task.DATA.SOURCES)
-    return source or task.DATA.default_source()
+    return source or tasks.default_source(task)
 
 
 def resolve(task, name, source):

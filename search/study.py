@@ -6,15 +6,14 @@ Whatever the log, a table or a frozen script shows of a trial is read from here,
 import copy
 import functools
 import math
-from dataclasses import asdict, replace
 
 import optuna
 from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState
 
 import data
-from search import crossing, fingerprint, journal, secret, siblings, strategy, studies, tasks
-from search.errors import NoWinner, StudyConflict, UsageError, unknown
+from search import crossing, fingerprint, journal, secret, shape, siblings, strategy, studies, tasks
+from search.errors import NoWinner, StudyConflict, TaskError, UsageError, unknown
 from search.past import Past
 from search.provenance import provenance
 from search.rungs import FACTOR, Rungs
@@ -44,6 +43,7 @@ class Study(Shared):
         self.device = "cpu"  # that trials train on from now on: see `devices`
         self._provenance = functools.cache(provenance)  # one for all trials of this process
         self._fingerprint = None  # of trials that begin: `open` finds it out
+        self.notes = []  # what `open` noticed about the task, in a line each
         self._cross_out()
 
     # Open, read, close
@@ -60,8 +60,10 @@ class Study(Shared):
             old: what becomes of trials that were trained with other code, ranges or data than today's:
                 one of OLD. By default they are a StudyConflict: they never count beside new ones.
 
-        Raises UsageError, StudyConflict, StoreError, data.DataError.
+        Raises UsageError, StudyConflict, StoreError, data.DataError. Nothing is written where the task breaks
+        its contract, which is a TaskError.
         """
+        notes = tasks.check(task)
         if join and studies.database() is None:
             raise UsageError(
                 "JOIN=1 needs a database that searches share: STORAGE=postgresql://user@host/name"
@@ -71,11 +73,14 @@ class Study(Shared):
             raise unknown("OLD", old, OLD)
         if studies.exists(name):
             studies.must_be(name, studies.first_about(name), task, source, seed)
-        digest = data.digest(data.read(task.DATA.prepare(source)))
+        arrays = data.read(tasks.prepared(task, source))
+        digest = data.digest(arrays)
+        tasks.check_data(task, arrays)
         lock = studies.lock(name, shared=join)
         if not studies.exists(name):
             studies.create(task, name, source, digest, seed or 0)
-        study = cls._joined(name, lock) if join else cls._held(name, lock, waits=True)
+        study = cls._joined(name, lock) if join else cls._held(name, lock)
+        study.notes = notes
         try:
             with study.turn():
                 today = fingerprint.of(task, digest)
@@ -85,12 +90,14 @@ class Study(Shared):
             lock.close()
             raise
         if not join:
-            study._close_all(lambda trial: trial.counts)
+            study._close_unfinished()
         return study
 
     @classmethod
     def hold(cls, name, lock=None):
         """A study that exists, for this process alone; its `lock`, where this process has it already.
+
+        Trials that a killed search left running or paused stay so: only a search may end them.
 
         Raises UsageError, StudyConflict, StoreError.
         """
@@ -123,8 +130,9 @@ class Study(Shared):
     def trials(self):
         """All trials, by number: repeats of others and those that are crossed out, too."""
         past = self._look_back()
-        for number in range(len(past.ended) + len(past.running)):
-            yield self.trial(number)
+        for number in range(past.known):
+            if number not in past.waiting:
+                yield self.trial(number)
 
     def trial(self, number):
         """One trial."""
@@ -171,7 +179,7 @@ class Study(Shared):
 
     def rank(self, trial):
         """Completed trials sort by this: the better score first; of equals the smaller network."""
-        return -self.sign * trial.score, trial.weights, trial.number
+        return -self.sign * trial.score, trial.size, trial.number
 
     def budget(self):
         """What was asked for last: see `set_budget`."""
@@ -221,8 +229,11 @@ class Study(Shared):
         """The same, but each trial has its own number, and what `told(trial)` gives as its attributes."""
         storage = journal.Memory()
         plain = optuna.create_study(storage=storage, study_name=self.name, direction=self.about["direction"])
-        for trial, frozen in zip(list(self.trials()), self._storage.every_trial(self._id)):
-            plain.add_trial(_bare(frozen, told(trial)))
+        taken, waiting = 0, optuna.trial.create_trial(state=TrialState.WAITING)
+        for trial in self.trials():
+            plain.add_trials([waiting] * (trial.number - taken))
+            taken = trial.number + 1
+            plain.add_trial(_bare(self._storage.get_trial(trial.number), told(trial)))
             if not trial.counts or trial.state == "running":
                 storage.hidden.add(trial.number)
         return plain
@@ -230,12 +241,18 @@ class Study(Shared):
     # One trial's way: ask, report, tell
 
     def ask(self):
-        """Begin the next trial of the search: a Trial that runs."""
-        draw, earlier = self._look_back().next_draw()
+        """Begin the next trial of the search: a Trial that runs, or one that ended since its draw gave no
+        configuration. What another program enqueued comes first, after the study's own first draws.
+        """
+        past = self._look_back()
+        draw, earlier = past.next_draw()
         starts = dict(enumerate(self._starts))
+        enqueued = min(past.waiting, default=None) if draw >= len(starts) and not earlier else None
         fixed = earlier.params if earlier else starts.get(draw, {})
         about = {"draw": draw, "retry_of": earlier.number if earlier else None, "start": draw in starts}
-        return self._begin(fixed, *(self._seed(purpose, draw) for purpose in ("sampler", "training")), about)
+        about |= {"enqueued": enqueued is not None}
+        seeds = (self._seed(purpose, draw) for purpose in ("sampler", "training"))
+        return self._begin(fixed, *seeds, about, enqueued)
 
     def ask_again(self, trial, repeat):
         """Begin to train a trial's configuration again, on a fresh seed: a Trial that runs."""
@@ -243,11 +260,14 @@ class Study(Shared):
         return self._begin(trial.params, seed, seed, {"confirms": trial.number, "repeat": repeat})
 
     def report(self, number, entry):
-        """Write down an epoch of a running trial. Returns whether it is to pause. Raises Gone."""
+        """Write down an epoch of a running trial. Returns whether it is to pause.
+
+        Raises Gone; ValueError where it is no epoch that could be read again.
+        """
         epoch, trial = entry["epoch"], self.trial(number)
-        value = entry[f"validation_{self.task.METRIC}"]
+        value = entry[self._scored]
         with self._own(number) as asked:
-            asked.set_user_attr(f"epoch {epoch}", entry)
+            self._write(asked, f"epoch {epoch}", entry)
             asked.report(value, epoch)
         if not trial.counts:
             return False  # a repeat is to be compared by its score
@@ -258,7 +278,7 @@ class Study(Shared):
         """Let a running trial wait. Returns the Trial."""
         trial = self.trial(number)
         with self._own(number) as asked:
-            asked.set_user_attr("paused", trial.epochs)
+            self._write(asked, "paused", trial.epochs)
         self._rungs.pause(number)
         return self.trial(number)
 
@@ -268,6 +288,8 @@ class Study(Shared):
         if number is None:
             return None
         self._rungs.resume(number)
+        with self._own(number) as asked:
+            self._write(asked, "paused", None)
         return self.trial(number)
 
     @property
@@ -282,22 +304,23 @@ class Study(Shared):
     def why_behind(self, number):
         """Why a trial that waits is given up, in words."""
         entry, (rank, among) = self.trial(number).curve[-1], self._rungs.place(number)
-        value = entry[f"validation_{self.task.METRIC}"]
+        value = entry[self._scored]
         return f"at epoch {entry['epoch']}: {value:.4g}, {rank} of {among} there; one in {FACTOR} goes on"
 
     def tell(self, number, state, reason, score=(None, None)):
         """End a trial, for good. Returns the Trial. This commits it. Raises Gone."""
         value, standard_error = score
         reason = secret.redacted(reason)
-        # A diverged trial is told as pruned, since that is what samplers learn from.
+        # A trial that diverged or was infeasible is told as pruned, since that is what samplers learn from.
         told = {
             "completed": TrialState.COMPLETE,
             "pruned": TrialState.PRUNED,
             "diverged": TrialState.PRUNED,
+            "infeasible": TrialState.PRUNED,
         }
         outcome = {"state": state, "reason": reason, "standard_error": standard_error}
         with self._own(number) as asked:
-            asked.set_user_attr("outcome", outcome)
+            self._write(asked, "outcome", outcome)
             self._optuna.tell(asked, value, state=told.get(state, TrialState.FAIL))
         self._journal.commit()
         del self._asked[number]
@@ -305,18 +328,19 @@ class Study(Shared):
         return self.trial(number)
 
     def set_budget(self, trials, seconds):
-        """Write down what was asked for last."""
-        self._optuna.set_user_attr("budget", {"trials": trials, "seconds": seconds})
+        """Write down what was asked for last, and how many trials had begun by then."""
+        budget = {"trials": trials, "seconds": seconds, "begun": self.begun()}
+        self._write(self._optuna, "budget", budget)
 
     def set_logged(self, extent):
         """Write down that the log shows so much, so that a search with nothing to do need not ask it."""
         if self._lock and extent != self.logged():
-            self._optuna.set_user_attr("logged", extent)
+            self._write(self._optuna, "logged", extent)
 
     def cross(self, action, numbers, reason):
         """Add to the list of what is crossed out and restored: see `search.crossing`."""
         new = crossing.entry(action, numbers, secret.redacted(reason))
-        self._optuna.set_user_attr(*crossing.attribute(len(self.crossings()), new))
+        self._write(self._optuna, *crossing.attribute(len(self.crossings()), new))
         self._journal.commit()
         self._cross_out()
 
@@ -324,7 +348,7 @@ class Study(Shared):
         """Write down a look at the test data. Returns how many there were."""
         look = {"trial": trial.number, "score": score[0], "standard_error": score[1]}
         looks = [*self.looks(), look | {"time": crossing.now()}]
-        self._optuna.set_user_attr("looks", looks)
+        self._write(self._optuna, "looks", looks)
         self._journal.commit()
         return len(looks)
 
@@ -338,23 +362,31 @@ class Study(Shared):
         elif trial.state == "completed" and trial.counts:
             self._rungs.finish(trial.number, self._level(trial.score))
 
+    def _write(self, owner, name, value):
+        """Give a trial or the study an attribute. Raises ValueError where it could not be read again."""
+        if owner is self._optuna:
+            shape.of_study(name, value)
+        else:
+            shape.of_trial(name, value, self.about["metric"])
+        owner.set_user_attr(name, value)
+
+    @property
+    def _scored(self):
+        """The metric by which the trials of this study are compared, as epochs have it."""
+        return f"validation_{self.about['metric']}"
+
     @classmethod
-    def _held(cls, name, lock, waits=False):
-        """A study under its lock. What a search that was killed left running is closed as interrupted.
-
-        What it left paused is given up, or `waits` on.
-        """
+    def _held(cls, name, lock):
+        """A study under its lock."""
         studies.cut_torn_end(name)
-        study = cls(name, lock)
-        study._close_all(lambda trial: waits and trial.paused)
-        return study
+        return cls(name, lock)
 
-    def _close_all(self, but):
-        """End what a search that was killed left running, but for some trials: those wait on."""
+    def _close_unfinished(self):
+        """End what a search that was killed left running; what it left paused waits on, where it counts."""
         for trial in list(self.trials()):
             if trial.state != "running":
                 continue
-            if but(trial):
+            if trial.paused and trial.counts:
                 self._asked[trial.number] = optuna.trial.Trial(self._optuna, trial.number)
             else:
                 self._close(trial)
@@ -370,36 +402,63 @@ class Study(Shared):
         self._storage.set_trial_user_attr(trial.number, "outcome", outcome)
         self._optuna.tell(trial.number, state=TrialState.PRUNED)
 
-    def _begin(self, fixed, sampling_seed, training_seed, about):
-        """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is."""
+    def _begin(self, fixed, sampling_seed, training_seed, about, enqueued=None):
+        """Begin a trial: what is fixed of its hyperparameters, its seeds, what it is.
+
+        `enqueued` is the number of a trial that is there and waits; else a new one begins.
+        """
         self._optuna.sampler = strategy.sampler(sampling_seed, fixed, about.get("draw"))
         past = self._look_back()
-        known = self._rungs.known()
-        learnt = strategy.learnt(known, past.diverged)
-        with self._storage.showing(self._as_known(number, known) for number in learnt):
+        with self._storage.showing(self._observed(past, enqueued)):
             asked = self._optuna.ask()
-            config = replace(self.task.space(asked), seed=training_seed)
+            drawn = tasks.draw(self.task, asked, training_seed)
         if "confirms" in about:
             self._storage.hidden.add(asked.number)
         about |= {
             "proposal": strategy.why_proposed(past.completed, asked, about),
-            "config": asdict(config),
-            "weights": tasks.count_weights(self.task, config),
+            "config": drawn.config,
+            "weights": None if drawn.state else self._count_weights(drawn.config),
             "fingerprint": self._fingerprint,
             "provenance": self._provenance(self.device),
             **({"coordinator": self._coordinator} if self._coordinator else {}),
         }
-        asked.set_user_attr("about", about)
+        self._extend_ranges(asked.distributions)
+        self._write(asked, "about", about)
         self._asked[asked.number] = asked
+        if drawn.state:
+            return self.tell(asked.number, drawn.state, drawn.reason)
         return self.trial(asked.number)
 
-    def _as_known(self, number, known):
-        """Optuna's trial as a sampler sees it: completed with its level at one rung, or diverged."""
-        frozen = self._storage.get_trial(number)
-        if number in known:
-            frozen = copy.copy(frozen)
-            frozen.state, frozen.value = TrialState.COMPLETE, self.sign * known[number]
-        return frozen
+    def _observed(self, past, enqueued):
+        """The trials that the next draw is made from, as Optuna's samplers take them.
+
+        Each is completed with its level at one rung, diverged, or running; and the one that is `enqueued`.
+        """
+        known = self._rungs.known()
+        training = past.running.difference(known, self._rungs.paused, self._storage.hidden)
+        if enqueued is not None:
+            yield self._storage.get_trial(enqueued)
+        sign = 1 if self._optuna.direction == optuna.study.StudyDirection.MAXIMIZE else -1
+        for number in strategy.learnt(known, past.hopeless, training):
+            frozen = self._storage.get_trial(number)
+            if number in known:
+                frozen = copy.copy(frozen)
+                frozen.state, frozen.value = TrialState.COMPLETE, sign * known[number]
+            yield frozen
+
+    def _count_weights(self, config):
+        return tasks.count_weights(self.task, self.task.Config(**config))
+
+    def _extend_ranges(self, distributions):
+        """Write down ranges that no draw has shown before, as those of a rare branch of `space`."""
+        known = self.ranges()
+        try:
+            ranges = tasks.union(known, distributions)
+        except TaskError:  # of two kinds: the draw says so
+            return
+        if ranges != known:
+            self.about = self.about | {"space": fingerprint.as_text(ranges)}
+            self._write(self._optuna, "about", self.about)
 
     def _seed(self, purpose, number):
         return strategy.derive_seed(self.about["seed"], purpose, number)
@@ -420,7 +479,7 @@ class Study(Shared):
                 continue
             before = 0
             for entry in trial.curve:
-                level = self._level(entry[f"validation_{self.task.METRIC}"])
+                level = self._level(entry[self._scored])
                 rungs.report(trial.number, before, entry["epoch"], level)
                 before = entry["epoch"]
             if trial.paused and trial.number not in self._others:
@@ -446,21 +505,27 @@ class Study(Shared):
     def _look_back(self):
         """The Past, with all that happened since it was looked at last."""
         past = self._past
-        known = len(past.ended) + len(past.running)
+        known = past.known
         own = () if self.is_shared else self._asked.keys()  # nobody else ends them
-        again = [self._storage.get_trial(number) for number in sorted(past.running.difference(own))]
-        for frozen in [*again, *self._storage.since(known)]:
+        again = past.waiting | past.running.difference(own)
+        for frozen in [*map(self._storage.get_trial, sorted(again)), *self._storage.since(known)]:
+            if frozen.state == TrialState.WAITING:
+                past.waiting.add(frozen.number)
+                continue
             if frozen.number >= known and self._is_beginning(frozen):
                 break
-            if frozen.number >= known or frozen.state.is_finished():
+            begins = frozen.number >= known or frozen.number in past.waiting
+            if begins or frozen.state.is_finished():
                 past.add(self._view(frozen))
         return past
 
     def _renew(self, digest, today):
-        """Write down what data and ranges trials have from now on; `today` is their fingerprint."""
-        new = self.about | {"digest": digest, "space": fingerprint.space(self.task)}
+        """Write down the data, ranges and direction of trials from now on; `today` is their fingerprint."""
+        same = [trial.fingerprint.get("space") == today["space"] for trial in self.history()]
+        space = self.about["space"] if same and all(same) else fingerprint.space(self.task)
+        new = self.about | {"digest": digest, "space": space, "direction": self.task.DIRECTION}
         if new != self.about:
-            self._optuna.set_user_attr("about", new)
+            self._write(self._optuna, "about", new)
         self.about = new
         self._fingerprint = today
 

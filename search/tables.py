@@ -57,7 +57,7 @@ def of_winner(study, standing):
     table.add_row("why tried", trial.proposal)
     curve = trial.curve
     table.add_row("train loss", f"{curve[-1]['train_loss']:.4g} after {curve[-1]['epoch']} epochs")
-    table.add_row("weights", f"{trial.weights:,}")
+    table.add_row("weights", "unknown" if trial.weights is None else f"{trial.weights:,}")
     table.add_row("data", f"{study.about['source']}, digest {study.about['digest']}")
     for number, look in enumerate(study.looks(), 1):
         if look["trial"] == trial.number:
@@ -94,7 +94,12 @@ def against(other):
     error = f" ± {other.standard_error:.2g}" if other.confirmed else ""
     seeds = f"{len(other.scores)} fresh seed{'s' if len(other.scores) > 1 else ''}"
     verdict = ", clearly worse" if other.behind else ""
-    return f"{other.mean:.5g}{error} on {seeds}, {other.trial.weights:,} weights{verdict}"
+    return f"{other.mean:.5g}{error} on {seeds}, {weights(other.trial)}{verdict}"
+
+
+def weights(trial) -> str:
+    """How many weights a trial's network has, in words."""
+    return "weights unknown" if trial.weights is None else f"{trial.weights:,} weights"
 
 
 def budget(study):

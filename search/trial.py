@@ -1,5 +1,6 @@
 """A trial as all of Trialbook sees it: one configuration and what came of it."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from optuna.trial import TrialState
 
 from search.crossing import Crossing
 
-STATES = ("running", "completed", "pruned", "diverged", "failed", "interrupted")
+STATES = ("running", "completed", "pruned", "diverged", "infeasible", "failed", "interrupted")
 KINDS = (*STATES[1:], "repeats", "void", "aside")  # what a trial that ended is counted as: see `Trial.kind`
 
 
@@ -19,6 +20,7 @@ class Trial:
     completed     trained to the end: it has a score
     pruned        given up, since others lead: see `search.rungs`
     diverged      its loss was no longer finite; its curve ends with the last finite values
+    infeasible    its task rejects the hyperparameters that were drawn: it was never trained
     failed        an error ended it
     interrupted   its search ended before it did; it does not count, and is retried
     """
@@ -40,7 +42,7 @@ class Trial:
     )  # one dict an epoch: epoch, the metrics, seconds (of this epoch), time (Unix seconds)
     started: datetime
     ended: datetime | None
-    weights: int | None  # numbers that the network learns
+    weights: int | None  # numbers that the network learns; None where they cannot be counted
     fingerprint: dict  # digests of "code", "space" and "data"
     provenance: dict = field(repr=False)
     coordinator: str | None = None  # which of those that share the study trains it
@@ -65,10 +67,15 @@ class Trial:
         return "repeats" if self.confirms is not None else self.state
 
     @property
+    def size(self):
+        """Its weights, to be sorted by; infinite where they cannot be counted."""
+        return math.inf if self.weights is None else self.weights
+
+    @property
     def seconds(self):
-        """How long it trained; where it did not come to an epoch's end, how long that took."""
+        """How long it trained; where it ended before its first epoch did, how long that took."""
         trained = sum(entry["seconds"] for entry in self.curve)
-        passed = ((self.ended or datetime.now()) - self.started).total_seconds()
+        passed = (self.ended - self.started).total_seconds() if self.ended else 0.0
         return trained or max(0.0, passed)  # a clock may have been set back
 
 

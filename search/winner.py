@@ -246,4 +246,4 @@ def chosen(few):
         return None
     best, error = max(each.level for each in left)
     equals = [each for each in left if each.level[0] >= best - error]
-    return min(equals, key=lambda each: (each.trial.weights, each.seconds, each.trial.number))
+    return min(equals, key=lambda each: (each.trial.size, each.seconds, each.trial.number))

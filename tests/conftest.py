@@ -1,5 +1,7 @@
 """What tests share: a home of their own, tasks that train in no time, and a ready log."""
 
+import importlib
+import linecache
 import os
 import shutil
 import socket
@@ -76,6 +78,40 @@ def moody(monkeypatch):
         return moody
 
     return in_moods
+
+
+@pytest.fixture
+def write_task(tmp_path, monkeypatch):
+    """`write_task(name, (old, new), ...)` writes a variant of the task in tests/toys/plain.py; returns it.
+
+    Trainers and other processes find it too. A name that is written again is another module.
+    """
+    import plain
+
+    import objectives
+
+    folder = tmp_path / "tasks" / "objectives"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(folder)])
+    path = os.pathsep.join(
+        [str(folder.parent), str(ROOT / "tests" / "toys"), os.environ.get("PYTHONPATH", "")]
+    )
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of two texts of one second and one length
+    written = set()
+
+    def write(name, *changes, text=None):
+        (folder / f"{name}.py").write_text(text or plain.variant(*changes), encoding="utf-8")
+        written.add(f"objectives.{name}")
+        for module in written:
+            sys.modules.pop(module, None)
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        return tasks.find(name)
+
+    yield write
+    for module in written:
+        sys.modules.pop(module, None)
 
 
 @pytest.fixture

@@ -143,7 +143,8 @@ def as_frozen(trial, ranges, metric):
     """What Optuna's plots need of a trial; of one that does not count, that its number is taken."""
     if not trial.counts:
         return create_trial(state=TrialState.WAITING)
-    told = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "diverged": TrialState.PRUNED}
+    told = {"completed": TrialState.COMPLETE}
+    told |= dict.fromkeys(("pruned", "diverged", "infeasible"), TrialState.PRUNED)
     frozen = create_trial(
         state=told.get(trial.state, TrialState.FAIL),
         value=trial.score,
@@ -179,7 +180,7 @@ def recomputed(handin):
     sign = 1 if handin.study["direction"] == "maximize" else -1
     ranked = sorted(
         (trial for trial in counted if trial["state"] == "completed"),
-        key=lambda trial: (-sign * trial["score"], trial["weights"], trial["number"]),
+        key=lambda trial: (-sign * trial["score"], trial["weights"] or math.inf, trial["number"]),
     )
     best, won = ranked[0], trials[handin.study["winner"]["trial"]]
     repeats = repeats_of(handin, won["number"])

@@ -22,7 +22,8 @@ import re
 import statistics
 import zipfile
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 
 from search import freeze, places, winner
@@ -38,7 +39,7 @@ def write(study, run_of, folder=None):
     """Write a study's hand-in: whole, or not at all. Returns its path.
 
     Args:
-        study: held, so that no trial of it runs.
+        study: held, so that no trial of it is being trained.
         run_of: trial number -> its run in the log.
         folder: where to; by default the root.
 
@@ -73,7 +74,7 @@ def files(study, run_of):
     standing = winner.choose(study)
     texts = {
         "study.json": _json(about(study, standing)),
-        "trials.json": _json([plain(trial) for trial in study.trials()]),
+        "trials.json": _json([plain(trial) for trial in ended(study)]),
         "report.txt": report(study, standing),
         "script.py": _script(study, standing, run_of(standing.trial.number)),
     }
@@ -98,6 +99,16 @@ def about(study, standing):
         | {"crossings": [_without_who(asdict(crossing)) for crossing in study.crossings()]}
         | {"looks": study.looks(), "winner": won}
     )
+
+
+def ended(study):
+    """All trials; those that a search has yet to end as it would end them: interrupted. The study stays."""
+    for trial in study.trials():
+        if trial.ended is None:
+            at = datetime.fromtimestamp(trial.curve[-1]["time"]) if trial.curve else trial.started
+            unfinished = {"state": "interrupted", "reason": "its search had not ended it", "ended": at}
+            trial = replace(trial, **unfinished, paused=False)
+        yield trial
 
 
 def plain(trial):
@@ -127,8 +138,8 @@ def report(study, standing):
 
 def figures(study, standing):
     """What the report says in numbers, by name."""
-    trials, history, completed = list(study.trials()), study.history(), study.completed()
-    kinds = Counter(trial.kind for trial in trials)
+    trials, completed = list(ended(study)), study.completed()
+    kinds, history = Counter(trial.kind for trial in trials), [trial for trial in trials if trial.counts]
     scores, first = [trial.score for trial in completed], trials[0]
     told = {"trials": len(trials)} | {name: kinds[name] for name in KINDS}
     told |= {

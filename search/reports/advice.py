@@ -33,7 +33,7 @@ def advice(study, standing=None):
     if standing is not None:
         found += [edge(study, standing.trial, name) for name in study.ranges()]
         found += [near(study), fortune(study, standing)]
-    found += [*never(study), diverged(study), pruned(study), failed(study), budget(study)]
+    found += [*never(study), diverged(study), pruned(study), infeasible(study), failed(study), budget(study)]
     return [sentence for sentence in found if sentence]
 
 
@@ -103,7 +103,8 @@ def never(study):
     for name in study.ranges():
         by_value = {}
         for trial, rank in zip(trials, ranks, strict=True):
-            by_value.setdefault(trial.params.get(name), []).append(rank)
+            if name in trial.params:  # in a conditional space some trials lack it
+                by_value.setdefault(trial.params[name], []).append(rank)
         for value in in_order(by_value) if len(by_value) <= VALUES else []:
             own = by_value[value]
             often = math.comb(len(trials) - len(own), best) / math.comb(len(trials), best)
@@ -125,10 +126,11 @@ def diverged(study):
     if not lost:
         return Sentence("diverged", f"none of {len(trials)} trials.")
     text = f"{len(lost)} of {len(trials)} trials ({percent(len(lost) / len(trials))})"
-    if RATE not in study.ranges():
+    rates = [trial.params.get(RATE) for trial in trials]
+    if not all(isinstance(rate, (int, float)) for rate in rates):
         return Sentence("diverged", f"{text}.")
     least = min(trial.params[RATE] for trial in lost)
-    there = sum(trial.params[RATE] >= least for trial in trials)
+    there = sum(rate >= least for rate in rates)
     text += f", all with a {RATE} of at least {shown(least)}, where {len(lost)} of {there} did"
     below = (
         f"none of the {len(trials) - there} below it" if there < len(trials) else "none was tried below it"
@@ -148,6 +150,15 @@ def pruned(study):
     share = percent(len(early) / len(trials))
     text = f"{len(early)} of {len(trials)} trials ({share}), after {trained:.0%} of their epochs on average."
     return Sentence("pruned", text)
+
+
+def infeasible(study):
+    """How many draws the task rejected."""
+    lost = [trial for trial in study.history() if trial.state == "infeasible"]
+    if not lost:
+        return None
+    text = f"{len(lost)} of {study.counted()} draws, the last because of {lost[-1].reason}. "
+    return Sentence("infeasible", f"{text}Ranges that cannot draw such values leave more to train.")
 
 
 def failed(study):

@@ -143,6 +143,8 @@ def effect(study, name):
     trials = tried(study)
     ranks = dict(zip((trial.number for trial in trials), ranked(study, trials), strict=True))
     found = groups(trials, name)
+    if not found:
+        return Sentence(name, "none of these trials has it.")
     if len(found) < 2:
         return Sentence(name, f"only {label(found[0], name)} was tried.")
     in_groups = [[ranks[trial.number] for trial in group] for group in found]
@@ -170,10 +172,11 @@ def _did(study, group, ranks, of):
 
 def together(study):
     """Whether larger batches want other learning rates, from the better half of the completed trials."""
-    ranges, scored = study.ranges(), study.completed()
-    better = scored[: math.ceil(len(scored) / 2)]
-    if not {RATE, BATCH} <= ranges.keys():
+    pairs = [(trial, [trial.params.get(name) for name in (RATE, BATCH)]) for trial in study.completed()]
+    scored = [trial for trial, values in pairs if all(isinstance(value, (int, float)) for value in values)]
+    if not scored:
         return None
+    better = scored[: math.ceil(len(scored) / 2)]
     of = f"of the better {len(better)} of {len(scored)} trials that were trained to the end"
     rates, sizes = ([trial.params[name] for trial in better] for name in (RATE, BATCH))
     if len(better) < SCORED or len(set(rates)) < 2 or len(set(sizes)) < 2:

@@ -1,9 +1,31 @@
 """Tasks as the search sees them.
 
-registry    finds a task by its name; its ranges, its baseline, the size of its network
-values      converts what a task's code hands over to plain values
+    registry    finds a task's module by its name
+    space       the ranges that it searches, and the configurations drawn from them
+    values      converts what a task's code hands over to plain values
+    network     how large its network is
+    check       whether the task's file keeps the contract, before the first trial
+
+Nothing here trains: see `search.trainers`.
 """
 
-from search.tasks.registry import baseline, count_weights, describe, find, name_of, ranges
+from search.tasks.check import check, check_data, default_source, prepared
+from search.tasks.network import count_weights
+from search.tasks.registry import find, name_of
+from search.tasks.space import baseline, describe, draw, nearest, ranges, union
 
-__all__ = ["baseline", "count_weights", "describe", "find", "name_of", "ranges"]
+__all__ = [
+    "baseline",
+    "check",
+    "check_data",
+    "count_weights",
+    "default_source",
+    "describe",
+    "draw",
+    "find",
+    "name_of",
+    "nearest",
+    "prepared",
+    "ranges",
+    "union",
+]

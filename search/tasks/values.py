@@ -21,9 +21,9 @@ def plain(value: object) -> Plain:
         elif isinstance(value, str):
             value = str.__str__(value)
     if type(value) not in TYPES:
-        raise TypeError(f"{shown(value)} is of type {type(value).__name__}")
+        raise TypeError(f"{shown(value)} of type {type(value).__name__}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is not finite")
+        raise ValueError(f"{value}, which is not finite")
     return value
 
 
@@ -48,7 +48,7 @@ def _scalar(value: object) -> object:
     if isinstance(value, torch.Tensor | numpy.ndarray):
         count = value.numel() if isinstance(value, torch.Tensor) else value.size
         if count != 1:
-            raise TypeError(f"a {type(value).__name__} of {count} values is not one value")
+            raise TypeError(f"a {type(value).__name__} of {count} values")
     return value.item() if isinstance(value, torch.Tensor | numpy.ndarray | numpy.generic) else value
 
 

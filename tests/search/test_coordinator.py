@@ -173,10 +173,17 @@ def test_a_search_that_is_killed_again_and_again_finds_the_same_best(bowl, event
     assert sorted(trial.draw for trial in ended) == list(range(24))
 
 
-def test_what_is_paused_is_given_up_where_no_search_goes_on_with_it(killed):
+def test_hold_of_a_killed_study_ends_nothing_and_a_search_goes_on_as_if_it_had_not_been(bowl, killed):
     with Study.hold(killed) as study:
-        assert [trial.state for trial in study.trials()] == ["pruned", "interrupted"]
-        assert study.trial(0).reason == "it was paused at epoch 1 when its search was killed"
+        assert [(trial.state, trial.paused) for trial in study.trials()] == [
+            ("running", True),
+            ("running", False),
+        ]
+    with Study.open(bowl, killed) as study:
+        assert [(trial.state, trial.paused) for trial in study.trials()] == [
+            ("running", True),
+            ("interrupted", False),
+        ]
 
 
 def test_it_stops_when_the_time_is_over(bowl):

@@ -49,7 +49,8 @@ def test_a_study_that_is_looked_at_follows_its_search(bowl):
         reader = Study.read(study.name)
         asked = study.ask()
         assert [trial.state for trial in reader.trials()] == ["running"] and reader.counted() == 0
-        study.report(asked.number, {"epoch": 1, "time": 1e9, "validation_height": 2.0})
+        losses = {"train_loss": 2.0, "validation_loss": 2.0, "validation_height": 2.0}
+        study.report(asked.number, {"epoch": 1, "seconds": 0.1, "time": 1e9, **losses})
         assert [len(trial.curve) for trial in reader.trials()] == [1]
         study.tell(asked.number, "completed", "told so", (2.0, 0.1))
         assert reader.counted() == 1 and reader.best() == study.best()

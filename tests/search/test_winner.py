@@ -17,7 +17,7 @@ from search.winner import Standing
 
 def standing(number, scores, weights=100, seconds=1.0, first=0.9, sign=1, unsound=""):
     """A configuration that was trained again."""
-    trial = SimpleNamespace(number=number, score=first, weights=weights)
+    trial = SimpleNamespace(number=number, score=first, size=weights)
     return Standing(trial, tuple(scores), seconds, sign, unsound=unsound)
 
 
@@ -73,7 +73,7 @@ def simulated(chance, spread=1.0, trials=30, repeats=5):
     """A study of configurations whose true means are known: those of the best, the winner, the best score."""
     truth = [chance.gauss(0, spread) for _ in range(trials)]
     tried = [
-        SimpleNamespace(number=n, score=mean + chance.gauss(0, 1), weights=chance.random())
+        SimpleNamespace(number=n, score=mean + chance.gauss(0, 1), size=chance.random())
         for n, mean in enumerate(truth)
     ]
     tried.sort(key=lambda trial: -trial.score)

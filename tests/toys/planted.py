@@ -116,7 +116,7 @@ PLANTED = {
         5,
         lambda: in_log("UPDATE latest_metrics SET value = 77 WHERE key = 'best_trial'"),
     ),
-    "a trial that never ended": (6, lambda: in_journal(never_ended)),
+    "a trial that never ended": (2, lambda: in_journal(never_ended)),
     "a run that never ended": (
         6,
         lambda: in_log(f"UPDATE runs SET status = 'RUNNING' WHERE run_uuid = {run_of(2)}"),

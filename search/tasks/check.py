@@ -1,0 +1,282 @@
+"""Whether a task keeps the contract that `objectives/__init__.py` states, before the first trial.
+
+Each mistake is a TaskError: one line that names the task, the part of it, what was seen and what is valid.
+What a person should know although it is no mistake is returned as notes. Nothing is written.
+"""
+
+import contextlib
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, asdict, fields, is_dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from data import DataError
+from search.errors import TaskError, TrialbookError, one_line
+from search.tasks import space
+from search.tasks.network import count_weights
+from search.tasks.registry import name_of
+from search.tasks.values import number, plain, shown
+
+FUNCTIONS = {
+    "space": ("trial",),
+    "build": ("config",),
+    "train": ("config", "training", "validation", "report"),
+    "score": ("model", "split"),
+}
+SOURCE = {"default_source": (), "prepare": ("source",), "load": ("arrays", "split")}
+ROWS = 8  # of the validation data, on which `score` is tried
+
+
+def check(task: ModuleType) -> list[str]:
+    """Check all of a task but its data. Returns notes. Raises TaskError."""
+    with _named(task):
+        _check_words(task)
+        _check_functions(task, task, FUNCTIONS)
+        _check_data_module(task)
+        _check_config(task)
+        return _check_space(task) + _check_build(task)
+
+
+def check_data(task: ModuleType, arrays: dict) -> None:
+    """Check the splits that a task loads of its data, and what `score` returns. Raises TaskError, DataError.
+
+    Args:
+        arrays: what `data.read` returns. They may be changed.
+    """
+    with _named(task):
+        splits = [_load(task, arrays, split) for split in ("train", "validation")]
+        one, other = (_layout(split) for split in splits)
+        if one != other:
+            raise TaskError(f"DATA.load gives {one} to train on and {other} to validate: both must be alike")
+        _try_score(task, splits[1])
+
+
+def default_source(task: ModuleType) -> str:
+    """The source of data where none is named. Raises TaskError, DataError."""
+    with _named(task):
+        with _blamed("DATA.default_source()"):
+            source = task.DATA.default_source()
+        if source not in task.DATA.SOURCES:
+            valid = ", ".join(task.DATA.SOURCES)
+            raise TaskError(f"DATA.default_source() is {shown(source)}: valid are {valid}")
+    return source
+
+
+def prepared(task: ModuleType, source: str) -> Any:
+    """The path of the file of a source of data. Raises TaskError, DataError."""
+    with _named(task), _blamed(f"DATA.prepare({source!r})"):
+        return task.DATA.prepare(source)
+
+
+# The parts of a task
+
+
+def _check_words(task: ModuleType) -> None:
+    """Its docstring, and the constants that say what is scored."""
+    doc = (task.__doc__ or "").strip()
+    if not doc:
+        raise TaskError("the file has no docstring: its first line asks what the task is about")
+    for constant in ("METRIC", "DIRECTION", "TOLERANCE", "DATA"):
+        if not hasattr(task, constant):
+            raise TaskError(f"{constant} is missing: see docs/tasks.md")
+    metric, direction, tolerance = task.METRIC, task.DIRECTION, task.TOLERANCE
+    if type(metric) is not str or not metric.strip() or not metric.isprintable() or len(metric) > 100:
+        raise TaskError(f"METRIC is {shown(metric)}: it must be a name in one line, as 'accuracy'")
+    if direction not in ("maximize", "minimize"):
+        raise TaskError(f"DIRECTION is {shown(direction)}: valid are 'maximize' and 'minimize'")
+    try:
+        tolerated = plain(tolerance)
+    except (TypeError, ValueError):
+        tolerated = None
+    if isinstance(tolerated, bool | str | None) or tolerated < 0:
+        raise TaskError(f"TOLERANCE is {shown(tolerance)}: it must be a number of at least 0")
+
+
+def _check_functions(task: ModuleType, owner: Any, functions: dict[str, tuple], prefix: str = "") -> None:
+    """That functions are there and take what they are given."""
+    for name, parameters in functions.items():
+        function, call = getattr(owner, name, None), f"{prefix}{name}({', '.join(parameters)})"
+        if not callable(function):
+            raise TaskError(f"{prefix}{name} is {shown(function)}: it must be a function, {call}")
+        try:
+            inspect.signature(function).bind(*parameters)
+        except TypeError as error:
+            raise TaskError(f"{prefix}{name} cannot be called as {call}: {error}") from None
+        except ValueError:  # of a builtin, whose parameters nobody knows
+            continue
+
+
+def _check_data_module(task: ModuleType) -> None:
+    _check_functions(task, task.DATA, SOURCE, "DATA.")
+    sources = getattr(task.DATA, "SOURCES", None)
+    if not isinstance(sources, tuple | list) or not sources or not all(type(each) is str for each in sources):
+        raise TaskError(f"DATA.SOURCES is {shown(sources)}: it must be names, as ('builtin',)")
+
+
+def _check_config(task: ModuleType) -> None:
+    """That Config is a frozen dataclass of plain values, each with a default."""
+    config_type = getattr(task, "Config", None)
+    if not (inspect.isclass(config_type) and is_dataclass(config_type)):
+        raise TaskError(f"Config is {shown(config_type)}: it must be a class with @dataclass(frozen=True)")
+    if not config_type.__dataclass_params__.frozen:
+        raise TaskError("Config can be changed: write @dataclass(frozen=True, kw_only=True)")
+    for field in fields(config_type):
+        if not field.init:
+            raise TaskError(
+                f"the field {field.name!r} of Config has init=False: compute it in build or train"
+            )
+        if field.default is MISSING and field.default_factory is MISSING:
+            raise TaskError(
+                f"the field {field.name!r} of Config has no default: the defaults are the baseline"
+            )
+    with _blamed("Config()"):
+        config = space.plain_config(config_type())
+        again = replace(config_type(**asdict(config)), seed=1) if hasattr(config, "seed") else None
+    for name, least in (("epochs", 1), ("seed", 0)):
+        value = getattr(config, name, None)
+        if type(value) is not int or value < least:
+            raise TaskError(
+                f"Config has {name}={shown(value)}: it must be a whole number of at least {least}"
+            )
+    if replace(again, seed=config.seed) != config:
+        raise TaskError("two Configs of the same values are not equal: use the dataclass's own __eq__")
+
+
+def _check_space(task: ModuleType) -> list[str]:
+    """That the ranges are valid. Returns notes about defaults that lie outside, and infeasible draws."""
+    defaults, notes = task.Config(), []
+    baseline = _draw(task, space.defaults(task))
+    if isinstance(baseline, Exception):
+        raise TaskError(f"space raised {one_line(baseline)} for the defaults: they must be valid")
+    found, rejected = dict(baseline.distributions), Counter()
+    for seed in range(space.DRAWS):
+        drawn = _draw(task, space.randomly(seed))
+        if isinstance(drawn, Exception):
+            rejected[one_line(drawn)] += 1
+        else:
+            found = space.union(found, drawn.distributions)
+    if rejected.total() == space.DRAWS:
+        raise TaskError(f"space rejected all of {space.DRAWS} random draws: {rejected.most_common(1)[0][0]}")
+    for name, value in baseline.params.items():
+        if value != getattr(defaults, name):
+            outside = (
+                f"the default {name} {getattr(defaults, name)!r} is outside {space.describe(found[name])}"
+            )
+            notes.append(f"{outside}: the first trial takes {value!r}")
+    if rejected:
+        example = rejected.most_common(1)[0][0]
+        notes.append(f"{rejected.total()} of {space.DRAWS} random draws are infeasible, as: {example}")
+    if not found:
+        notes.append("space suggests nothing: the trials differ in their seeds alone")
+    return notes
+
+
+def _draw(task: ModuleType, pick: Callable) -> Any:
+    """A Sample, or the ValueError or AssertionError by which it was rejected. Raises TaskError."""
+    sample = space.Sample(pick)
+    with _blamed("space"):
+        try:
+            space.config_of(task, sample)
+        except (ValueError, AssertionError) as error:
+            return error
+    return sample
+
+
+def _check_build(task: ModuleType) -> list[str]:
+    """That the default network can be built. Returns a note where its size stays unknown."""
+    config = space.plain_config(task.Config())
+    if count_weights(task, config) is not None:
+        with torch.device("meta"):
+            model, note = task.build(config), []
+    else:  # for real, to see whether that is a mistake
+        with _blamed("build"):
+            model = task.build(config)
+        note = ["the number of weights is unknown: build needs the values of its tensors, or has lazy layers"]
+    if not isinstance(model, nn.Module):
+        raise TaskError(f"build returned {shown(model)}: it must return a torch.nn.Module")
+    return note
+
+
+# Its data
+
+
+def _load(task: ModuleType, arrays: dict, split: str) -> Any:
+    """A split: one tensor, or a named tuple of tensors, none of them empty and all finite."""
+    with _blamed(f"DATA.load(arrays, {split!r})"):
+        loaded = task.DATA.load(arrays, split)
+    for name, tensor in _tensors(loaded, split).items():
+        if not torch.is_tensor(tensor):
+            valid = "a split is one tensor, or a named tuple of tensors"
+            raise TaskError(f"DATA.load gives {name} as {shown(tensor)}: {valid}")
+        if tensor.numel() == 0:
+            raise TaskError(f"DATA.load gives {name} of shape {tuple(tensor.shape)}: it is empty")
+        if tensor.is_floating_point() and not torch.isfinite(tensor.sum()) and not tensor.isfinite().all():
+            raise TaskError(f"DATA.load gives {name} with values that are NaN or infinite")
+    return loaded
+
+
+def _tensors(split: Any, name: str) -> dict[str, Any]:
+    """The tensors of a split by name."""
+    if hasattr(split, "_asdict"):
+        return {f"{name}.{field}": tensor for field, tensor in split._asdict().items()}
+    return {name: split}
+
+
+def _layout(split: Any) -> str:
+    """Names, types and dimensions of a split's tensors, in words."""
+    tensors = _tensors(split, "")
+    return ", ".join(
+        f"{name.removeprefix('.') or 'a tensor'} of {tensor.ndim} dimensions, {tensor.dtype}"
+        for name, tensor in tensors.items()
+    )
+
+
+def _try_score(task: ModuleType, validation: Any) -> None:
+    """Score an untrained network on few rows. Raises TaskError where `score` returns no pair.
+
+    Few rows may be too few for it, and only a training shows the rest: an exception says nothing.
+    """
+    few = [tensor[:ROWS].clone() if tensor.ndim else tensor for tensor in _tensors(validation, "").values()]
+    rows = type(validation)(*few) if hasattr(validation, "_asdict") else few[0]
+    try:
+        returned = task.score(task.build(space.plain_config(task.Config())), rows)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return
+    valid = "it must return two numbers, the value and its standard error"
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise TaskError(f"score returned {shown(returned)}: {valid}")
+    for value in returned:
+        try:
+            number(value)
+        except (TypeError, OverflowError) as error:
+            raise TaskError(f"score returned {error}: {valid}") from None
+
+
+# Whose mistake it is
+
+
+@contextlib.contextmanager
+def _named(task: ModuleType) -> Iterator[None]:
+    """Let each TaskError name its task."""
+    try:
+        yield
+    except TaskError as error:
+        raise TaskError(f"task {name_of(task)!r}: {error}") from None
+
+
+@contextlib.contextmanager
+def _blamed(what: str) -> Iterator[None]:
+    """Turn whatever a part of a task raises into a TaskError that names the part."""
+    try:
+        yield
+    except (TrialbookError, DataError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise TaskError(f"{what} raised {one_line(error)}") from None
