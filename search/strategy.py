@@ -67,12 +67,12 @@ def why_proposed(completed, asked, about):
         return "baseline: the task's defaults"
     if about["start"]:
         return "start: what won another task"
-    if not asked.relative_params:
+    params, distributions = asked.params, asked.distributions  # Optuna copies them each time
+    if not asked.relative_params or not params:
         return "drawn at random"
     if not completed:
         return "TPE: from first epochs alone, as no trial has a score yet"
     best = completed[: min(GOOD, max(1, math.ceil(len(completed) / 10)))]
-    params, distributions = asked.params, asked.distributions  # Optuna copies them each time
     apart = {trial.number: _apart(trial.params, params, distributions) for trial in best}
     nearest = min(best, key=lambda trial: statistics.fmean(apart[trial.number].values()))
     name, farthest = max(apart[nearest.number].items(), key=lambda item: item[1])
