@@ -10,7 +10,8 @@ A task has
     Config                    frozen dataclass of one training's settings; its defaults are the
                               baseline, and every task has `epochs` (the last step that is
                               reported) and `seed`
-    space(trial) -> Config    the ranges that are searched; each name suggested is a field of Config
+    space(trial) -> Config    the ranges that are searched; each name suggested is a field of Config;
+                              a ValueError calls a draw infeasible
     build(config) -> Module   the untrained network
     train(config, training, validation, report) -> Module
                               calls `report(epoch, metrics)` as it goes, with "train_loss",
