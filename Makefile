@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
+VERBS := search check status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
@@ -18,6 +18,7 @@ help:  ## this list
 	@echo '`.venv/bin/python -m search --help` lists every option; `make search TASK=langid` starts.'
 
 search: .venv/ready $(if $(filter ray,$(value TRAINERS)),.venv/ray)  ## search a task, or go on with it: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= JOBS= STUDY= SEED= DATA= OLD= DEVICE=
+check: .venv/ready  ## is a task's file right? Trains its defaults for some seconds, writes nothing: TASK= DATA=
 status: .venv/ready  ## all studies, as a table: TASK=
 winner: .venv/ready  ## the winning configuration of a study: TASK= STUDY= BAR=score TEST=1
 report: .venv/ready  ## what was learned, here and as one page: TASK= STUDY= OUT=folder

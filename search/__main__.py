@@ -76,6 +76,16 @@ def search(options):
     )
 
 
+@verb("task", "data", "data-dir")
+def check(options):
+    """Check a task's file and its data, and train its defaults for some seconds; nothing is written."""
+    from search.rehearsal import rehearse
+
+    for line in rehearse(_task(options), options.data):
+        print(line, flush=True)
+    return 0
+
+
 @verb("task", "storage")
 def status(options):
     """All studies: what was tried, the best so far."""
