@@ -6,6 +6,7 @@ A frozen script ends with this; a search asks it only what `machine` it runs on.
 import argparse
 import os
 import platform
+import random
 import re
 import sys
 from dataclasses import replace
@@ -17,6 +18,13 @@ import torch
 from data import DataError, digest, read
 
 THREADS = 1  # of torch: so trainings run side by side, and repeat to the last bit
+
+
+def seed_all(seed: int) -> None:
+    """Seed every generator that a task may draw from: random's, numpy's and torch's."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 def replay(record, config, load, train, score):

@@ -31,15 +31,3 @@ def moved(split, device):
     if torch.is_tensor(split):
         return split.to(device)
     return type(split)(*(part.to(device) for part in split))
-
-
-def generators(device):
-    """The state of all that draws at random on a device, and beside it."""
-    return torch.get_rng_state(), torch.cuda.get_rng_state() if device == "cuda" else None
-
-
-def set_generators(device, state):
-    """Draw from here on as from when `generators` gave this state."""
-    torch.set_rng_state(state[0])
-    if device == "cuda":
-        torch.cuda.set_rng_state(state[1])

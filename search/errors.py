@@ -54,7 +54,13 @@ class Gone(Exception):
 
 def one_line(error, letters=200):
     """An exception in one line of so many letters at the most."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:letters]
+    try:
+        message = " ".join(str(error).split())[:letters]
+    except BaseException as another:  # the exception is of a user's class, which may fail to show itself
+        message = f"(its message cannot be shown: {type(another).__name__})"
+    name = type(error).__name__
+    shown = readable(f"{name}: {message}" if message else name, letters)
+    return shown[:letters]
 
 
 def unknown(what, seen, valid):

@@ -86,21 +86,19 @@ def look(study, standing):
     """Train the winner once more and score it on the test data. The study counts the look.
 
     Returns the score, its standard error, and how many looks there were. Raises NoWinner where it is
-    not confirmed: until then the test data stay closed. Raises TrialbookError where the training does
-    not repeat the trial's.
+    not confirmed: until then the test data stay closed. Raises TrialbookError where the training fails, or
+    does not repeat the trial's.
     """
     trial, task = standing.trial, study.task
     if not standing.confirmed:
         raise NoWinner(f"the winner of study {study.name!r} is unconfirmed: its test data stay closed")
-    from search.trainers import Trainer  # torch: only here
+    from search.trainers import GO_ON, Trainer  # torch: only here
 
-    trainer = Trainer(task, study.data_path)
-    model = task.train(task.Config(**trial.config), *trainer.splits, lambda epoch, metrics: None)
-    value, _ = task.score(model, trainer.splits[1])
+    test = task.DATA.load(data.read(study.data_path), "test")
+    config = task.Config(**trial.config)
+    (value, _), score = Trainer(task, study.data_path).test(config, lambda entry: GO_ON, test)
     if abs(value - trial.score) > task.TOLERANCE:
         raise TrialbookError(f"trial {trial.number} scored {trial.score:.5g}, trained again {value:.5g}")
-    test = task.DATA.load(data.read(study.data_path), "test")
-    score = tuple(map(float, task.score(model, test)))
     return *score, study.looked(trial, score)
 
 

@@ -20,137 +20,105 @@ while it was paused is trained from its first epoch when it starts again: its re
 This file is what all plugs do in the trainer itself.
 """
 
-import contextlib
-import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 import torch
-from greenlet import greenlet
 
 import data
 from objectives.replay import THREADS
 from search import devices
-from search.errors import one_line
+from search.errors import TrialbookError
+from search.trainers.splits import Split, Splits
+from search.trainers.training import CAUSE, GO_ON, PAUSE, STOP, Message, Stop, Training
 
-CAUSE = 500  # letters of the cause of a failure that are kept
-GO_ON, PAUSE, STOP = "go on", "pause", "stop"
+__all__ = ["CAUSE", "GO_ON", "PAUSE", "STOP", "Stop", "Trainer"]
 
-
-class Stop(Exception):
-    """Raised by `report` where a training is to end."""
+Score = tuple[float, float]  # a score and its standard error
 
 
 class Trainer:
     """Trains one configuration after another on data that it loads once.
 
+    Whatever a training changes in its data, its modes or its process, no other training sees.
+
     Args:
         task: the module of a task.
-        what: the file that its DATA module prepared, or the arrays that it holds.
+        source: the file that its DATA module prepared, or the arrays that it holds.
         device: one of `devices.DEVICES`, usable.
         digest: that the data must have; None where any will do.
 
     Raises data.DataError.
     """
 
-    def __init__(self, task, what, device="cpu", digest=None):
+    def __init__(
+        self, task: ModuleType, source: Path | str | dict, device: str = "cpu", digest: str | None = None
+    ) -> None:
         torch.set_num_threads(THREADS)
         torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports for seconds: on no trial's time
-        arrays = what if isinstance(what, dict) else data.read(what)
+        arrays = source if isinstance(source, dict) else data.read(source)
         if digest is not None and (found := data.digest(arrays)) != digest:
-            raise data.DataError(f"{what} has changed: its digest is {found}, the study's {digest}")
+            raise data.DataError(f"{source} has changed: its digest is {found}, the study's {digest}")
         self.task = task
-        self.splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
         self.device = device
-        self._paused = {}  # number -> Training
-        self._placed = contextlib.nullcontext()
-        if device != "cpu":  # not entered for "cpu", which tensors are on anyway: it costs time at each call
-            self.splits = tuple(devices.moved(split, device) for split in self.splits)
-            self._placed = torch.device(device)  # within it, what a task makes is on the device too
+        splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
+        self._splits = Splits(*(self._moved(split) for split in splits))
+        self._paused: dict[int, Training] = {}  # by the trial's number
+        self._hanging: list[Training] = []
 
-    def train(self, config, reported):
+    @property
+    def splits(self) -> list[Split]:
+        """The training and the validation data, as one training gets them."""
+        return self._splits.private()
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether code of a training that was to end still runs here, and may disturb others."""
+        return any(training.hangs for training in self._hanging)
+
+    def train(self, config: object, reported: Callable[[dict], str]) -> Score:
         """Train a configuration; after each epoch ask `reported(entry)` whether to go on.
 
         Returns its score on the validation data and that score's standard error. Raises Stop
-        where `reported` said STOP.
+        where `reported` said STOP, TrialbookError where the training failed.
         """
-        clock, last = time.perf_counter(), 0
+        return self._scores(config, reported)[0]
 
-        def report(epoch, metrics):
-            nonlocal clock, last
-            now = time.perf_counter()
-            if type(epoch) is not int or epoch <= last:
-                raise ValueError(f"report of epoch {epoch!r} after epoch {last}")
-            last = epoch
-            entry = {"epoch": epoch, **self._plain(metrics), "seconds": now - clock, "time": time.time()}
-            if reported(entry) == STOP:
-                raise Stop
-            clock = time.perf_counter()
+    def test(self, config: object, reported: Callable[[dict], str], split: Split) -> tuple[Score, Score]:
+        """Train as `train` does. Returns the score on the validation data, and that on another split."""
+        return self._scores(config, reported, Splits(self._moved(split)))
 
-        with self._placed:
-            model = self.task.train(config, *self.splits, report)
-            value, standard_error = self.task.score(model, self.splits[1])
-        return float(value), float(standard_error)
+    def _scores(self, config: object, reported: Callable[[dict], str], *more: Splits) -> tuple[Score, ...]:
+        training = Training(self.task, config, self.device, self._splits, *more)
+        how, content = training.advance(reported)
+        if how == "stopped":
+            raise Stop
+        if how == "failed":
+            raise TrialbookError(f"the training failed: {content}") from training.error
+        return content
 
-    def _plain(self, metrics):
-        """What a task reports, as plain numbers and text. Raises ValueError, TypeError."""
-        needed = {"train_loss", "validation_loss", f"validation_{self.task.METRIC}"}
-        if missing := needed - metrics.keys():
-            raise ValueError(f"a report lacks {', '.join(sorted(missing))}")
-        return {name: _plain(name, value, name not in needed) for name, value in metrics.items()}
-
-    def go_on(self, number, config, reported):
+    def advance(self, number: int, config: object, reported: Callable[[dict], str]) -> Message:
         """Train a trial, from where it was paused if it was, until it ends or is to pause.
 
         Returns how that ended: ("finished", score), ("failed", cause), ("paused", None) or ("stopped", None).
         """
-        training = self._paused.pop(number, None) or Training(self, config)
-        try:
-            score = training.go_on(reported)
-        except Stop:
-            return "stopped", None
-        except Exception as error:
-            return "failed", one_line(error, CAUSE)
-        if score is None:
+        training = self._paused.pop(number, None)
+        training = training or Training(self.task, config, self.device, self._splits)
+        how, content = training.advance(reported)
+        training.error = None  # and with it what the frames of its traceback hold
+        if how == "paused":
             self._paused[number] = training
-            return "paused", None
-        return "finished", score
+        elif training.hangs:
+            self._hanging.append(training)
+        return how, content[0] if how == "finished" else content
 
-    def drop(self, number):
-        """Forget a trial that is paused."""
-        self._paused.pop(number, None)
+    def drop(self, number: int) -> None:
+        """End the training of a trial that is paused."""
+        if training := self._paused.pop(number, None):
+            training.drop()
+            if training.hangs:
+                self._hanging.append(training)
 
-
-class Training:
-    """A training that can pause. It then waits inside `report`, which is all that the task's code sees of it.
-
-    It runs in a greenlet: a function that another can leave and come back to. What a task draws at
-    random comes from torch's generators, so their state is put back when the training goes on.
-    """
-
-    def __init__(self, trainer, config):
-        self._greenlet = greenlet(lambda: trainer.train(config, self._ask))
-        self._device = trainer.device
-        self._generators = None  # their state at the pause
-
-    def go_on(self, reported):
-        """Train until it ends or `reported(entry)` says PAUSE. Returns the score, or None at a pause."""
-        self._reported = reported
-        if self._generators is not None:
-            devices.set_generators(self._device, self._generators)
-        return self._greenlet.switch()
-
-    def _ask(self, entry):
-        verdict = self._reported(entry)
-        if verdict == PAUSE:
-            self._generators = devices.generators(self._device)
-            self._greenlet.parent.switch(None)
-        return verdict
-
-
-def _plain(name, value, may_be_text):
-    """A metric as a number, or as text where it may be."""
-    if isinstance(value, (int, float)) or (may_be_text and isinstance(value, str)):
-        return value
-    try:
-        return value.item() + 0.0  # of numpy or torch, and a number
-    except (AttributeError, ValueError, RuntimeError, TypeError):
-        raise TypeError(f"the report's {name!r} is of type {type(value).__name__}, not a number") from None
+    def _moved(self, split: Split) -> Split:
+        return split if self.device == "cpu" else devices.moved(split, self.device)

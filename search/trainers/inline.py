@@ -26,7 +26,7 @@ class Inline:
     def listen(self, ear, seconds):
         for number, config in self._waiting:
             self._waiting = []
-            how, content = self._trainer.go_on(
+            how, content = self._trainer.advance(
                 number, config, lambda entry, number=number: ear.reported(number, entry)
             )
             if how == "failed":

@@ -9,6 +9,7 @@ A trainer as it is seen from here has
     receive()       what it has said, a list of messages; raises EOFError where it has ended
     kill()          end it; `receive` then finds out
     end()           wait for its end, and say in words what that was
+    spoiled         it asked to be replaced
     was_lost()      whether that is the fault of its machine, and not of what it trained
 """
 
@@ -74,6 +75,10 @@ class Pool:
         if kind == "report":
             trainer.send("verdict", number, content["epoch"], ear.reported(number, content))
             return
+        if kind == "spoiled":  # what it was given meanwhile is to be tried again
+            trainer.spoiled = True
+            trainer.kill()
+            return
         if kind == "ready":
             trainer.ready = True
         elif kind == "paused":
@@ -88,7 +93,7 @@ class Pool:
 
     def _replace(self, ear, trainer):
         """Put a new trainer in the place of one that has ended."""
-        end, lost = trainer.end(), trainer.was_lost()
+        end, lost = trainer.end(), trainer.spoiled or trainer.was_lost()
         if not trainer.ready and not lost:
             raise TrialbookError(f"trainers do not start: {end}")
         another = self._begin()

@@ -5,10 +5,12 @@ is there at once, and they share its memory. They are talked to in JSON.
 """
 
 import contextlib
+import ctypes
 import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -18,6 +20,7 @@ from search.trainers.work import work
 
 GRACE = 2.0  # seconds that a trainer has to end when it is closed
 PRELOADED = ["torch", "torch._dynamo"]  # the second is what the first optimizer imports, for seconds
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when the thread that forked it has ended
 SACRIFICE = "500"  # of 1000: how gladly the system ends a trainer when memory is full, and not the search
 
 
@@ -32,8 +35,10 @@ class Processes(Pool):
         return _Process(*self._what)
 
     def _heard(self, seconds):
-        by_connection = {trainer.line.connection: trainer for trainer in self._trainers}
-        return [by_connection[connection] for connection in wait(list(by_connection), seconds)]
+        # A process that a trainer started may hold the connection open: the sentinel tells that it has ended.
+        signs = {trainer.line.connection: trainer for trainer in self._trainers}
+        signs |= {trainer.process.sentinel: trainer for trainer in self._trainers}
+        return list({id(signs[sign]): signs[sign] for sign in wait(list(signs), seconds)}.values())
 
 
 class _Process:
@@ -51,7 +56,7 @@ class _Process:
         self.process.start()  # it inherits what is blocked, by way of the server
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
-        self.ready, self.number, self.waiting = False, None, []
+        self.ready, self.spoiled, self.number, self.waiting = False, False, None, []
 
     def send(self, *message):
         with contextlib.suppress(ConnectionError):  # it has ended: `receive` will say so
@@ -59,9 +64,12 @@ class _Process:
 
     def receive(self):
         try:
-            return [self.line.receive(None)]
+            message = self.line.receive(0)
         except ConnectionError:
             raise EOFError from None
+        if message is None:  # heard of by its sentinel, after all that it said
+            raise EOFError
+        return [message]
 
     def kill(self):
         self.process.kill()
@@ -100,11 +108,21 @@ class _Line:
 
 def _work(connection, *what):
     """What a trainer process does."""
+    multiprocessing.current_process().daemon = False  # a task may start processes, as a DataLoader does
+    multiprocessing.set_start_method(None, force=True)  # and does so as in a script
+    os.register_at_fork(after_in_child=_end_with_training)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write(SACRIFICE)
     with contextlib.suppress(EOFError, ConnectionError):  # the coordinator is gone
         work(_Line(connection), *what)
+
+
+def _end_with_training():
+    """A process that a task forked ends with its training, or with the trainer, however that ends."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # by which torch ends a DataLoader's workers
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end_with_parent():

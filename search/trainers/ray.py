@@ -130,7 +130,7 @@ class _Trainer:
         self._node = self._actor.node.remote()  # to come, as is
         self.answer = self._actor.say.remote()
         self._end = "it was ended"
-        self.ready, self.number, self.waiting = False, None, []
+        self.ready, self.spoiled, self.number, self.waiting = False, False, None, []
 
     def send(self, *message):
         self._actor.hear.remote(json.dumps(message))

@@ -1,7 +1,8 @@
 """What a trainer does that is somewhere else: a process, or an actor on another machine.
 
 It sends ["ready"] or ["broken", None, cause], ["report", number, entry], ["finished", number, score],
-["failed", number, cause], ["paused", number, None], ["stopped", number, None]. It is sent ["train",
+["failed", number, cause], ["paused", number, None], ["stopped", number, None]; and ["spoiled"] where code of
+a training that was to end still runs, so that another trainer is to take its place. It is sent ["train",
 number, config], ["drop", number], and after each report ["verdict", number, epoch, verdict]. All of that is
 plain data, whatever a task's code does.
 """
@@ -30,14 +31,24 @@ def work(line, task_name, *what):
         line.send("broken", None, one_line(error, CAUSE))
         return
     line.send("ready")
-    while True:
+    while not trainer.is_spoiled:
         kind, number, *content = line.receive(None)
         if kind == "drop":
             trainer.drop(number)
         elif kind == "train":  # a verdict that comes now is on a training that has ended
-            config = task.Config(**content[0])
-            how, result = trainer.go_on(number, config, _asking(line, trainer, number))
-            line.send(how, number, result)
+            line.send(*_train(line, task, trainer, number, content[0]))
+    line.send("spoiled")
+    line.receive(None)  # it is ended meanwhile
+
+
+def _train(line, task, trainer, number, settings):
+    """Train a trial until it ends or is to pause. Returns the message that says how that went."""
+    try:
+        config = task.Config(**settings)
+    except Exception as error:
+        return "failed", number, one_line(error, CAUSE)
+    how, result = trainer.advance(number, config, _asking(line, trainer, number))
+    return how, number, result
 
 
 def _asking(line, trainer, number):

@@ -1,14 +1,11 @@
 """What every plug must keep to: the same trials, wherever they train."""
 
-import json
 import os
 import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
-import torch
 
 from data import DataError
 from search import places
@@ -53,7 +50,7 @@ def test_a_training_that_was_paused_ends_as_if_it_had_not(sine_trainer):
                 return PAUSE
 
             if not parts[number][1]:
-                how, score = trainer.go_on(number, config, reported)
+                how, score = trainer.advance(number, config, reported)
                 assert how in ("paused", "finished")
                 parts[number][1].extend([score] if how == "finished" else [])
     assert [(entries, [score]) for entries, score in whole] == parts
@@ -62,9 +59,9 @@ def test_a_training_that_was_paused_ends_as_if_it_had_not(sine_trainer):
 def test_a_trial_whose_trainer_was_lost_is_trained_again_from_the_start(sine_trainer):
     trainer, (config, _) = sine_trainer
     heard = []
-    trainer.go_on(0, config, lambda entry: heard.append(entry["epoch"]) or PAUSE)
+    trainer.advance(0, config, lambda entry: heard.append(entry["epoch"]) or PAUSE)
     trainer.drop(0)
-    trainer.go_on(0, config, lambda entry: heard.append(entry["epoch"]) or PAUSE)
+    trainer.advance(0, config, lambda entry: heard.append(entry["epoch"]) or PAUSE)
     assert heard == [20, 20]
 
 
@@ -175,42 +172,6 @@ def test_trainers_that_cannot_start_are_an_error_and_no_endless_loop(bowl, tmp_p
 def test_a_trainer_refuses_data_that_changed_since_the_study_began(bowl):
     with pytest.raises(DataError, match="has changed: its digest is [0-9a-f]{12}, the study's 0{12}"):
         Trainer(bowl, bowl.DATA.prepare("builtin"), digest="0" * 12)
-
-
-GOOD = {"train_loss": 1.0, "validation_loss": 1, "validation_height": np.float64(0.5), "diary": "fine"}
-
-
-@pytest.mark.parametrize(
-    "epoch, change, cause",
-    [
-        (1, {"validation_height": None}, "TypeError: the report's 'validation_height' is of type NoneType"),
-        (1, {"validation_height": "high"}, "TypeError: the report's 'validation_height' is of type str"),
-        (1, {"depth": [1, 2]}, "TypeError: the report's 'depth' is of type list, not a number"),
-        (1, {"depth": torch.zeros(2)}, "TypeError: the report's 'depth' is of type Tensor, not a number"),
-        (0, {}, "ValueError: report of epoch 0 after epoch 0"),
-        (1.5, {}, "ValueError: report of epoch 1.5 after epoch 0"),
-    ],
-)
-def test_a_report_that_is_none_fails_its_trial(bowl, monkeypatch, epoch, change, cause):
-    monkeypatch.setattr(bowl, "train", lambda config, a, b, report: report(epoch, GOOD | change))
-    trainer = Trainer(bowl, bowl.DATA.prepare("builtin"))
-    how, said = trainer.go_on(0, bowl.Config(), lambda entry: None)
-    assert how == "failed" and said.startswith(cause)
-
-
-def test_a_report_that_lacks_what_is_needed_fails_its_trial(bowl, monkeypatch):
-    monkeypatch.setattr(bowl, "train", lambda config, a, b, report: report(1, {"train_loss": 1.0}))
-    how, said = Trainer(bowl, bowl.DATA.prepare("builtin")).go_on(0, bowl.Config(), lambda entry: None)
-    assert (how, said) == ("failed", "ValueError: a report lacks validation_height, validation_loss")
-
-
-def test_numbers_of_numpy_and_torch_are_reported_as_plain_ones(bowl, monkeypatch):
-    heard, more = [], {"depth": torch.tensor(3.0), "count": np.int64(2)}
-    monkeypatch.setattr(bowl, "train", lambda config, a, b, report: report(1, GOOD | more))
-    Trainer(bowl, bowl.DATA.prepare("builtin")).go_on(0, bowl.Config(), lambda entry: heard.append(entry))
-    assert json.dumps({name: heard[0][name] for name in ("depth", "count", "diary")}) == (
-        '{"depth": 3.0, "count": 2.0, "diary": "fine"}'
-    )
 
 
 def test_the_end_leaves_no_process(bowl):

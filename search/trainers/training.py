@@ -1,0 +1,181 @@
+"""One training, which can pause inside `report` and go on later.
+
+A training runs in a thread of its own, and control is handed over: at any time either the training's thread
+runs or the one that called `advance`. All that `report` asks is asked in the latter. So the listener, the
+study and the log run with the process's own settings, and a task's code cannot tell that it ever waited.
+"""
+
+import contextlib
+import ctypes
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from types import ModuleType
+
+import torch
+
+from objectives.replay import THREADS, seed_all
+from search.trainers import isolation, received
+from search.trainers.splits import Splits
+
+CAUSE = 500  # letters of the cause of a failure that are kept
+GO_ON, PAUSE, STOP = "go on", "pause", "stop"
+GRACE = 5.0  # seconds in which a task's code is to end once Stop was raised in it
+
+Message = tuple[str, object]
+PAUSED: Message = ("paused", None)
+STOPPED: Message = ("stopped", None)
+
+
+class Stop(BaseException):
+    """Raised by `report` where a training is to end: `except Exception` in a task does not catch it."""
+
+
+class Training:
+    """A training of one configuration.
+
+    Args:
+        task: the module of a task.
+        config: a Config of that task.
+        device: where its tensors are.
+        splits: the training and the validation data.
+        more: other splits that the network is scored on at the end.
+    """
+
+    def __init__(self, task: ModuleType, config: object, device: str, splits: Splits, *more: Splits) -> None:
+        self._task, self._config, self._device = task, config, device
+        self._splits, self._more = splits, more
+        self._state = isolation.State(device)
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()  # from the training's thread
+        self._verdicts: queue.SimpleQueue[str] = queue.SimpleQueue()  # to it
+        self._thread = threading.Thread(target=self._run, name="training", daemon=True)
+        self._process = os.getpid()
+        self._at_report = self._stopped = self._ended = False
+        self.error: BaseException | None = None  # that made it fail: the first, as a task may swallow it
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the training was told to end, and did not."""
+        return self._stopped and not self._ended
+
+    def advance(self, reported: Callable[[received.Entry], str]) -> Message:
+        """Train until the end or a pause, and ask `reported(entry)` after each epoch whether to go on.
+
+        Returns ("finished", scores), ("failed", cause), PAUSED or STOPPED. A score is that on the validation
+        data, and its standard error; those on `more` follow.
+        """
+        with self._state:
+            try:
+                message = self._hand_over(GO_ON)
+                while message[0] == "report":
+                    with self._state.suspended():
+                        verdict = reported(message[1])
+                    if verdict == PAUSE:
+                        return PAUSED
+                    message = self._end() if verdict == STOP else self._hand_over(verdict)
+            except BaseException:  # of `reported`; or Ctrl-C
+                self._end()
+                raise
+        return message
+
+    def drop(self) -> None:
+        """End a training that is paused."""
+        with self._state:
+            self._end()
+        self.error = None
+
+    def _hand_over(self, verdict: str) -> Message:
+        """Let the training's thread run until it has a message."""
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._verdicts.put(verdict)
+        self._at_report = False
+        message = self._messages.get()  # a signal's handler runs meanwhile
+        self._at_report = message[0] == "report"
+        return message
+
+    def _end(self) -> Message:
+        """Have the task's code end by Stop: at its report, or where it is. One that goes on is left alone:
+        nobody hears it any more.
+        """
+        if self._thread.ident is None or self._ended:
+            return STOPPED
+        self._stopped = True
+        self._verdicts.put(STOP)
+        for at_report in (self._at_report, False):
+            if not at_report:
+                thread = ctypes.c_ulong(self._thread.ident)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Stop))
+            with contextlib.suppress(queue.Empty):
+                self._messages.get(timeout=GRACE)
+                break
+        return STOPPED
+
+    # All that follows runs in the training's thread.
+
+    def _run(self) -> None:
+        with contextlib.suppress(Stop):  # it may come at any line
+            torch.set_num_threads(THREADS)
+            scores = None
+            try:
+                # Within the device, what a task makes is on it too. "cpu" would cost time at each call.
+                with contextlib.nullcontext() if self._device == "cpu" else torch.device(self._device):
+                    scores = self._trained()
+            except BaseException as error:
+                self.error = self.error or error
+            self._ended = True
+            self._messages.put(self._outcome(scores))
+
+    def _trained(self) -> tuple:
+        task, config = self._task, self._config
+        seed_all(config.seed)
+        self._reports = received.Reports(task.METRIC, config.epochs)
+        training, validation = self._splits.private()
+        self._clock = time.perf_counter()
+        model = task.train(config, training, validation, self.report)
+        if model is None:
+            raise TypeError("train returned None: it must return the trained network")
+        self._reports.check_end()
+        splits = [validation, *(split for splits in self._more for split in splits.private())]
+        return tuple(received.score(task.score(model, split)) for split in splits)
+
+    def _outcome(self, scores: tuple | None) -> Message:
+        if self._stopped:
+            return STOPPED
+        if self.error is not None:
+            return "failed", received.cause(self.error, CAUSE)
+        return "finished", scores
+
+    def report(self, epoch: object, metrics: object) -> None:
+        """What the task's `report` does."""
+        seconds = time.perf_counter() - self._clock
+        self._check_caller()
+        try:
+            entry = self._reports.entry(epoch, metrics) | {"seconds": seconds, "time": time.time()}
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+        self._messages.put(("report", entry))
+        threads = torch.get_num_threads()
+        if self._verdicts.get() == STOP:
+            raise Stop
+        torch.set_num_threads(threads)
+        self._clock = time.perf_counter()
+
+    def _check_caller(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError("report was called in another process: valid is a call by train itself")
+        if self._ended:
+            raise RuntimeError("report was called after the training had ended")
+        if threading.get_ident() != self._thread.ident:
+            self.error = self.error or RuntimeError(
+                "report was called in another thread: valid is a call by train itself"
+            )
+            raise self.error
+        if self._stopped:
+            raise Stop
+        if self.error is not None:
+            raise self.error

@@ -1,0 +1,73 @@
+"""Tasks that a test writes."""
+
+import importlib
+import sys
+
+import pytest
+
+import objectives
+
+HEAD = '''"""Is the boundary tight?"""
+
+import contextlib, decimal, gc, locale, multiprocessing, os, random, signal, sys, threading, warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from data import sine
+
+METRIC, DIRECTION, TOLERANCE, DATA = "err", "minimize", 0.1, sine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    epochs: int = 3
+    seed: int = 0
+
+
+def space(trial):
+    return Config(seed=trial.suggest_int("seed", 0, 9))
+
+
+def build(config):
+    return nn.Linear(1, 1)
+
+
+def good(value=0.5):
+    return {"train_loss": value, "validation_loss": value, "validation_err": value}
+
+
+def score(model, split):
+    return 0.5, 0.01
+
+
+def train(config, training, validation, report):
+    for epoch in range(1, config.epochs + 1):
+        report(epoch, good())
+    return build(config)
+
+
+'''
+
+
+@pytest.fixture
+def write_task(tmp_path, monkeypatch):
+    """`write_task(name, code)` makes a task in which `code` replaces what HEAD has; returns its module."""
+    folder = tmp_path / "tasks"
+    (folder / "objectives").mkdir(parents=True)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(folder / "objectives")])
+    names = []
+
+    def write(name, code=""):
+        (folder / "objectives" / f"{name}.py").write_text(HEAD + code)
+        importlib.invalidate_caches()
+        names.append(name)
+        return importlib.import_module(f"objectives.{name}")
+
+    yield write
+    for name in names:
+        sys.modules.pop(f"objectives.{name}", None)
+        vars(objectives).pop(name, None)
