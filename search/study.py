@@ -73,7 +73,7 @@ class Study(Shared):
             raise unknown("OLD", old, OLD)
         if studies.exists(name):
             studies.must_be(name, studies.first_about(name), task, source, seed)
-        arrays = data.read(tasks.prepared(task, source))
+        arrays = data.read_checked(tasks.prepared(task, source), task.DATA)
         digest = data.digest(arrays)
         tasks.check_data(task, arrays)
         lock = studies.lock(name, shared=join)
