@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from data import CACHE, DataError, course_file, write
+from data import CACHE, DataError, check_integers, course_file, write
 
 SOURCES = ("mnist", "course", "builtin")
 MIRRORS = (
@@ -69,6 +69,22 @@ def checked(arrays, split):
     # On the even rows of MNIST's 10,000 the course validates.
     rows = slice(1, None, 2) if part == "test" and len(labels_N) == 10_000 else slice(None)
     return pixels_N784[rows], labels_N[rows]
+
+
+def check_arrays(arrays):
+    """Raise DataError where images or labels have other shapes, types or values."""
+    for part in ("train", "test"):
+        pixels_N784, labels_N = checked(arrays, part)
+        if pixels_N784.dtype not in (np.uint8, np.float32):
+            raise DataError(f"{part}_images is {pixels_N784.dtype}: valid are uint8 and float32")
+        least, most = pixels_N784.min(), pixels_N784.max()
+        if not (np.isfinite(least) and np.isfinite(most)):
+            raise DataError(f"{part}_images has values that are NaN or infinite: all must be finite")
+        is_float = pixels_N784.dtype == np.float32
+        if is_float and not 0 <= least <= most <= 1 or not is_float and most <= 1:
+            seen = f"{part}_images is {pixels_N784.dtype} from {least:.4g} to {most:.4g}"
+            raise DataError(f"{seen}: valid are uint8 from 0 to 255, or float32 from 0 to 1")
+        check_integers(f"{part}_labels", labels_N, 0, 9)
 
 
 def tensors(pixels_N784, labels_N):

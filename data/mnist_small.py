@@ -6,7 +6,15 @@ trains on, the first 100; here 1,000 others of the training images validate, and
 N images.
 """
 
+from data import DataError, mnist
 from data.mnist import SOURCES, checked, default_source, prepare, tensors  # noqa: F401, three for callers
+
+
+def check_arrays(arrays):
+    """Raise DataError where images or labels are wrong, or too few to validate on others than to train."""
+    mnist.check_arrays(arrays)
+    if (images := len(arrays["train_labels"])) < 1200:
+        raise DataError(f"train_images has {images} images: valid are 1,200 or more, 200 of them to train on")
 
 
 def load(arrays, split):

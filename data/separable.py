@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from data import CACHE, DataError, write
+from data import CACHE, DataError, check_floats, check_integers, write
 
 SOURCES = ("builtin",)
 SPLITS = ("train", "validation", "test")
@@ -36,6 +36,21 @@ def load(arrays, split):
         return Draws(torch.from_numpy(arrays[f"{split}_x"]), torch.from_numpy(arrays[f"{split}_y"]))
     except KeyError as missing:
         raise DataError(f"this is no file of separable points: it has no array {missing}") from None
+
+
+def check_arrays(arrays):
+    """Raise DataError where points or labels have other shapes, types or values."""
+    for split in SPLITS:
+        x_DNK, y_DN = arrays[f"{split}_x"], arrays[f"{split}_y"]
+        if x_DNK.shape != (*y_DN.shape, DIMENSIONS) or y_DN.ndim != 2 or not y_DN.size:
+            shapes = f"{split}_x {x_DNK.shape} and {split}_y {y_DN.shape}"
+            raise DataError(
+                f"{shapes} are not (draws, points, {DIMENSIONS}) and (draws, points), one or more"
+            )
+        check_floats(f"{split}_x", x_DNK, np.float64)
+        check_integers(f"{split}_y", y_DN, -1, 1)
+        if not y_DN.all():
+            raise DataError(f"{split}_y has labels of 0: valid are -1 and +1")
 
 
 def default_source():

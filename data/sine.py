@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from data import CACHE, DataError, write
+from data import CACHE, DataError, check_floats, write
 
 SOURCES = ("builtin",)
 
@@ -31,6 +31,17 @@ def load(arrays, split):
     except KeyError as missing:
         raise DataError(f"this is no file of points: it has no array {missing}") from None
     return Points(torch.from_numpy(x)[:, None], torch.from_numpy(y)[:, None])
+
+
+def check_arrays(arrays):
+    """Raise DataError where points have other shapes, types or values."""
+    for split in ("train", "validation", "test"):
+        x, y = arrays[f"{split}_x"], arrays[f"{split}_y"]
+        if x.shape != y.shape or x.ndim != 1 or not x.size:
+            shapes = f"{split}_x {x.shape} and {split}_y {y.shape}"
+            raise DataError(f"{shapes} are not (points,) both, of as many points, one or more")
+        for axis, values in (("x", x), ("y", y)):
+            check_floats(f"{split}_{axis}", values, np.float32)
 
 
 def default_source():

@@ -33,6 +33,19 @@ def load(arrays, split):
     return torch.cat(codes_N.tensor_split(10)[tenths])
 
 
+def check_arrays(arrays):
+    """Raise DataError where a text is too short, or no English text in ASCII or nearly so."""
+    text = arrays["text"]
+    if text.dtype != np.uint8 or text.ndim != 1:
+        raise DataError(f"this is no text: it is {text.dtype} {text.shape}, not bytes")
+    begin = text[:200].tobytes().lstrip(b"\xef\xbb\xbf \r\n\t")[:20]
+    if begin.lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise DataError(f"this is a web page, not a text: it begins with {repr(begin)[1:]}")
+    if (kept := len(encode(text))) < 0.8 * len(text):  # of other letters, UTF-16 or no text at all
+        raise DataError(f"this is no English text: of its {len(text)} bytes {kept} are newlines and ASCII")
+    load(arrays, "validation")
+
+
 def encode(text):
     """Codes (N,) int64 of a text in bytes: 0 is newline, 1 to 95 are printable. Others are left out."""
     bytes_N = np.frombuffer(text, dtype=np.uint8)

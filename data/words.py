@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from data import CACHE, DataError, course_file, write
+from data import CACHE, DataError, check_integers, course_file, write
 
 SOURCES = ("builtin", "course")
 LETTERS = "abcdefghijklmnopqrstuvwxyzáäèéêëíïñóöúüąćęłńśźż"
@@ -51,6 +51,28 @@ def load(arrays, split):
         x, y = test
     order = np.argsort((x >= 0).sum(1), kind="stable")
     return Words(torch.from_numpy(x[order]).long(), torch.from_numpy(y[order]).long())
+
+
+def check_arrays(arrays):
+    """Raise DataError where words are not spelt in letters with padding behind, or have no language."""
+    for split in SIZES:
+        x_NL, y_N = arrays[f"{split}_x"], arrays[f"{split}_y"]
+        if x_NL.shape != (y_N.size, LONGEST) or y_N.ndim != 1 or not y_N.size:
+            shapes = f"{split}_x {x_NL.shape} and {split}_y {y_N.shape}"
+            raise DataError(f"{shapes} are not (words, {LONGEST}) and (words,), one or more")
+        check_integers(f"{split}_x", x_NL, -1, len(LETTERS) - 1)
+        check_integers(f"{split}_y", y_N, 0, len(LANGUAGES) - 1)
+        is_letter_NL = x_NL >= 0
+        gaps_N = ~is_letter_NL[:, 0] | (is_letter_NL[:, 1:] & ~is_letter_NL[:, :-1]).any(1)
+        if gaps_N.any():
+            word = gaps_N.argmax()
+            raise DataError(
+                f"{split}_x has padding (-1) before a letter in word {word}: valid is only behind"
+            )
+    train, dev = len(arrays["train_y"]), len(arrays["dev_y"])
+    if train < 2 * (ENOUGH - dev):
+        few = f"train_x has {train} words and dev_x {dev}"
+        raise DataError(f"{few}: too few to hold out words to validate, until those are {ENOUGH}")
 
 
 def default_source():

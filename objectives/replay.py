@@ -73,7 +73,8 @@ def find_data(record):
     """The data file: beside the script, in the project's cache, or with the course's data."""
     here, name = Path(__file__).resolve().parent, record["data_file"]
     data = here.parent.parent / "data"
-    for folder in (here, data / "cache", Path(os.environ.get("DATA_DIR", data / "course"))):
+    course = os.path.expanduser(os.environ.get("DATA_DIR", data / "course"))
+    for folder in (here, data / "cache", Path(course)):
         if (folder / name).exists():
             return folder / name
     raise DataError(f"no {name} here: name it with --data, or `make export TASK={record['task']} OUT=folder`")

@@ -31,12 +31,11 @@ def search(study, trainers, *, trials=math.inf, **limits):
     """
 
     def next_one(running):
-        with study.turn():
-            if trial := study.go_on():
-                return trial
-            if study.begun() < trials:
-                return study.ask()
-            return study.go_on(anyway=True) if len(study.completed()) + running < winner.FEW else None
+        if trial := study.go_on():
+            return trial
+        if study.begun() < trials:
+            return study.ask()
+        return study.go_on(anyway=True) if len(study.completed()) + running < winner.FEW else None
 
     train_all(study, trainers, next_one, **limits)
 
@@ -50,9 +49,8 @@ def confirm(study, trainers, *, repeats, bar=None, **limits):
     """
 
     def next_one(_):
-        with study.turn():
-            chosen = winner.next_repeat(study, repeats, bar)
-            return chosen and study.ask_again(*chosen)
+        chosen = winner.next_repeat(study, repeats, bar)
+        return chosen and study.ask_again(*chosen)
 
     train_all(study, trainers, next_one, **limits)
 
@@ -61,12 +59,16 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
     """Train what `next_one(running)` begins, until it begins nothing, the time is over or `stopping()`.
 
     Args:
-        next_one: given how many trials train, it returns another that is to train, or None.
+        next_one: given how many trials train, it returns another that is to train, or None. It is called
+            in a turn: see `Study.in_turn`.
 
     What then still trains is closed as interrupted, and retried when the study is continued; what is
     paused is closed as pruned. Raises TrialbookError where trial after trial fails with one cause.
     """
     deadline = time.monotonic() + seconds
+
+    def begin():
+        return study.in_turn(lambda: next_one(len(coordinator.running)))
 
     def over():
         if stopping():
@@ -78,7 +80,7 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
         while not over():
             begun = True
             while begun and trainers.free:
-                if begun := next_one(len(coordinator.running)):
+                if begun := begin():
                     coordinator.start(begun)
             if not begun and not coordinator.running:
                 coordinator.give_up_paused()  # other coordinators may wait for the end of those

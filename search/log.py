@@ -118,10 +118,7 @@ class Log:
         """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
         try:
-            with self.study.turn():
-                for step in self._open, self._mend, self._conclude:
-                    self._must_be_in_time()
-                    step()
+            self.study.in_turn(self._complete)
         except Exception as error:  # MLflow lets through whatever its database or its server raises
             self.behind = one_line(error)
 
@@ -130,6 +127,11 @@ class Log:
         return notes.page(self._experiment, self.study.name)
 
     # Inside
+
+    def _complete(self):
+        for step in self._open, self._mend, self._conclude:
+            self._must_be_in_time()
+            step()
 
     def _must_be_in_time(self):
         if self.overdue():

@@ -84,10 +84,10 @@ def server(text):
 
 
 def folder(text):
-    """An option that is a folder which is there."""
-    if not os.path.isdir(text):
+    """An option that is a folder which is there; ~ is the home folder."""
+    if not os.path.isdir(os.path.expanduser(text)):
         raise UsageError(f"DATA_DIR {text!r} is not a folder")
-    return text
+    return os.path.expanduser(text)
 
 
 def flag(name):

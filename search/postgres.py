@@ -6,24 +6,18 @@ is drawn twice and their number is exact. Each coordinator has a lease, which it
 dead left running is closed by the others.
 """
 
-import contextlib
 import functools
 import json
-import os
-import socket
-import time
 import uuid
 
 import psycopg
 from optuna.storages.journal import BaseJournalBackend
 from psycopg.conninfo import conninfo_to_dict
 
+from search.connection import Connection
 from search.errors import StoreError, StudyConflict, UsageError, one_line
 
-PATIENCE = 60.0  # seconds until a database that was lost must be there again
-FIRST, LONGEST = 0.1, 5.0  # seconds until that is tried again: doubled each time
 LEASE = 120  # seconds for which a coordinator counts as alive: more than a database may be away
-LIVELY = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 SCHEMA = """
 SELECT pg_advisory_xact_lock(hashtextextended('trialbook schema', 0));
 CREATE TABLE IF NOT EXISTS trialbook_study (
@@ -37,7 +31,6 @@ CREATE TABLE IF NOT EXISTS trialbook_coordinator (
     id uuid PRIMARY KEY, study text NOT NULL, until timestamptz NOT NULL
 );
 """
-KEY = "hashtextextended('trialbook ' || %s, 0)"  # of the lock of a name
 
 
 def check(url):
@@ -57,58 +50,10 @@ def database(url, _process):
     return Database(url)
 
 
-class Database:
-    """A connection to the studies in a database. One that is lost is made again, with the locks it held.
+class Database(Connection):
+    """The studies in a database. Raises as a Connection does."""
 
-    Raises StoreError wherever the database cannot be reached, or no more within PATIENCE.
-    """
-
-    def __init__(self, url):
-        self._url, self._connection = url, None
-        self._locks = []  # the statement that takes each lock that is held, and its name
-        self._ready = False
-
-    def run(self, do):
-        """Returns `do(connection)`, one transaction. It is done again where its end was not heard."""
-        deadline, wait = time.monotonic() + PATIENCE, FIRST
-        while True:
-            try:
-                with self._connected().transaction():
-                    return do(self._connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                refused = not self._ready or (error.sqlstate or "").startswith("28")  # it knows no such user
-                if refused or time.monotonic() > deadline:
-                    raise StoreError(f"the database of STORAGE: {one_line(error)}") from None
-                self._connection = None
-                time.sleep(wait)
-                wait = min(2 * wait, LONGEST)
-            except psycopg.Error as error:
-                raise StoreError(f"the database of STORAGE: {one_line(error)}") from None
-
-    def ask(self, statement, *values):
-        """The rows that a statement gives."""
-        return self.run(lambda connection: connection.execute(statement, values).fetchall())
-
-    def _connected(self):
-        if self._connection is None or self._connection.broken:
-            name = f"trialbook {os.getpid()} on {socket.gethostname()}"
-            self._connection = psycopg.connect(self._url, autocommit=True, application_name=name, **LIVELY)
-            self._take_again()
-        if not self._ready:
-            with self._connection.transaction():
-                self._connection.execute(SCHEMA)
-            self._ready = True
-        return self._connection
-
-    def _take_again(self):
-        try:
-            for statement, name in self._locks:
-                self._take(statement, name)
-        except StudyConflict as conflict:  # what was cut off may not have been noticed there yet
-            self._connection.close()
-            raise psycopg.OperationalError(str(conflict)) from None
-
-    # Studies
+    schema = SCHEMA
 
     def names(self):
         return [row[0] for row in self.ask('SELECT name FROM trialbook_study ORDER BY name COLLATE "C"')]
@@ -126,41 +71,6 @@ class Database:
                 _insert(connection, row[0], 0, uuid.uuid4(), map(_text, records))
 
         self.run(do)
-
-    # Locks
-
-    def lock(self, name, shared=False):
-        """Hold a study for this process alone, or `shared` with others that do so, until what is returned is
-        closed. Raises StudyConflict, which says who holds it.
-        """
-        statement = f"SELECT pg_try_advisory_lock{'_shared' if shared else ''}({KEY})"
-        self.run(lambda _: self._take(statement, name))
-        self._locks.append((statement, name))
-        return _Lock(self, statement, name)
-
-    def _take(self, statement, name):
-        if not self._connection.execute(statement, [name]).fetchone()[0]:
-            raise StudyConflict(
-                f"study {name!r} is being searched by process {self.holder(name) or 'unknown'}"
-            )
-
-    def holder(self, name):
-        """Who holds a study, as text; None where nobody does."""
-        held = (
-            "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
-            f" WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = {KEY} AND granted"
-        )
-        names = [row[0].removeprefix("trialbook ") for row in self._connected().execute(held, [name])]
-        return ", ".join(names) or None
-
-    @contextlib.contextmanager
-    def turn(self, name):
-        """Meanwhile nobody else has a turn at a study."""
-        self.ask(f"SELECT pg_advisory_lock({KEY})", f"turn {name}")
-        try:
-            yield
-        finally:
-            self.ask(f"SELECT pg_advisory_unlock({KEY})", f"turn {name}")
 
     # Coordinators
 
@@ -184,7 +94,7 @@ class Records(BaseJournalBackend):
     """The records of a study. Own ones are known at once, others' after `refresh` or the next own."""
 
     def __init__(self, database, name):
-        self._database, self._again = database, False
+        self._database, self._name, self._again = database, name, False
         self._study, self._there = database.ask(
             "SELECT id, records FROM trialbook_study WHERE name = %s", name
         )[0]
@@ -213,6 +123,7 @@ class Records(BaseJournalBackend):
             self._again = True
             longer = "UPDATE trialbook_study SET records = records + %s WHERE id = %s RETURNING records"
             end = connection.execute(longer, [len(lines), self._study]).fetchone()[0]
+            self._must_follow(end - len(lines))
             _insert(connection, self._study, end - len(lines), batch, lines)
             return end
 
@@ -230,28 +141,26 @@ class Records(BaseJournalBackend):
     def refresh(self):
         """Look what others wrote."""
         there = self._database.ask("SELECT records FROM trialbook_study WHERE id = %s", self._study)[0][0]
+        self._must_not_shrink(there)
         if there > self._there:
             self._there = self._first = there
             self._own = []
 
+    def _must_follow(self, there):
+        """Raises StudyConflict where others wrote, although this process holds the study alone."""
+        self._must_not_shrink(there)
+        if there > self._there and self._database.holds_alone(self._name):
+            raise StudyConflict(
+                f"study {self._name!r} was changed by another process while this one had lost the database: "
+                "type the same command again, which goes on from there"
+            )
 
-class _Lock:
-    """A lock that is held. See `Database.lock`."""
-
-    def __init__(self, database, statement, name):
-        self._database, self._held = database, (statement, name)
-
-    def close(self):
-        if self._held in self._database._locks:
-            self._database._locks.remove(self._held)
-            statement, name = self._held
-            self._database.ask(statement.replace("pg_try_advisory_lock", "pg_advisory_unlock"), name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+    def _must_not_shrink(self, there):
+        if there < self._there:
+            raise StoreError(
+                f"study {self._name!r} has {there} records in the database and had {self._there}: "
+                "was an older copy of the database put in its place?"
+            )
 
 
 def _insert(connection, study, first, batch, lines):

@@ -29,31 +29,31 @@ class Shared:
         """Whether others may search it too."""
         return self._coordinator is not None
 
-    @contextlib.contextmanager
-    def turn(self):
-        """Meanwhile no other coordinator asks for a trial, and what they wrote so far is known."""
+    def in_turn(self, do):
+        """Return `do()`. Meanwhile no other coordinator asks for a trial, and all is known that they wrote.
+
+        Where the connection is lost, `do` is called again, in a new turn: what it had half done must do no
+        harm. A trial that it had begun is closed then.
+        """
         if self._coordinator is None:
-            yield
-            return
-        with studies.database().turn(self.name):
+            return do()
+
+        def hear_and_do():
             try:
                 self._hear()
-                yield
+                return do()
             finally:
                 self._in_turn = False
+
+        return studies.database().in_turn(self.name, hear_and_do, self._renew_lease)
 
     def beat(self):
         """Be alive to the other coordinators, and close what trials dead ones trained; once in a while."""
         if self._coordinator is None or time.monotonic() < self._beaten + BEAT:
             return
         self._beaten = time.monotonic()
-        studies.database().renew(self._coordinator, self.name)
-        with self.turn():
-            alive = studies.database().alive(self.name)
-            for trial in self._of_others():
-                if trial.coordinator not in alive:
-                    self._close(trial)
-                    self._take_in(self.trial(trial.number))
+        self._renew_lease()
+        self.in_turn(self._close_those_of_dead)
 
     def trained_elsewhere(self):
         """Whether another coordinator has a trial that has not ended: should it die, that is to be ended."""
@@ -66,10 +66,19 @@ class Shared:
         """A study under a lock that others share."""
         study = cls(name, lock)
         study._coordinator = str(uuid.uuid4())
-        studies.database().renew(study._coordinator, name)
-        with study.turn():
-            study._cross_out()  # what was seen at first, another may have been beginning just then
+        study._renew_lease()
+        study.in_turn(study._cross_out)  # what was seen at first, another may have been beginning just then
         return study
+
+    def _renew_lease(self):
+        studies.database().renew(self._coordinator, self.name)
+
+    def _close_those_of_dead(self):
+        """Close the trials of coordinators whose lease has run out."""
+        alive = studies.database().alive(self.name)
+        for trial in self._of_others():
+            if trial.coordinator not in alive:
+                self._take_in(self._closed(trial))
 
     def _of_others(self):
         """The trials that other coordinators train or let wait."""
@@ -88,7 +97,16 @@ class Shared:
         for number in past.ended.keys() & self._asked.keys():
             self._let_go(number)
         for number in [*self._others, *(number for number in new if number not in self._asked)]:
-            self._take_in(self.trial(number))
+            trial = self.trial(number)
+            if not trial.ended and trial.coordinator in (None, self._coordinator):
+                trial = self._closed(trial)  # nobody trains it: the turn in which it began was lost
+            self._take_in(trial)
+
+    def _closed(self, trial):
+        """A trial, after it was closed in a turn."""
+        with contextlib.suppress(UpdateFinishedTrialError):  # its coordinator ended it just now
+            self._close(trial)
+        return self.trial(trial.number)
 
     def _take_in(self, trial):
         """Take in how far a trial of another coordinator is."""

@@ -73,7 +73,7 @@ class Study(Shared):
             raise unknown("OLD", old, OLD)
         if studies.exists(name):
             studies.must_be(name, studies.first_about(name), task, source, seed)
-        arrays = data.read(tasks.prepared(task, source))
+        arrays = data.read_checked(tasks.prepared(task, source), task.DATA)
         digest = data.digest(arrays)
         tasks.check_data(task, arrays)
         lock = studies.lock(name, shared=join)
@@ -82,10 +82,8 @@ class Study(Shared):
         study = cls._joined(name, lock) if join else cls._held(name, lock)
         study.notes = notes
         try:
-            with study.turn():
-                today = fingerprint.of(task, digest)
-                fingerprint.settle(study, today, old)
-                study._renew(digest, today)
+            today = fingerprint.of(task, digest)
+            study.in_turn(lambda: study._settle_with(today, digest, old))
         except StudyConflict:
             lock.close()
             raise
@@ -518,6 +516,10 @@ class Study(Shared):
             if begins or frozen.state.is_finished():
                 past.add(self._view(frozen))
         return past
+
+    def _settle_with(self, today, digest, old):
+        fingerprint.settle(self, today, old)
+        self._renew(digest, today)
 
     def _renew(self, digest, today):
         """Write down the data, ranges and direction of trials from now on; `today` is their fingerprint."""

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import data
+from data import sine
+from search import places
+from search.__main__ import main
 
 
 @pytest.fixture
@@ -45,6 +48,55 @@ def test_truncated_file_is_one_line(tmp_path, arrays, where):
     path.write_bytes(content[: int(where * len(content))])
     with pytest.raises(data.DataError, match="cannot read"):
         data.read(path)
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html></html>", "is no .npz file: it begins with '<!DOCTYPE html><'"),
+        (b"version https://git-lfs.github.com", "is no .npz file: it begins with 'version https://'"),
+        (b"PK\3\4 and no more", "is truncated: the end of the .npz file is missing"),
+    ],
+)
+def test_file_of_another_kind_is_one_line_that_says_of_which(tmp_path, content, said):
+    (tmp_path / "file.npz").write_bytes(content)
+    with pytest.raises(data.DataError) as error:
+        data.read_checked(tmp_path / "file.npz", sine)
+    assert str(error.value) == f"{tmp_path / 'file.npz'} {said}"
+    with pytest.raises(
+        data.DataError, match=r"^cannot read .*: File is not a zip file$"
+    ):  # no hint to pickle
+        data.read(tmp_path / "file.npz")
+
+
+def test_file_without_an_array_says_which_it_has(tmp_path):
+    data.write(tmp_path / "file.npz", {"x": np.ones(3)})
+    with pytest.raises(data.DataError, match="file.npz has no array 'train_x': it has x"):
+        data.read_checked(tmp_path / "file.npz", sine)
+
+
+def test_missing_or_changed_file_is_one_line_when_it_is_checked(tmp_path):
+    with pytest.raises(data.DataError, match=r"^cannot read .*file\.npz: No such file or directory$"):
+        data.read_checked(tmp_path / "file.npz", sine)
+
+
+def test_course_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA_DIR", "~/course")
+    assert data.course_file("mnist.npz") == tmp_path / "course" / "mnist.npz"
+
+
+def test_search_on_data_of_another_form_ends_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    arrays = {f"{part}_images": np.full((12, 784), 255, np.float32) for part in ("train", "test")}
+    arrays |= {f"{part}_labels": np.arange(12) % 10 for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert main(["search", "--task", "digits", "--trials", "1"]) == 2
+    said = (
+        f"error: {tmp_path}/mnist.npz: train_images is float32 from 255 to 255: valid are uint8 from 0 to 255"
+    )
+    assert capsys.readouterr().err.startswith(said) and not places.studies().exists()
 
 
 def test_changed_byte_is_one_line(tmp_path, arrays):

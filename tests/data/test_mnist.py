@@ -38,6 +38,7 @@ def test_no_image_is_in_two_splits(builtin, source, sizes):
 
 
 def test_images_are_of_the_promised_types_and_ranges(builtin):
+    mnist_small.check_arrays(builtin)
     split = mnist.load(builtin, "train")
     assert (split.x_N784.dtype, split.y_N.dtype) == (torch.float32, torch.int64)
     assert (split.x_N784.min(), split.x_N784.max()) == (0, 1)
@@ -106,6 +107,50 @@ def test_other_files_are_refused(source, changed, said):
     arrays = {name: value for name, value in (canonical(12, 12) | changed).items() if value is not None}
     with pytest.raises(data.DataError, match=said):
         source.load(arrays, "train")
+
+
+NAN = np.full((12, 784), np.nan, np.float32)
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        (
+            {"train_images": np.full((12, 784), 200, np.float32)},
+            "train_images is float32 from 200 to 200: valid",
+        ),
+        (
+            {"train_images": np.full((12, 784), -1, np.float32)},
+            "train_images is float32 from -1 to -1: valid",
+        ),
+        ({"train_images": np.zeros((12, 784))}, "train_images is float64: valid are uint8 and float32"),
+        ({"train_images": np.ones((12, 784), np.uint8)}, "train_images is uint8 from 1 to 1: valid"),
+        ({"train_images": np.full((12, 784), "x")}, "train_images is <U1: valid are uint8 and float32"),
+        ({"train_images": NAN}, "train_images has values that are NaN or infinite"),
+        ({"train_images": NAN + np.inf}, "train_images has values that are NaN or infinite"),
+        (
+            {"train_labels": np.arange(12) % 10 + 1},
+            "train_labels has numbers from 1 to 10: valid are .* 0 to 9",
+        ),
+        (
+            {"train_labels": np.arange(12) % 10 - 1},
+            "train_labels has numbers from -1 to 8: valid are .* 0 to 9",
+        ),
+        ({"train_labels": np.arange(12) / 2}, "train_labels is of type float64: valid are whole numbers"),
+    ],
+)
+def test_arrays_of_other_types_or_values_are_refused(changed, said):
+    with pytest.raises(data.DataError, match=said):
+        mnist.check_arrays(canonical(12, 12) | changed)
+    tested = {name.replace("train", "test"): array for name, array in changed.items()}
+    with pytest.raises(data.DataError, match=said.replace("train", "test")):
+        mnist.check_arrays(canonical(12, 12) | tested)
+
+
+def test_few_digits_to_train_on_are_never_those_to_validate():
+    mnist_small.check_arrays(canonical(1200, 12))
+    with pytest.raises(data.DataError, match="train_images has 1199 images: valid are 1,200 or more"):
+        mnist_small.check_arrays(canonical(1199, 12))
 
 
 # Fetching
@@ -234,6 +279,7 @@ def test_course_digits(monkeypatch):
     assert mnist.default_source() == "course"
     assert mnist.prepare("course").parent == Path(COURSE)
     arrays = data.read(mnist.prepare("course"))
+    mnist_small.check_arrays(arrays)
     splits = [mnist.load(arrays, name) for name in SPLITS]
     assert [len(split.y_N) for split in splits] == [50_000, 10_000, 5_000]
     assert splits[0].y_N[:5].tolist() == [5, 0, 4, 1, 9]

@@ -11,6 +11,7 @@ from data import separable
 @pytest.fixture(scope="module")
 def splits():
     arrays = data.read(separable.prepare("builtin"))
+    separable.check_arrays(arrays)
     return {split: separable.load(arrays, split) for split in separable.SPLITS}
 
 
@@ -39,6 +40,28 @@ def test_the_line_of_a_draw_keeps_a_margin(seed):
 def test_it_is_made_anew_as_it_was(splits):
     arrays = separable._builtin()
     assert data.digest(arrays) == data.digest(data.read(separable.prepare("builtin")))
+
+
+@pytest.mark.parametrize(
+    "axis, change, said",
+    [
+        ("x", lambda x: x[:, :-1], r"train_x \(100, 299, 3\) and train_y \(100, 300\) are not"),
+        ("x", lambda x: x.astype(np.float32), "train_x is of type float32: valid is float64"),
+        (
+            "x",
+            lambda x: np.where(x == x.max(), np.nan, x),
+            "train_x has 30000 values that are NaN or infinite",
+        ),
+        ("y", lambda y: (y + 1) // 2, r"train_y has labels of 0: valid are -1 and \+1"),
+        ("y", lambda y: 2 * y, "train_y has numbers from -2 to 2"),
+        ("y", lambda y: y / 1, "train_y is of type float64"),
+    ],
+)
+def test_arrays_of_another_form_are_refused(axis, change, said):
+    arrays = separable._builtin()
+    arrays[f"train_{axis}"] = change(arrays[f"train_{axis}"])
+    with pytest.raises(data.DataError, match=said):
+        separable.check_arrays(arrays)
 
 
 def test_other_files_are_refused():

@@ -89,6 +89,7 @@ def test_other_characters_are_left_out():
 
 def test_splits_are_the_text_in_order(builtin):
     train, validation, test = (text.load(builtin, split) for split in ("train", "validation", "test"))
+    text.check_arrays(builtin)
     whole = text.encode(builtin["text"])
     assert torch.equal(torch.cat([train, validation, test]), whole)
     assert abs(len(train) - 8 * len(validation)) <= 8 and abs(len(test) - len(validation)) <= 1
@@ -113,6 +114,24 @@ def test_builtin_is_written_once_and_reproducibly(builtin, cache):
 def test_what_is_no_text_is_refused(arrays):
     with pytest.raises(data.DataError, match="no text to train on: it has 0 characters"):
         text.load(arrays, "train")
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (PLAY[:1000], "no text to train on: it has 1000 characters, not 150,000"),
+        (b"\n<!DOCTYPE html><p>" + PLAY, r"a web page, not a text: it begins with '<!DOCTYPE html><p>Fi'"),
+        (
+            PLAY.decode().encode("utf-16"),
+            "no English text: of its 310002 bytes 155000 are newlines and ASCII",
+        ),
+        ("Слова, ".encode() * 50_000, "no English text: of its 600000 bytes 100000 are"),
+    ],
+    ids=["short", "a web page", "UTF-16", "Russian"],
+)
+def test_file_that_is_no_english_text_is_refused(content, said):
+    with pytest.raises(data.DataError, match=said):
+        text.check_arrays({"text": np.frombuffer(content, np.uint8)})
 
 
 def test_the_first_good_mirror_is_taken(mirrors, cache):
@@ -175,5 +194,6 @@ def test_course_text(monkeypatch):
     path = text.prepare("course")
     assert path.parent == Path(COURSE)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == text.SHA256
+    text.check_arrays(data.read(path))
     sizes = [len(text.load(data.read(path), split)) for split in ("train", "validation", "test")]
     assert sizes == [892_316, 111_539, 111_539]

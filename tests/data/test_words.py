@@ -23,6 +23,7 @@ def spelt(split):
 
 
 def test_sizes_per_language(builtin):
+    words.check_arrays(builtin)
     for split, size in (("train", 3500), ("validation", 1000), ("test", 1000)):
         assert torch.bincount(words.load(builtin, split).y_N).tolist() == [size] * 5
 
@@ -85,6 +86,49 @@ def test_other_files_are_refused():
         words.load({"images": np.ones(3)}, "train")
 
 
+SPLITS = ("train", "dev", "test")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize(
+    "axis, change, said",
+    [
+        ("x", lambda x: x[:, :9], r"_x \(\d+, 9\) and .* are not \(words, 10\) and \(words,\)"),
+        ("x", lambda x: x[1:], r"_x \(\d+, 10\) and .*, one or more"),
+        ("x", lambda x: x.astype(np.float32), "_x is of type float32: valid are whole numbers from -1 to 46"),
+        ("x", lambda x: x + 1, "_x has numbers from 1 to 47: valid are whole numbers from -1 to 46"),
+        (
+            "x",
+            lambda x: np.where(np.arange(10) == 4, -1, x),
+            "_x has padding .* in word 0: valid is only behind",
+        ),
+        ("x", lambda x: np.full_like(x, -1), "_x has padding .* in word 0"),
+        ("y", lambda y: y + 1, "_y has numbers from 1 to 5: valid are whole numbers from 0 to 4"),
+        ("y", lambda y: np.eye(5)[y], r"_y \(\d+, 5\) are not"),
+        ("y", lambda y: y / 1, "_y is of type float64: valid are whole numbers from 0 to 4"),
+    ],
+)
+def test_arrays_of_another_form_are_refused(split, axis, change, said):
+    arrays = small_file(train=100, dev=3000)
+    arrays["test_x"], arrays["test_y"] = arrays["dev_x"][:100], arrays["dev_y"][:100]
+    arrays[f"{split}_{axis}"] = change(arrays[f"{split}_{axis}"])
+    with pytest.raises(data.DataError, match=said) as error:
+        words.check_arrays(arrays)
+    assert str(error.value).startswith(f"{split}_")
+
+
+def test_empty_split_is_refused():
+    for split in SPLITS:
+        empty = {f"{split}_x": np.zeros((0, 10), int), f"{split}_y": np.zeros(0, int)}
+        with pytest.raises(data.DataError, match=rf"{split}_x \(0, 10\) .* one or more"):
+            words.check_arrays(small_file(train=100, dev=3000) | empty)
+
+
+def test_too_few_words_to_hold_some_out_are_refused():
+    with pytest.raises(data.DataError, match="train_x has 100 words and dev_x 500: too few to hold out"):
+        words.check_arrays(small_file(train=100, dev=500))
+
+
 def test_without_the_course_file_the_builtin_words_are_the_default():
     assert words.default_source() == "builtin"
     with pytest.raises(data.DataError, match=r"lang_id\.npz.*DATA_DIR"):
@@ -97,6 +141,7 @@ def test_course_words(monkeypatch):
     assert words.default_source() == "course"
     arrays = data.read(words.prepare("course"))
     assert words.prepare("course").parent == Path(COURSE)
+    words.check_arrays(arrays)
     sizes = [len(words.load(arrays, split).y_N) for split in ("train", "validation", "test")]
     assert sizes == [15_000, 3_000, 500]
     assert "".join(arrays["chars"]) == words.LETTERS

@@ -1,18 +1,19 @@
 """Studies in a real PostgreSQL server: as in a file, shared, and whatever becomes of the server."""
 
+import itertools
 import os
 import subprocess
 import sys
-import tempfile
 import threading
-import uuid
-from pathlib import Path
+from contextlib import closing
+from random import Random
 
 import databases
-import psycopg
+import optuna
 import pytest
+from databases import end_backends
 
-from search import audit, places, postgres, studies
+from search import audit, connection, places, postgres, studies
 from search.__main__ import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
@@ -24,25 +25,6 @@ pytestmark = pytest.mark.skipif(
     not databases.tool("initdb"),
     reason="NOT TRIED ON A DATABASE: PostgreSQL is not installed (Debian: apt install postgresql)",
 )
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A PostgreSQL server. Another user must reach its folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        with databases.server(Path(folder) / "data") as server:
-            yield server
-
-
-@pytest.fixture
-def storage(server, monkeypatch):
-    """The address of an empty database of a test's own."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(server.address(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    monkeypatch.setenv("TRIALBOOK_STORAGE", server.address(name))
-    return server.address(name)
 
 
 def found(study):
@@ -117,14 +99,6 @@ class Dies(Watcher):
     started = paused = finished = nothing
 
 
-def end_backends(storage):
-    with psycopg.connect(storage, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-
 def test_backends_that_are_ended_and_a_server_that_starts_anew_lose_nothing(bowl, storage, server):
     with Study.open(bowl, "whole") as study:
         search(study, Inline(study), trials=12)
@@ -172,6 +146,13 @@ class Coordinators:
             deaths = [Dies(7)] if number < dying else []
             search_together(trials, deaths)
 
+    def disturb(self, storage):
+        """End all sessions, again and again, until the first coordinator has ended."""
+        random = Random(0)
+        while not os.waitid(os.P_PID, self._children[0], os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            end_backends(storage)
+            threading.Event().wait(random.expovariate(5))
+
     def end(self):
         return sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in self._children)
 
@@ -217,6 +198,72 @@ def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
     )
 
 
+def each_draw_was_tried_once(trials, count):
+    """Whether so many draws were each trained once, and all else ended before it was trained."""
+    assert not any(trial.state == "running" for trial in trials)
+    assert sorted(trial.draw for trial in trials if trial.curve) == list(range(count))
+    return all(trial.state == "interrupted" for trial in trials if not trial.curve)
+
+
+def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl, storage, database):
+    coordinators = Coordinators(3, 40)
+    coordinators.disturb(storage)
+    assert coordinators.end() == [0] * 3
+    study = Study.read("bowl-builtin")
+    assert study.counted() == 40 and each_draw_was_tried_once(list(study.trials()), 40)
+    with Study.hold("bowl-builtin") as study:
+        study.set_budget(40, None)
+        Log(study).bring_up_to_date()
+    assert audit.audit("bowl-builtin") == []
+
+
+def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monkeypatch):
+    space, losses = bowl.space, iter([1, 1, 0, 1])  # twice in one draw, and in the next but one
+
+    def cut_off(trial):
+        if isinstance(trial, optuna.Trial) and next(losses, 0):
+            end_backends(storage)
+        return space(trial)
+
+    monkeypatch.setattr(bowl, "space", cut_off)
+    with Study.open(bowl, join=True) as study:
+        search(study, Inline(study), trials=6)
+        trials = list(study.trials())
+        assert each_draw_was_tried_once(trials, 6) and study.counted() == 6 and len(trials) == 9
+    assert found(Study.read("bowl-builtin")) == found(study)
+
+
+def every(count, marked=b""):
+    """Chooses the end of one in so many transactions whose statements have a mark."""
+    commits, seen = itertools.count(1), []
+
+    def chosen(content):
+        if marked in content:
+            seen.append(content)
+        if b"COMMIT" not in content or not seen:
+            return False
+        seen.clear()
+        return next(commits) % count == 0
+
+    return chosen
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("count, marked", [(13, b""), (2, b'"about"'), (2, b'"op_code":4')])
+def test_statements_that_are_done_unheard_are_done_once(
+    bowl, storage, server, monkeypatch, joined, count, marked
+):
+    monkeypatch.setattr(connection, "FIRST", 0.01)
+    with closing(databases.CuttingProxy(server.port, every(count, marked))) as proxy:
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
+        with Study.open(bowl, join=joined) as study:
+            search(study, Inline(study), trials=5)
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+        assert proxy.cuts >= 2
+    trials = list(Study.read("bowl-builtin").trials())
+    assert each_draw_was_tried_once(trials, 5) and (joined or len(trials) == 5)
+
+
 def test_a_coordinator_that_was_held_for_dead_goes_on_with_other_trials(bowl, storage, monkeypatch):
     monkeypatch.setattr(postgres, "LEASE", 0)
     with Study.open(bowl, join=True) as slow:
@@ -259,7 +306,7 @@ def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):
-    monkeypatch.setattr(postgres, "PATIENCE", 0)
+    monkeypatch.setattr(connection, "PATIENCE", 0)
     with Study.open(bowl) as study:
         end_backends(storage)
         with pytest.raises(StoreError, match="the database of STORAGE: "):

@@ -6,7 +6,10 @@ import pwd
 import shutil
 import socket
 import subprocess
+import threading
 from pathlib import Path
+
+import psycopg
 
 WHERE = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
@@ -33,7 +36,7 @@ class Server:
         self.start()
 
     def start(self):
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         self._run(
             "pg_ctl", "--wait", "--silent", "--log", str(self.folder / "log"), "--options", options, "start"
         )
@@ -57,3 +60,62 @@ def server(folder):
         yield started
     finally:
         started.stop()
+
+
+def end_backends(storage):
+    """End all sessions of a database, and wait until they have ended."""
+    with psycopg.connect(storage, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+class CuttingProxy:
+    """A way to a server on which some messages reach it, but the connection is cut off before the answer.
+
+    Args:
+        port: the server's.
+        chosen: given a message to the server, whether the connection is cut off after it.
+    """
+
+    def __init__(self, port, chosen):
+        self.cuts = 0
+        self._server_port, self._chosen = port, chosen
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):  # it is closed
+            while True:
+                client = self._listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self._server_port))
+                cut = threading.Event()
+                for pump in self._to_server, self._to_client:
+                    threading.Thread(target=pump, args=(client, server, cut), daemon=True).start()
+
+    def _to_server(self, client, server, cut):
+        with contextlib.suppress(OSError):
+            while content := client.recv(65536):
+                if self._chosen(content):
+                    self.cuts += 1
+                    cut.set()
+                server.sendall(content)
+        _end(client, server)
+
+    def _to_client(self, client, server, cut):
+        with contextlib.suppress(OSError):
+            while (content := server.recv(65536)) and not cut.is_set():
+                client.sendall(content)
+        _end(client, server)
+
+
+def _end(*connections):
+    for connection in connections:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()

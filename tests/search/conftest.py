@@ -1,0 +1,31 @@
+"""A PostgreSQL server for the tests that need one."""
+
+import os
+import tempfile
+import uuid
+from pathlib import Path
+
+import databases
+import psycopg
+import pytest
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server. Another user must reach its folder."""
+    if not databases.tool("initdb"):
+        pytest.skip("NOT TRIED ON A DATABASE: PostgreSQL is not installed (Debian: apt install postgresql)")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        with databases.server(Path(folder) / "data") as server:
+            yield server
+
+
+@pytest.fixture
+def storage(server, monkeypatch):
+    """The address of an empty database of a test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server.address(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    monkeypatch.setenv("TRIALBOOK_STORAGE", server.address(name))
+    return server.address(name)
