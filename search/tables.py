@@ -6,15 +6,17 @@ from rich import box
 from rich.table import Table
 
 from search import tasks, winner
-from search.errors import NoWinner
+from search.errors import NoWinner, readable
 from search.progress import duration, luck
+
+LONGEST = 200  # letters of a value or a range
 
 
 def of_studies(studies):
     """One row a study: what it asks, what was tried, the best so far."""
     table = Table(title="Studies", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("study", "task", "data", "trials", "best", "trained"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, no_wrap=title in ("study", "task", "data"), overflow="fold")
     for study in studies:
         trials, states = list(study.trials()), kinds(study)
         try:
@@ -48,7 +50,9 @@ def of_winner(study, standing):
     """The winner of a study: its score, where it comes from, its configuration and the ranges."""
     trial, metric = standing.trial, study.about["metric"]
     title = f"Winner of study {study.name} ({study.about['task']})"
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=title, title_justify="left", show_header=False, min_width=len(title))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for row in _scores(study, standing):
         table.add_row(*row)
     table.add_row(
@@ -57,7 +61,7 @@ def of_winner(study, standing):
     table.add_row("why tried", trial.proposal)
     curve = trial.curve
     table.add_row("train loss", f"{curve[-1]['train_loss']:.4g} after {curve[-1]['epoch']} epochs")
-    table.add_row("weights", f"{trial.weights:,}")
+    table.add_row("weights", "unknown" if trial.weights is None else f"{trial.weights:,}")
     table.add_row("data", f"{study.about['source']}, digest {study.about['digest']}")
     for number, look in enumerate(study.looks(), 1):
         if look["trial"] == trial.number:
@@ -65,8 +69,8 @@ def of_winner(study, standing):
             table.add_row("test data", f"{score}, look {number} of {len(study.looks())} in this study")
     ranges = study.ranges()
     for name, value in trial.config.items():
-        searched = f"searched: {tasks.describe(ranges[name])}" if name in ranges else "fixed"
-        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        searched = f"searched: {range_of(ranges[name])}" if name in ranges else "fixed"
+        shown = f"{value:.6g}" if isinstance(value, float) else readable(value, LONGEST)
         table.add_row(name, f"{shown}  ({'derived from the study seed' if name == 'seed' else searched})")
     return table
 
@@ -94,7 +98,17 @@ def against(other):
     error = f" ± {other.standard_error:.2g}" if other.confirmed else ""
     seeds = f"{len(other.scores)} fresh seed{'s' if len(other.scores) > 1 else ''}"
     verdict = ", clearly worse" if other.behind else ""
-    return f"{other.mean:.5g}{error} on {seeds}, {other.trial.weights:,} weights{verdict}"
+    return f"{other.mean:.5g}{error} on {seeds}, {weights(other.trial)}{verdict}"
+
+
+def weights(trial) -> str:
+    """The size of a trial's network, in words."""
+    return "weights unknown" if trial.weights is None else f"{trial.weights:,} weights"
+
+
+def range_of(distribution) -> str:
+    """A range in words, without its middle where that is long."""
+    return readable(tasks.describe(distribution), LONGEST)
 
 
 def budget(study):

@@ -114,7 +114,7 @@ def won(study, standing):
     fixed = [f"{name} {shown(value)}" for name, value in trial.config.items() if name not in trial.params]
     said.append(Sentence("fixed", ", ".join(fixed) or "nothing"))
     said.append(
-        Sentence("size and time", f"{trial.weights:,} weights, trained in {duration(standing.seconds)}")
+        Sentence("size and time", f"{tables.weights(trial)}, trained in {duration(standing.seconds)}")
     )
     said.append(Sentence("why it was tried", trial.proposal))
     if defaults := against_defaults(study, standing):

@@ -7,14 +7,17 @@ import optuna
 import torch
 
 import objectives
-from search.errors import unknown
+from search.errors import TaskError, one_line, unknown
 
 
 def find(name):
-    """The module of a task. Raises UsageError."""
+    """The module of a task. Raises UsageError, TaskError."""
     if name not in objectives.names():
         raise unknown("TASK", name, objectives.names())
-    return importlib.import_module(f"objectives.{name}")
+    try:
+        return importlib.import_module(f"objectives.{name}")
+    except (Exception, SystemExit) as error:  # a task's file may do anything
+        raise TaskError(f"task {name!r} cannot be imported: {one_line(error)}") from None
 
 
 def name_of(task):

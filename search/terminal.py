@@ -1,0 +1,52 @@
+"""What is printed for a person: names, paths and commands stay whole, so that they can be copied."""
+
+import os
+import sys
+
+WIDEST = 10_000  # columns, more than any table needs
+
+
+def console(soft_wrap: bool = True):
+    """A console that changes no text and, with `soft_wrap`, breaks no line; without, it can be drawn on."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, soft_wrap=soft_wrap)
+
+
+def show(table):
+    """Print a table, wider than the terminal where a word of it would not fit otherwise."""
+    from rich.measure import Measurement
+
+    to = console()
+    needed = Measurement.get(to, to.options.update(width=WIDEST), table).minimum
+    to.print(table, width=max(to.width, needed), crop=False)
+
+
+class Output:
+    """A stream that falls silent where its reader has gone, as `head` does: what is at work goes on.
+
+    Args:
+        stream: the stream to write to.
+        farewell: a line for the standard error stream when that happens.
+    """
+
+    def __init__(self, stream, farewell: str = ""):
+        self._stream, self._farewell = stream, farewell
+
+    def write(self, text: str) -> int:
+        self._attempt(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def _attempt(self, write, *arguments) -> None:
+        try:
+            write(*arguments)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            if self._farewell:
+                print(self._farewell, file=sys.stderr, flush=True)
