@@ -7,6 +7,7 @@ trainer processes import this file too.
 import argparse
 import functools
 import os
+import shlex
 import sys
 import traceback
 
@@ -257,7 +258,7 @@ def handin(options):
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
         path = pack.write(study, functools.partial(log.run_of, study), options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
-    print(f"make check-handin ZIP={path}   what whoever gets it can check")
+    print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
     return 0
 
 
@@ -362,7 +363,7 @@ def _study(options):
         own = studies.of(options.task)
         name = own[0] if len(own) == 1 and source is None else studies.resolve(task, None, source)[1]
         if name not in own and not studies.exists(name):
-            hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
+            hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={shlex.quote(options.task)}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
     found.must_be(task)

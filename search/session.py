@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import shlex
 import signal
 import threading
 import time
@@ -182,7 +183,7 @@ def _what(study, done):
 def _found(say, study, signals):
     """What came of it, and what to type next."""
     name, default = study.about["task"], studies.default_name(study.task, study.about["source"])
-    which = f"TASK={name}" + ("" if study.name == default else f" STUDY={study.name}")
+    which = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
         say(f"Stopped. `make search {which}` goes on from here.")
     try:

@@ -1,6 +1,7 @@
 """The command line: verbs, options, and one line for what is wrong."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -60,7 +61,7 @@ def said(capsys):
         ("check-handin", "ZIP is missing: which hand-in"),
         ("bundle", "OUT is missing: which folder"),
         ("copy --study s", "TO is missing: studies are none yet"),
-        ("compare --a s", "B is missing: which study\? Valid are none yet"),
+        ("compare --a s", "B is missing: which study. Valid are none yet"),
         ("check-handin --zip none.zip", "ZIP 'none.zip' is not a file"),
         ("check-handin --zip none.zip --run no", "RUN 'no' is not valid: nothing, 1 or 0"),
         ("ui --port 0", "PORT '0' is not valid"),
@@ -368,7 +369,7 @@ def test_a_task_of_any_name_is_found_by_every_verb(name, database, task_file, tm
     search = ["search", "--task", name, "--trainers", "inline", "--trials", "3", "--confirm", "0"]
     assert main(search) == 0, said(capsys)
     out, _ = said(capsys)
-    assert f"make export TASK={name}  the winner" in out and "STUDY=" not in out
+    assert f"make export TASK={shlex.quote(name)} " in out and "STUDY=" not in out
     assert main(["void", "--task", name, "--trials", "2", "--reason", "x"]) == 0
     for verb in "status", "winner", "report", "audit", "doctor", "unvoid --trials 2", "handin":
         out_folder = ["--out", str(tmp_path / "out")] if verb == "handin" else []
