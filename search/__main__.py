@@ -22,7 +22,7 @@ from search.errors import (
     readable,
     unknown,
 )
-from search.options import OPTIONS, TIMEOUT, TRIALS, missing
+from search.options import OPTIONS, TIMEOUT, TRIALS, missing, tracking_server
 
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable or damaged   4 study conflict
@@ -93,7 +93,7 @@ def status(options):
             unreadable[name] = error
     found = [each for each in found if task in (None, each.task)]
     if found:
-        terminal.show(tables.of_studies(found))
+        terminal.show(tables.of_studies(found), unwrapped=True)
     elif not unreadable:
         print("no studies yet: make search TASK=langid")
     return _complain_of(unreadable)
@@ -492,8 +492,8 @@ def main(arguments):
         function, options = parse(arguments)
         if folder := getattr(options, "data_dir", None) or os.environ.get("DATA_DIR"):
             os.environ["DATA_DIR"] = os.path.expanduser(folder)  # for the trainers too
-        if getattr(options, "storage", None):
-            os.environ["TRIALBOOK_STORAGE"] = options.storage
+        if hasattr(options, "storage"):
+            _settle_stores(options.storage)
         return function(options)
     except TrialbookError as error:
         code, message = error.exit_code, error
@@ -509,6 +509,16 @@ def main(arguments):
         code, message = TrialbookError.exit_code, _written_down(error)
     _complain(message)
     return code
+
+
+def _settle_stores(storage):
+    """Let all of this process use a database, where one was typed. Raises UsageError for no addresses."""
+    if storage:
+        os.environ["TRIALBOOK_STORAGE"] = storage
+    elif known := os.environ.get("TRIALBOOK_STORAGE"):
+        OPTIONS["storage"][0](known)
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        tracking_server(uri)
 
 
 def _complain(message):

@@ -37,6 +37,8 @@ RENEWED = (
     " as it is, it goes into the backup"
 )
 
+REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
+
 # Parts of invariants: what is wrong with the log, by where it is.
 OF_A_RUN = (audit.one_run_a_trial, audit.no_run_runs)
 AS_ITS_TRIAL = (audit.states_agree, audit.hyperparameters_equal, audit.every_epoch_once)
@@ -172,7 +174,7 @@ def remedy() -> str:
     """The command that completes a log that could not be written, in words."""
     with contextlib.suppress(StoreError):  # another process writes the database just now: it is whole
         if fault(places.mlflow_database()):
-            return "`make doctor FIX=1` mends it or makes it anew"
+            return REMEDY
     return "`make ui` completes it"
 
 

@@ -3,9 +3,12 @@
 import math
 import os
 import re
+import urllib.parse
 
+from search import secret
 from search.errors import UsageError
 
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
 TRIALS, TIMEOUT = 100, 180  # the default budget: whichever is reached first
 
 
@@ -81,6 +84,21 @@ def server(text):
     if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", text):
         raise UsageError(f"LOG {text!r} is not valid: http://host:port, without a password")
     return text
+
+
+def tracking_server(uri: str) -> str:
+    """The address in MLFLOW_TRACKING_URI: of a server, or of a database that MLflow opens itself."""
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        valid = parts.scheme.partition("+")[0] in SCHEMES and (parts.port is None or parts.port > 0)
+    except ValueError:  # such as a port that is no number
+        valid = False
+    if not valid and uri != "databricks":
+        seen = secret.redacted(uri)
+        raise UsageError(
+            f"MLFLOW_TRACKING_URI {seen!r} is not valid: http://host:port, or none for a log here"
+        )
+    return uri
 
 
 def path(text: str) -> str:

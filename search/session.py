@@ -116,7 +116,8 @@ def _train(study, limits, again, jobs, plug, signals):
         try:
             with Live(log) as live:
                 if limits:
-                    show(progress.Tally(study, **limits, jobs=jobs), coordinator.search, **limits)
+                    tally = progress.Tally(study, **limits, jobs=jobs, repeats=again["repeats"])
+                    show(tally, coordinator.search, **limits)
                 if again["repeats"] and signals.received is None:
                     _train_again(say, study, again, jobs, show)
         finally:

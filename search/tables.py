@@ -16,7 +16,7 @@ def of_studies(studies):
     """One row a study: what it asks, what was tried, the best so far."""
     table = Table(title="Studies", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("study", "task", "data", "trials", "best", "trained"):
-        table.add_column(title, no_wrap=title in ("study", "task", "data"), overflow="fold")
+        table.add_column(title, no_wrap=True)
     for study in studies:
         trials, states = list(study.trials()), kinds(study)
         try:

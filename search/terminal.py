@@ -6,20 +6,24 @@ import sys
 WIDEST = 10_000  # columns, more than any table needs
 
 
-def console(soft_wrap: bool = True):
-    """A console that changes no text and, with `soft_wrap`, breaks no line; without, it can be drawn on."""
+def console(soft_wrap: bool = True, width: int | None = None):
+    """A console that changes no text and, with `soft_wrap`, breaks no line; without, it can be drawn on.
+
+    `width` is that of the terminal, unless it is given.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, soft_wrap=soft_wrap)
+    return Console(highlight=False, markup=False, soft_wrap=soft_wrap, width=width)
 
 
-def show(table):
-    """Print a table, wider than the terminal where a word of it would not fit otherwise."""
+def show(renderable, unwrapped: bool = False):
+    """Print tables and texts, wider than the terminal where a word, or an `unwrapped` cell, does not fit."""
     from rich.measure import Measurement
 
-    to = console()
-    needed = Measurement.get(to, to.options.update(width=WIDEST), table).minimum
-    to.print(table, width=max(to.width, needed), crop=False)
+    terminal = console(soft_wrap=False)
+    measured = Measurement.get(terminal, terminal.options.update(width=WIDEST), renderable)
+    needed = measured.maximum if unwrapped else measured.minimum
+    console(soft_wrap=False, width=max(terminal.width, needed)).print(renderable)
 
 
 class Output:

@@ -6,8 +6,8 @@ import secrets
 import socket
 import sys
 
-from search import places, studies
-from search.errors import StudyConflict, TrialbookError, UsageError
+from search import doctor, places, studies
+from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
 from search.log import Log, is_local
 from search.study import Study
 
@@ -78,7 +78,7 @@ def names_of(host):
 
 
 def _bring_up_to_date():
-    """Complete the log of all studies. Returns the page of each, by name."""
+    """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
     for name in studies.names():
         try:
@@ -92,6 +92,8 @@ def _bring_up_to_date():
             continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
+            if broken := doctor.fault(places.mlflow_database()):
+                raise StoreError(f"{broken}: {doctor.REMEDY}")
         else:
             pages[name] = log.page()
     for stray in studies.strays():

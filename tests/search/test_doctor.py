@@ -1,11 +1,13 @@
 """The doctor: it says what is to be repaired and changes nothing; or it backs up, repairs, and is done."""
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -271,3 +273,20 @@ def test_without_a_study_there_is_nothing_to_do(home, capsys):
     assert main(["doctor", "--fix"]) == 0
     assert "no studies yet" in capsys.readouterr().out
     assert not home.exists()
+
+
+def test_a_database_of_a_newer_mlflow_is_mended_by_the_command_that_a_search_names(database, capsys):
+    options = ["--task", "bowl", "--study", "s", "--trainers", "inline", "--confirm", "0"]
+    toys = os.environ | {"PYTHONPATH": str(places.ROOT / "tests" / "toys")}
+    command = [sys.executable, "-m", "search", "search", *options, "--trials", "2"]
+    subprocess.run(command, cwd=places.ROOT, env=toys, check=True, capture_output=True)
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    capsys.readouterr()
+    assert main(["search", *options, "--trials", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "The log is incomplete (" in said and "`make doctor FIX=1`" in said and "make ui` comp" not in said
+    assert main(["ui", "--port", "59999"]) == 3
+    assert "`make doctor FIX=1` mends it or makes it anew" in capsys.readouterr().err
+    assert main(["doctor", "--fix"]) == 0
+    assert main(["audit"]) == 0

@@ -385,3 +385,29 @@ def test_values_are_shown_as_they_are_whatever_brackets_they_have(database, caps
     budget = ["--trainers", "inline", "--trials", "8", "--confirm", "0"]
     assert main(["search", *study, *budget]) == main(["winner", *study]) == main(["status"]) == 0
     assert "one of plain, [/x], [red]" in said(capsys)[0]
+
+
+@pytest.mark.parametrize(
+    "name, value, wrong",
+    [
+        ("TRIALBOOK_STORAGE", "nonsense", "STORAGE is not valid"),
+        ("MLFLOW_TRACKING_URI", "nonsense", "MLFLOW_TRACKING_URI 'nonsense' is not valid: http://host:port"),
+        ("MLFLOW_TRACKING_URI", "http://x:y:z", "MLFLOW_TRACKING_URI 'http://x:y:z' is not valid"),
+        ("MLFLOW_TRACKING_URI", "ftp://x", "MLFLOW_TRACKING_URI 'ftp://x' is not valid"),
+    ],
+)
+@pytest.mark.parametrize("typed", ["status", "audit", "search --task bowl"])
+def test_an_address_in_the_environment_that_is_none_is_one_line(
+    name, value, wrong, typed, home, monkeypatch, capsys
+):
+    monkeypatch.setenv(name, value)
+    assert main(typed.split()) == 2
+    assert said(capsys)[1].startswith(f"error: {wrong}") and not home.exists()
+
+
+def test_a_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]
+    nonsense = os.environ | {"MPLBACKEND": "nonsense"}
+    done = subprocess.run(command, cwd=places.ROOT, env=nonsense, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: MPLBACKEND 'nonsense' is not valid: agg, or nothing, which chooses one\n"
