@@ -26,6 +26,7 @@ from mlflow.entities import Metric, Param, RunTag, ViewType
 from search import artifact_locations, log_names, notes, places, rows, tasks, winner
 from search.errors import NoWinner, StoreError, one_line
 from search.progress import standing_line
+from search.provenance import commit_of
 from search.trial import numbers
 
 STATUS = {
@@ -217,7 +218,7 @@ class Log:
             "data": self.study.about["source"],
             "data_digest": self.study.about["digest"],
             **{f"fingerprint.{what}": digest for what, digest in trial.fingerprint.items()},
-            "commit": where.get("commit", "unknown"),
+            "commit": commit_of({**where, "dirty": False}),
             "dirty": str(where.get("dirty", "unknown")),
             "packages": json.dumps(where.get("packages")),
             "machine": json.dumps(where.get("machine")),

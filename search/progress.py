@@ -14,7 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from search import winner
+from search.errors import readable
 
+LONGEST = 200  # letters of a value
 BARS = "▁▂▃▄▅▆▇█"
 ROWS = 16  # trials that train, and are shown, at the most: to draw hundreds again and again holds a search up
 
@@ -254,7 +256,7 @@ def sparkline(values, width=20):
 def settings(trial):
     """The searched hyperparameters of a trial, in one line."""
     return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {readable(value, LONGEST)}"
         for name, value in trial.params.items()
     )
 

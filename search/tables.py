@@ -7,9 +7,7 @@ from rich.table import Table
 
 from search import tasks, winner
 from search.errors import NoWinner, readable
-from search.progress import duration, luck
-
-LONGEST = 200  # letters of a value or a range
+from search.progress import LONGEST, duration, luck
 
 
 def of_studies(studies):
