@@ -7,9 +7,11 @@ trainer processes import this file too.
 import argparse
 import functools
 import os
+import shlex
 import sys
 import traceback
 
+from search import terminal
 from search.errors import (
     Damage,
     NoWinner,
@@ -20,7 +22,7 @@ from search.errors import (
     readable,
     unknown,
 )
-from search.options import OPTIONS, TIMEOUT, TRIALS
+from search.options import OPTIONS, TIMEOUT, TRIALS, missing, tracking_server
 
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable or damaged   4 study conflict
@@ -89,33 +91,27 @@ def check(options):
 @verb("task", "storage")
 def status(options):
     """All studies: what was tried, the best so far."""
-    from rich.console import Console
-
     from search import studies, tables
     from search.study import Study
 
     task = None if options.task is None else _task(options)
-    found, damaged = [], []
+    found, unreadable = [], {}
     for name in studies.names():
         try:
             found.append(Study.read(name))
         except TrialbookError as error:
-            damaged.append(error)
+            unreadable[name] = error
     found = [each for each in found if task in (None, each.task)]
-    if found or not damaged:
-        Console(markup=False).print(
-            tables.of_studies(found) if found else "no studies yet: make search TASK=langid"
-        )
-    for error in damaged:
-        _complain(error)
-    return max((error.exit_code for error in damaged), default=0)
+    if found:
+        terminal.show(tables.of_studies(found), unwrapped=True)
+    elif not unreadable:
+        print("no studies yet: make search TASK=langid")
+    return _complain_of(unreadable)
 
 
 @verb("task", "study", "data", "data-dir", "bar", "test", "storage")
 def winner(options):
     """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
-    from rich.console import Console
-
     from search import tables
     from search.log import Log
     from search.winner import look
@@ -127,40 +123,33 @@ def winner(options):
             value, error, looks = look(study, standing)
             Log(study).bring_up_to_date()
         print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
-    Console(markup=False).print(tables.of_winner(study, standing))
+    terminal.show(tables.of_winner(study, standing))
     return 0
 
 
 @verb("task", "study", "data", "data-dir", "out", "storage")
 def report(options):
     """What was learned from a study: here, and as one page in mlruns/reports/ or in OUT=folder."""
-    from rich.console import Console
-
     from search.reports import report
 
-    if options.out is not None and not _may_be_folder(options.out):
-        raise UsageError(f"OUT {options.out!r} is not a folder")
+    _must_be_folder(options.out)
     learned = report.report(_study(options))
-    console = Console(highlight=False)
-    console.print(report.text(learned))
-    console.print(f"wrote {report.write(learned, options.out)}", markup=False, soft_wrap=True)
+    terminal.show(report.text(learned))
+    print(f"wrote {report.write(learned, options.out)}")
     return 0
 
 
 @verb("a", "b", "storage")
 def compare(options):
     """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error."""
-    from rich.console import Console
-
     from search import studies
     from search.reports import compare
     from search.study import Study
 
     for option in ("a", "b"):
         if getattr(options, option) is None:
-            valid = ", ".join(studies.names()) or "none yet"
-            raise UsageError(f"{option.upper()} is missing: which study? Valid are {valid}")
-    Console(highlight=False).print(compare.compare(Study.read(options.a), Study.read(options.b)))
+            raise missing(option, f"which study? Valid are {', '.join(studies.names()) or 'none yet'}")
+    terminal.show(compare.compare(Study.read(options.a), Study.read(options.b)))
     return 0
 
 
@@ -187,7 +176,7 @@ def export(options):
 def void(options):
     """Cross out trials that a bug made worthless, by TRIALS=3-9,14 or SINCE= or CODE=, with a REASON=."""
     if options.reason is None:
-        raise UsageError("REASON is missing: why are these trials crossed out?")
+        raise missing("reason", "why are these trials crossed out?")
     return _cross(options, "void")
 
 
@@ -202,21 +191,27 @@ def audit(options):
     """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
     from search import audit, studies
 
-    found = 0
+    found, unreadable = 0, {}
     for name in _names(options):
         if by := studies.holder(name):
             print(f"{name}: process {by} searches it: not audited")
             continue
-        violations = audit.audit(name)
+        try:
+            violations = audit.audit(name)
+        except UsageError as error:  # its task's file was deleted, or cannot be imported
+            print(f"{name}: not audited")
+            unreadable[name] = error
+            continue
         print(f"{name}: {len(violations) or 'no'} violations")
         for violation in violations:
             print(f"  {violation.invariant}: {violation.said}")
         found += len(violations)
     for number, (text, *_) in audit.INVARIANTS.items():
         print(f"{number:4}  {text}")
+    code = _complain_of(unreadable)
     if found:
         raise Damage(f"{found} violations; the number before each is that of the invariant")
-    return 0
+    return code
 
 
 @verb("task", "study", "fix", "storage")
@@ -228,11 +223,10 @@ def doctor(options):
     found, errors = doctor.doctor(names, options.fix, print)
     if not names:
         print("no studies yet: make search TASK=langid")
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
+    code = _complain_of(errors)
     if found and not options.fix:
         raise Damage(f"{found} to repair: the same with FIX=1 backs up, and repairs; nothing is deleted")
-    return max((error.exit_code for error in errors), default=0)
+    return code
 
 
 @verb("out")
@@ -240,8 +234,9 @@ def bundle(options):
     """Write the files that the course's grader takes, with the frozen winners in place: OUT=folder."""
     from search.course.bundle import write
 
-    if options.out is None or not _may_be_folder(options.out):
-        raise UsageError(f"OUT {options.out or ''!r} is not a folder")
+    if options.out is None:
+        raise missing("out", "which folder are they written into?")
+    _must_be_folder(options.out)
     for path in write(options.out):
         print(f"wrote {path}")
     return 0
@@ -273,7 +268,7 @@ def handin(options):
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
         path = pack.write(study, functools.partial(log.run_of, study), options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
-    print(f"make check-handin ZIP={path}   what whoever gets it can check")
+    print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
     return 0
 
 
@@ -282,8 +277,10 @@ def check_handin(options):
     """Check a hand-in offline, its script last: that runs code of whoever made it (RUN=0: not)."""
     from search.handin import check, handed
 
-    if options.zip is None or not os.path.isfile(options.zip):
-        raise UsageError(f"ZIP {options.zip or ''!r} is not a file")
+    if options.zip is None:
+        raise missing("zip", "which hand-in is checked?")
+    if not os.path.isfile(options.zip):
+        raise UsageError(f"ZIP {options.zip!r} is not a file")
     run, sound = options.run is not False, True
     with open(options.zip, "rb") as file:
         handin = handed.Handin(file.read(handed.BYTES))
@@ -319,9 +316,7 @@ def copy(options):
 
     for option in ("study", "to"):
         if getattr(options, option) is None:
-            raise UsageError(
-                f"{option.upper()} is missing; studies are {', '.join(studies.names()) or 'none yet'}"
-            )
+            raise missing(option, f"studies are {', '.join(studies.names()) or 'none yet'}")
     moving.copy(options.study, options.to, options.log, print)
     return 0
 
@@ -365,7 +360,7 @@ def _task(options):
     if options.task is None:
         import objectives
 
-        raise UsageError(f"TASK is missing: valid are {', '.join(objectives.names())}")
+        raise missing("task", f"valid are {', '.join(objectives.names())}")
     return tasks.find(options.task)
 
 
@@ -378,7 +373,7 @@ def _study(options):
         own = studies.of(options.task)
         name = own[0] if len(own) == 1 and source is None else studies.resolve(task, None, source)[1]
         if name not in own and not studies.exists(name):
-            hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={options.task}"
+            hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={shlex.quote(options.task)}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
     found = study.Study.read(name)
     found.must_be(task)
@@ -403,6 +398,7 @@ def _winner(study, options):
 def _cross(options, action):
     """Cross trials out or restore them, in the study, the log and the frozen script."""
     from search import crossing, freeze
+    from search.doctor import remedy
     from search.log import Log
 
     looked_at = _study(options)
@@ -420,7 +416,7 @@ def _cross(options, action):
         if flagged:
             print(f"{flagged} was made from a trial that is void: it says so now")
         if log.behind:
-            print(f"The log is incomplete ({log.behind}): `make ui` completes it.")
+            print(f"The log is incomplete ({log.behind}): {remedy()}.")
     return 0
 
 
@@ -434,12 +430,9 @@ def _meant(study, options, action):
 
 
 def _must_be_folder(out):
-    if out is not None and not _may_be_folder(out):
+    """Raises UsageError where OUT is given, and is something else than a folder."""
+    if out is not None and not (out and (os.path.isdir(out) or not os.path.exists(out))):
         raise UsageError(f"OUT {out!r} is not a folder")
-
-
-def _may_be_folder(name):
-    return bool(name) and (os.path.isdir(name) or not os.path.exists(name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -507,10 +500,10 @@ def main(arguments):
     arguments, debug = _without_debug(arguments)
     try:
         function, options = parse(arguments)
-        if getattr(options, "data_dir", None):
-            os.environ["DATA_DIR"] = options.data_dir  # for the trainers too
-        if getattr(options, "storage", None):
-            os.environ["TRIALBOOK_STORAGE"] = options.storage
+        if folder := getattr(options, "data_dir", None) or os.environ.get("DATA_DIR"):
+            os.environ["DATA_DIR"] = os.path.expanduser(folder)  # for the trainers too
+        if hasattr(options, "storage"):
+            _settle_stores(options.storage)
         return function(options)
     except TrialbookError as error:
         code, message = error.exit_code, error
@@ -518,9 +511,6 @@ def main(arguments):
         code, message = UsageError.exit_code, error
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read it has read enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         code, message = StoreError.exit_code, f"{error.filename or 'a file'}: {error.strerror or error}"
     except Exception as error:  # a fault of this program
@@ -531,8 +521,33 @@ def main(arguments):
     return code
 
 
+def _settle_stores(storage):
+    """Let all of this process use a database, where one was typed. Raises UsageError for no addresses."""
+    if storage:
+        os.environ["TRIALBOOK_STORAGE"] = storage
+    elif known := os.environ.get("TRIALBOOK_STORAGE"):
+        OPTIONS["storage"][0](known)
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        tracking_server(uri)
+
+
 def _complain(message):
     print(f"error: {readable(message)}", file=sys.stderr)
+
+
+def _complain_of(unreadable):
+    """Complain of each study that could not be read, and of each stray file. Returns the exit code.
+
+    Args:
+        unreadable: study name -> TrialbookError.
+    """
+    from search import studies
+
+    for name, error in unreadable.items():
+        _complain(error if name in str(error) else f"study {name!r}: {error}")
+    for stray in studies.strays():
+        _complain(stray)
+    return max((error.exit_code for error in unreadable.values()), default=0)
 
 
 def _without_debug(arguments):
@@ -557,4 +572,7 @@ def _written_down(error):
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    searching = sys.argv[1:2] == ["search"]
+    farewell = "The reader of this output has gone: the search goes on in silence." if searching else ""
+    sys.stdout, sys.stderr = terminal.Output(sys.stdout, farewell), terminal.Output(sys.stderr)
     sys.exit(main(sys.argv[1:]))

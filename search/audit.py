@@ -11,9 +11,8 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
-from search import freeze, log, places, secret, studies, tasks
+from search import artifact_locations, freeze, log, places, secret, studies, tasks
 from search.errors import StoreError, one_line
 from search.study import Study
 
@@ -120,7 +119,7 @@ def states_agree(books):
 
 def hyperparameters_equal(books):
     for trial, run in books.pairs():
-        config = {name: str(value) for name, value in trial.config.items()}
+        config = {param.key: param.value for param in log.params_of(trial)}
         if run.data.params != config:
             wrong = sorted(dict(run.data.params.items() ^ config.items()))
             yield f"trial {trial.number} and its run differ in {', '.join(wrong)}"
@@ -254,12 +253,20 @@ def stores_are_whole(books):
     # A database that is not whole is said before: it cannot be compared with the study.
 
 
+def artifacts_are_here(books):
+    runs = [*books.parents, *(run for runs in books.runs.values() for run in runs)] if log.is_local() else ()
+    elsewhere = [run for run in runs if artifact_locations.is_misplaced(run.info.artifact_uri)]
+    if elsewhere:
+        folder = artifact_locations.path_of(elsewhere[0].info.artifact_uri).parents[1]
+        yield f"the log looks for artifacts of {len(elsewhere)} runs in {folder}, where this home was before"
+
+
 def no_secrets(books):
     about = books.study.about
     files = [studies.file(books.study.name), places.mlflow_database(), places.frozen(about["task"])]
     files += [places.faults(), *places.reports().glob("*"), *places.backups().rglob("*")]
     folders = {run.info.artifact_uri for run in books.parents} if log.is_local() else ()
-    files += [file for folder in folders for file in Path(folder.removeprefix("file://")).rglob("*")]
+    files += [file for folder in folders for file in artifact_locations.path_of(folder).rglob("*")]
     for file in files:
         if file.is_file() and secret.held(file.read_bytes()):
             yield f"{file} holds a password or a token"
@@ -283,7 +290,7 @@ INVARIANTS = {
     6: ("the log calls nothing running that has ended", no_run_runs),
     7: ("each draw counts once, and a retry names what it retries", counted_once),
     8: ("the frozen script is its trial's", frozen_is_its_trial, frozen_names_its_run),
-    9: ("both stores are whole", stores_are_whole),
+    9: ("both stores are whole", stores_are_whole, artifacts_are_here),
     10: ("no password and no token is written anywhere", no_secrets),
 }
 

@@ -5,6 +5,8 @@
     the database of the log       that is missing or broken is moved away, and made anew from all studies;
                                   where sqlite or MLflow can mend it, a mended copy takes its place
     a run that a script names     is the one that its trial has now
+    a log of a home that was      looks for its artifacts where they lie now
+    moved
 
 All that is about to change is copied before: see `search.backups`. What a study itself says is never
 changed: where that is wrong, and where a secret is in a file, it is said under "cannot be repaired here",
@@ -34,6 +36,8 @@ RENEWED = (
     " as it is, it goes into the backup"
 )
 
+REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
+
 # Parts of invariants: what is wrong with the log, by where it is.
 OF_A_RUN = (audit.one_run_a_trial, audit.no_run_runs)
 AS_ITS_TRIAL = (audit.states_agree, audit.hyperparameters_equal, audit.every_epoch_once)
@@ -61,10 +65,11 @@ BEYOND = {
 def doctor(names, fix, say):
     """Look after the database of the log, and then after studies; with `fix`, repair what is found.
 
-    Returns how much was found that can be repaired, and the TrialbookErrors of studies that could not be.
+    Returns how much was found that can be repaired, and, by name, the TrialbookErrors of studies that could
+    not be read or repaired.
     Raises StudyConflict where the database must be made anew and a study is being searched; StoreError.
     """
-    found, errors = 0, []
+    found, errors = 0, {}
     broken = fault(places.mlflow_database())
     if broken:
         found += 1
@@ -79,7 +84,7 @@ def doctor(names, fix, say):
         try:
             found += _look_after(name, client, fix, say)
         except TrialbookError as error:
-            errors.append(error)
+            errors[name] = error
     return found, errors
 
 
@@ -116,6 +121,8 @@ def to_repair(books):
     if books.client:
         for said in sum(_differences(books).values(), []):
             yield f"{said}: it is written to the log anew"
+    for said in audit.artifacts_are_here(books):
+        yield f"{said}: it looks for them here from now on"
     for said in audit.frozen_names_its_run(books):
         yield f"{said}: it is changed to that"
 
@@ -158,6 +165,14 @@ def fault(database):
     except Exception as error:  # MLflow lets through whatever the database raises
         return f"{database} is none that this MLflow reads: {one_line(error)}"
     return None
+
+
+def remedy() -> str:
+    """The command that completes a log that could not be written, in words."""
+    with contextlib.suppress(StoreError):  # another process writes the database just now: it is whole
+        if fault(places.mlflow_database()):
+            return REMEDY
+    return "`make ui` completes it"
 
 
 # Repair
@@ -244,7 +259,7 @@ def _mended(database, folder):
     for file in backups.with_beside(database):
         shutil.copyfile(file, folder / file.name)
     if mended.exists() and _has_tables(mended) and fault(mended):
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{mended}"]
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", places.store_uri(mended)]
         subprocess.run(command, capture_output=True, check=False)
     return None if fault(mended) else mended
 

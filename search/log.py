@@ -7,6 +7,7 @@ date from the studies alone, whatever it missed and wherever it was deleted.
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import logging
 import math
@@ -22,9 +23,10 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # it would make a
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import notes, places, rows, tasks, winner
+from search import artifact_locations, log_names, notes, places, rows, tasks, winner
 from search.errors import NoWinner, StoreError, one_line
 from search.progress import standing_line
+from search.provenance import commit_of
 from search.trial import numbers
 
 STATUS = {
@@ -33,6 +35,9 @@ STATUS = {
     "pruned": "KILLED",
     "interrupted": "KILLED",
 }
+NOTE = "mlflow.note.content"  # the description on MLflow's pages, which a person may change there
+NOTE_DIGEST = "note_digest"  # of the one that was written here last
+EXPERIMENT_TAG = 5000  # letters of a tag of an experiment that any MLflow keeps
 VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
 
 
@@ -48,7 +53,7 @@ def connect():
                 database.execute(
                     "PRAGMA schema_version"
                 )  # MLflow would try for a minute to open what is none
-        return MlflowClient(f"sqlite:///{places.mlflow_database()}")
+        return MlflowClient(places.store_uri(places.mlflow_database()))
 
 
 @contextlib.contextmanager
@@ -75,10 +80,7 @@ def reader():
 
 def reader_of(database):
     """A client of a database of MLflow's that can be read only."""
-    # Spelt `sqlite:///`, MLflow would make it a folder. What it opened, it keeps by the address: a new file
-    # needs another.
-    options = f"mode=ro&uri=true&file={database.stat().st_ino}"
-    return MlflowClient(f"sqlite+pysqlite:///{database.as_uri()}?{options}")
+    return MlflowClient(places.read_only_store_uri(database))
 
 
 def is_local():
@@ -140,6 +142,8 @@ class Log:
     def _open(self):
         """Find or make the experiment and the study's run, and find the runs of its trials."""
         self._client = connect()
+        if is_local():
+            artifact_locations.relocate(places.mlflow_database())
         self._experiment = self._open_experiment(tasks.name_of(self.study.task))
         database = places.mlflow_database() if is_local() else None
         self._writer = rows.writer(self._client, self._experiment, database)
@@ -178,7 +182,7 @@ class Log:
     def _open_experiment(self, name):
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            location = str(places.artifacts() / name) if is_local() else None
+            location = places.artifact_location(places.artifacts() / name) if is_local() else None
             tags = {"mlflow.experimentKind": "custom_model_development"}  # the pages that suit it
             return self._client.create_experiment(name, artifact_location=location, tags=tags)
         if experiment.lifecycle_stage == "deleted":
@@ -195,9 +199,11 @@ class Log:
             "metric": about["metric"],
             "direction": about["direction"],
         }
-        for name, distribution in self.study.ranges().items():
-            tags[f"space.{name}"] = tasks.describe(distribution)
-        run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags)
+        run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags_of(tags))
+        ranges = self.study.ranges()
+        names = log_names.param_names(tuple(ranges))
+        spaces = {f"space.{names[name]}": tasks.describe(range_) for name, range_ in ranges.items()}
+        rows.set_tags(self._client, run.info.run_id, tags_of(spaces))
         return run.info.run_id
 
     def _create(self, trial):
@@ -214,7 +220,7 @@ class Log:
             "data": self.study.about["source"],
             "data_digest": self.study.about["digest"],
             **{f"fingerprint.{what}": digest for what, digest in trial.fingerprint.items()},
-            "commit": where.get("commit", "unknown"),
+            "commit": commit_of({**where, "dirty": False}),
             "dirty": str(where.get("dirty", "unknown")),
             "packages": json.dumps(where.get("packages")),
             "machine": json.dumps(where.get("machine")),
@@ -224,7 +230,7 @@ class Log:
             tags["retry of"] = str(trial.retry_of)
         if trial.confirms is not None:
             tags |= {"kind": "repeat", "repeats": str(trial.confirms), "repeat": str(trial.repeat)}
-        started = int(trial.started.timestamp() * 1000)
+        started, tags = int(trial.started.timestamp() * 1000), tags_of(tags)
         self._runs[trial.number] = self._writer.begin(name_of(trial), started, tags, params_of(trial))
         self._shown[trial.number] = {**tags, "mlflow.runName": name_of(trial)}
 
@@ -233,8 +239,10 @@ class Log:
         run_id, known = self._runs[trial.number], self._epochs.get(trial.number, 0)
         self._revive(run_id)
         for entry in trial.curve[known:]:
+            names = log_names.metric_names(entry)
             for name in entry.keys() - numbers(entry).keys():
-                self._client.log_text(run_id, entry[name], f"{name}/epoch-{entry['epoch']:04}.txt")
+                text = log_names.log_text(entry[name], len(entry[name]))
+                self._client.log_text(run_id, text, f"{names[name]}/epoch-{entry['epoch']:04}.txt")
         metrics = [metric for entry in trial.curve[known:] for metric in metrics_of(entry)]
         if trial.state == "running":
             self._writer.add(run_id, metrics)
@@ -273,18 +281,17 @@ class Log:
         else:
             tags["winner"], found = what_won(standing, study.about)
             metrics |= found
-        tags["mlflow.note.content"] = notes.of_study(study, self.page())
         self._describe_experiment()
+        tags |= note(
+            self._client.get_run(self.parent).data.tags, notes.of_study(study, self.page()), rows.TAG
+        )
         for number, look in enumerate(study.looks(), 1):
             tags[f"look {number} at the test data"] = json.dumps(look)
         for standing in winner.standings(study):
             self._write_standing(standing)
         now = int(time.time() * 1000)
-        self._client.log_batch(
-            self.parent,
-            [Metric(name, value, now, 0) for name, value in metrics.items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
-        )
+        self._client.log_batch(self.parent, [Metric(name, value, now, 0) for name, value in metrics.items()])
+        rows.set_tags(self._client, self.parent, tags_of(tags))
         self._client.set_terminated(self.parent, "FINISHED", now)
         self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
@@ -293,13 +300,11 @@ class Log:
 
     def _describe_experiment(self):
         """Say in words what the experiment is, and how its runs are best looked at."""
-        said = {
-            f"{VIEW}{self.study.name}": notes.view(self.study),
-            "mlflow.note.content": notes.of_task(self.study.task),
-        }
         with _alone():
             known = self._client.get_experiment(self._experiment).tags
-            for name, text in said.items():
+            tags = {f"{VIEW}{self.study.name}": notes.view(self.study)}
+            tags |= note(known, notes.of_task(self.study.task), EXPERIMENT_TAG)
+            for name, text in tags.items():
                 if known.get(name) != text:
                     self._client.set_experiment_tag(self._experiment, name, text)
 
@@ -368,19 +373,48 @@ def name_of(trial):
 
 
 def params_of(trial):
-    """A trial's hyperparameters as MLflow's."""
-    return [Param(name, str(value)) for name, value in trial.config.items()]
+    """A trial's hyperparameters as MLflow's: names that it takes, and long values cut."""
+    names = log_names.param_names(tuple(trial.config))
+    return [
+        Param(names[name], log_names.log_text(str(value), rows.PARAM)) for name, value in trial.config.items()
+    ]
+
+
+def tags_of(texts: dict) -> dict[str, str]:
+    """Texts by name as tags that MLflow takes."""
+    return {log_names.log_name(name): log_names.log_text(text, rows.TAG) for name, text in texts.items()}
 
 
 def ending(trial):
     """How an ended trial is shown, as tags: how it ended, why, and whether it is crossed out."""
-    return {
-        "state": trial.state,
-        "why ended": trial.reason,
-        "crossed out": str(trial.crossed or "no"),
-        "mlflow.runName": name_of(trial),
-        "mlflow.note.content": notes.of_trial(trial),
-    }
+    return tags_of(
+        {
+            "state": trial.state,
+            "why ended": trial.reason,
+            "crossed out": str(trial.crossed or "no"),
+            "mlflow.runName": name_of(trial),
+        }
+    )
+
+
+def note(known: dict, text: str, letters: int) -> dict[str, str]:
+    """The tags that describe a run or an experiment in words: none where a person wrote the note it has.
+
+    Args:
+        known: the tags it has.
+        text: the description, of which so many letters are kept.
+    """
+    text, there = log_names.log_text(text, letters), known.get(NOTE)
+    digest = known.get(NOTE_DIGEST)
+    if digest is None:  # an earlier Trialbook wrote none: its note begins as this one does
+        is_ours = not there or there.startswith(text.partition("\n\n")[0])
+    else:
+        is_ours = not there or digest == _digest(there)
+    return {NOTE: text, NOTE_DIGEST: _digest(text)} if is_ours else {}
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def what_won(standing, about):
@@ -405,22 +439,23 @@ def summary(trial, about):
     if trial.score is not None:
         metrics |= {"score": trial.score, "score_standard_error": trial.standard_error}
     if trial.curve:
-        measured = numbers(trial.curve[-1]).keys() - {"epoch", "time", "seconds"}
-        metrics |= {f"last_{name}": trial.curve[-1][name] for name in measured}
+        last = trial.curve[-1]
+        names = log_names.metric_names(last)
+        metrics |= {f"last_{names[name]}": last[name] for name in names.keys() & numbers(last).keys()}
         better = max if about["direction"] == "maximize" else min
         scored = f"validation_{about['metric']}"
         metrics["best_validation_loss"] = min(entry["validation_loss"] for entry in trial.curve)
-        metrics[f"best_{scored}"] = better(entry[scored] for entry in trial.curve)
+        metrics[log_names.log_name(f"best_{scored}")] = better(entry[scored] for entry in trial.curve)
     return metrics
 
 
 def metrics_of(entry):
     """An epoch as MLflow metrics, at the time at which it ended."""
-    at = int(entry["time"] * 1000)
+    at, names = int(entry["time"] * 1000), {"seconds": "seconds", **log_names.metric_names(entry)}
     return [
-        Metric(name, value, at, entry["epoch"])
+        Metric(names[name], value, at, entry["epoch"])
         for name, value in numbers(entry).items()
-        if name not in ("epoch", "time")
+        if name in names
     ]
 
 

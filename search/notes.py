@@ -1,4 +1,4 @@
-"""What the pages in the browser say in words, in Markdown: of a task, of a study, of a trial.
+"""What the pages in the browser say in words, in Markdown: of a task and of a study.
 
 Also the view of a study's trials that MLflow opens with, and the addresses of its pages.
 """
@@ -6,11 +6,12 @@ Also the view of a study's trials that MLflow opens with, and the addresses of i
 import inspect
 import json
 
-from search import tasks, winner
+from search import log_names, tables, winner
 from search.crossing import ranges
 from search.errors import NoWinner
 from search.progress import luck
 
+COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
 READING = """Each study is a run, and each of its trials a run below it.
 
 | what | where |
@@ -36,7 +37,7 @@ def of_study(study, link=None):
     `link` is the address of its trials.
     """
     about, ways = study.about, {"maximize": "the higher the better", "minimize": "the lower the better"}
-    space = [f"| `{name}` | {tasks.describe(range_)} |" for name, range_ in study.ranges().items()]
+    space = [f"| `{name}` | {tables.range_of(range_)} |" for name, range_ in study.ranges().items()]
     paragraphs = [
         f"**{_question(study.task).splitlines()[0]}**",
         _won(study),
@@ -50,19 +51,16 @@ def of_study(study, link=None):
         )
     if out := [trial.number for trial in study.trials() if trial.crossed]:
         paragraphs.append(f"Crossed out, and not learnt from: trials {ranges(out)}.")
+    if said := log_names.sentence(study.trials()):
+        paragraphs.append(said)
     return "\n\n".join(paragraphs)
-
-
-def of_trial(trial):
-    """Of a trial that ended: why it was tried, and why it ended."""
-    told = f"**Why it was tried:** {trial.proposal}\n\n**Why it ended:** {trial.state}: {trial.reason}"
-    return f"**Crossed out.** {trial.crossed}\n\n{told}" if trial.crossed else told
 
 
 def view(study):
     """How MLflow shows a study's trials: a list, the best first, with what matters as its columns."""
     shown = [("metrics", "score"), ("metrics", "score_standard_error"), ("tags", "state")]
-    shown += [("params", name) for name in study.ranges()]
+    params = log_names.param_names(tuple(study.ranges())).values()
+    shown += [("params", name) for name in list(params)[:COLUMNS]]
     shown += [("metrics", "weights"), ("metrics", "seconds_total"), ("metrics", "confirmed_mean")]
     shown += [("tags", "why ended"), ("tags", "kind")]
     return json.dumps(

@@ -3,9 +3,12 @@
 import math
 import os
 import re
+import urllib.parse
 
+from search import secret
 from search.errors import UsageError
 
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
 TRIALS, TIMEOUT = 100, 180  # the default budget: whichever is reached first
 
 
@@ -83,11 +86,43 @@ def server(text):
     return text
 
 
-def folder(text):
-    """An option that is a folder which is there; ~ is the home folder."""
-    if not os.path.isdir(os.path.expanduser(text)):
-        raise UsageError(f"DATA_DIR {text!r} is not a folder")
+def tracking_server(uri: str) -> str:
+    """The address in MLFLOW_TRACKING_URI: of a server, or of a database that MLflow opens itself."""
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        valid = parts.scheme.partition("+")[0] in SCHEMES and (parts.port is None or parts.port > 0)
+    except ValueError:  # such as a port that is no number
+        valid = False
+    if not valid and uri != "databricks":
+        seen = secret.redacted(uri)
+        raise UsageError(
+            f"MLFLOW_TRACKING_URI {seen!r} is not valid: http://host:port, or none for a log here"
+        )
+    return uri
+
+
+def path(text: str) -> str:
+    """An option that is a path; `~` is the home folder, which no shell writes out after NAME=."""
     return os.path.expanduser(text)
+
+
+def folder(text):
+    """An option that is a folder which is there."""
+    if not os.path.isdir(path(text)):
+        raise UsageError(f"DATA_DIR {text!r} is not a folder")
+    return path(text)
+
+
+def missing(name: str, hint: str) -> UsageError:
+    """A UsageError for an option that was not given; `hint` says what is valid, or asks for it.
+
+    In `TASK=x make search`, make leaves TASK in the environment, where no option is read.
+    """
+    option = name.upper().replace("-", "_")
+    said = f"{option} is missing: {hint}"
+    if value := os.environ.get(option):
+        said += f". That of the environment, {value!r}, is not read: make VERB {option}=..., in this order"
+    return UsageError(said)
 
 
 def flag(name):
@@ -137,10 +172,10 @@ OPTIONS = {
     "memory": (share("MEMORY"), "GIB", "memory of each trainer of a cluster (as it comes)"),
     "device": (str, "DEVICE", "what to train on: cpu, or cuda, a GPU (cpu)"),
     "how": (str, "HOW", "slurm: ray, one search on a Ray cluster, or join: coordinators of one study (ray)"),
-    "zip": (str, "FILE", "the hand-in that is checked"),
+    "zip": (path, "FILE", "the hand-in that is checked"),
     "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),
     "fix": (flag("FIX"), None, "repair what is found, after a backup"),
-    "out": (str, "FOLDER", "write into this folder, to be carried away"),
+    "out": (path, "FOLDER", "write into this folder, to be carried away"),
     "a": (str, "STUDY", "one study"),
     "b": (str, "STUDY", "another study"),
     "port": (whole("PORT", 1, 65535), "N", "where it is served (ui, stack: 5000, dashboard: 8080)"),

@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def home():
     """The folder that holds the log, the studies and the frozen scripts."""
-    return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).resolve()
+    return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).expanduser().resolve()
 
 
 def storage():
@@ -59,3 +60,23 @@ def faults():
 def pictures():
     """What grading draws."""
     return home() / "mlruns" / "grade"
+
+
+def store_uri(database: Path) -> str:
+    """The address by which MLflow opens an sqlite file, whatever letters its path has."""
+    encoded = quote(str(database))
+    if encoded == str(database):
+        return f"sqlite:///{database}"
+    return f"sqlite+pysqlite:///{encoded}"  # of `sqlite:///` MLflow would make the encoded path a folder
+
+
+def read_only_store_uri(database: Path) -> str:
+    """The address by which MLflow opens an sqlite file to look at only."""
+    # What MLflow opened, it keeps by the address: a new file needs another. The path is decoded twice.
+    options = f"mode=ro&uri=true&file={database.stat().st_ino}"
+    return f"sqlite+pysqlite:///{quote(database.as_uri())}?{options}"
+
+
+def artifact_location(folder: Path) -> str:
+    """A folder as MLflow writes down where artifacts lie: a file URI where its path has odd letters."""
+    return str(folder) if quote(str(folder)) == str(folder) else folder.as_uri()

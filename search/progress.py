@@ -14,7 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from search import winner
+from search.errors import readable
 
+LONGEST = 200  # letters of a value
 BARS = "▁▂▃▄▅▆▇█"
 ROWS = 16  # trials that train, and are shown, at the most: to draw hundreds again and again holds a search up
 
@@ -31,18 +33,21 @@ class Tally:
         study: the study, as it is when the search begins.
         trials, seconds: the limits of the search; inf where there is none.
         jobs: how many trials train at once.
+        repeats: how often each of the best few is trained again afterwards.
     """
 
     what = "trials"
 
-    def __init__(self, study, trials, seconds, jobs):
+    def __init__(self, study, trials, seconds, jobs, repeats=0):
         self.study, self.trials, self.seconds, self.jobs = study, trials, seconds, jobs
+        self.repeats = repeats
         self.began = time.monotonic()
         self.running = {}
         self.waiting = set()  # numbers of those that are paused
         self.best = None
         self.states = Counter()
         self._trained, self._seconds = 0, 0.0  # trials, and how long they took together
+        self._full, self._full_seconds = 0, 0.0  # the same of those that were trained to the end
         for trial in study.trials():
             if self.about(trial) and trial.ended:
                 self._count(trial)
@@ -74,12 +79,19 @@ class Tally:
         return self.states.total() - self.states["interrupted"]
 
     def seconds_left(self):
-        """Until the first limit is reached, as far as the trials so far can tell; None if they cannot."""
+        """Until all is trained, as far as the trials so far can tell; None if they cannot.
+
+        That is until the first limit is reached, and until the best few are trained again.
+        """
         left = self.seconds - (time.monotonic() - self.began)
         if self._trained and math.isfinite(self.trials):
             to_do = self.trials - self.done
             left = min(left, to_do * self._seconds / self._trained / self.jobs)
-        return max(0, left) if math.isfinite(left) else None
+        return max(0, left) + self._confirmation() if math.isfinite(left) else None
+
+    def _confirmation(self):
+        """Seconds that the best few will take to be trained again."""
+        return winner.FEW * self.repeats * self._full_seconds / max(1, self._full) / self.jobs
 
     def leader(self):
         """The best so far, in one line."""
@@ -92,6 +104,9 @@ class Tally:
         if trial.state in ("completed", "pruned", "diverged"):
             self._trained += 1
             self._seconds += trial.seconds
+        if trial.state == "completed":
+            self._full += 1
+            self._full_seconds += trial.seconds
         rank = self.study.rank
         if trial.state == "completed" and (self.best is None or rank(trial) < rank(self.best)):
             self.best = trial
@@ -110,11 +125,16 @@ class Repeats(Tally):
     what = "repeats, or fewer"
 
     def __init__(self, study, few, repeats, jobs):
-        self.few = {trial.number for trial in few}
+        self.few = {trial.number: trial.seconds for trial in few}
+        self._to_do = dict.fromkeys(self.few, repeats)
         super().__init__(study, len(few) * repeats, math.inf, jobs)
 
     def about(self, trial):
         return trial.confirms in self.few and not trial.crossed
+
+    def seconds_left(self):
+        """Until all repeats are trained, where each takes as long as its trial took."""
+        return sum(count * self.few[number] for number, count in self._to_do.items()) / self.jobs
 
     def leader(self):
         standing = winner.choose(self.study)
@@ -124,6 +144,8 @@ class Repeats(Tally):
 
     def _count(self, trial):
         super()._count(trial)
+        if trial.state != "interrupted":
+            self._to_do[trial.confirms] = max(0, self._to_do[trial.confirms] - 1)
         return False  # one score makes no winner
 
 
@@ -234,7 +256,7 @@ def sparkline(values, width=20):
 def settings(trial):
     """The searched hyperparameters of a trial, in one line."""
     return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {readable(value, LONGEST)}"
         for name, value in trial.params.items()
     )
 

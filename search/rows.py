@@ -10,8 +10,11 @@ import sqlite3
 import uuid
 from contextlib import closing
 
+from mlflow.entities import RunTag
+
 REVISION = "dc11669786a5"  # of the tables as they are known here; `test_rows.py` compares them with the calls
 AT_ONCE = 1000  # metrics that MLflow takes in one call
+FEW = 20  # params or tags: MLflow takes 100 in one call, and of a million bytes no more
 LARGEST = 1.7976931348623157e308  # stands for infinity, as in MLflow
 PARAM, TAG = 6000, 8000  # letters of a value that MLflow keeps
 PATIENCE = 5  # seconds until another process must have done with the database
@@ -37,7 +40,7 @@ class Calls:
     def begin(self, name, started, tags, params):
         """Make a run that is running; `started` in ms. Returns its id."""
         run = self._client.create_run(self._experiment, started, tags, name)
-        self._client.log_batch(run.info.run_id, params=params)
+        self._set_params(run.info.run_id, params)
         return run.info.run_id
 
     def add(self, run_id, metrics):
@@ -48,9 +51,20 @@ class Calls:
     def end(self, run_id, metrics, params, tags, status, ended):
         """The same, and end the run; `ended` in ms. The tags come last: where they are, all else is."""
         self.add(run_id, metrics)
-        self._client.log_batch(run_id, params=params)
+        self._set_params(run_id, params)
         self._client.set_terminated(run_id, status, ended)
-        self._client.log_batch(run_id, tags=tags)
+        set_tags(self._client, run_id, {tag.key: tag.value for tag in tags})
+
+    def _set_params(self, run_id, params):
+        for start in range(0, len(params), FEW):
+            self._client.log_batch(run_id, params=params[start : start + FEW])
+
+
+def set_tags(client, run_id: str, tags: dict[str, str]) -> None:
+    """Write tags of a run by MLflow's own calls, as many as there are."""
+    written = [RunTag(*tag) for tag in tags.items()]
+    for start in range(0, len(written), FEW):
+        client.log_batch(run_id, tags=written[start : start + FEW])
 
 
 class Rows:

@@ -3,13 +3,23 @@
 import functools
 import math
 import os
+import shlex
 import signal
 import threading
 import time
 
-from rich.console import Console
-
-from search import backups, coordinator, devices, places, progress, studies, tables, winner
+from search import (
+    backups,
+    coordinator,
+    devices,
+    log_names,
+    places,
+    progress,
+    studies,
+    tables,
+    terminal,
+    winner,
+)
 from search.errors import NoWinner, UsageError, unknown
 from search.study import Study
 
@@ -53,7 +63,7 @@ def run(
     if trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", trainers, TRAINERS)
     device, why_not = devices.usable(device) if trainers != "ray" else (device, None)
-    say = Console(highlight=False, markup=False).print
+    say = terminal.console().print
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
     try:
@@ -66,7 +76,7 @@ def run(
         say(_what(opened, done))
         if why_not:
             instead = f"DEVICE=cuda: torch sees no GPU here ({why_not}); training on the CPU."
-            say(instead, soft_wrap=True)
+            say(instead)
         opened.device = device
         to_search = not trials or done < trials
         if to_search:
@@ -88,11 +98,11 @@ def run(
 
 def _train(study, limits, again, jobs, plug, signals):
     """Search within the limits, where there are any, then train again; everything is shown and logged."""
-    console = Console(highlight=False, markup=False)
+    console, say = terminal.console(soft_wrap=False), terminal.console().print
     most = limits["trials"] - study.counted() if limits and not again["repeats"] else math.inf
     with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
         jobs = trainers.jobs
-        console.print(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
+        say(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
         from search.live import Live
         from search.log import Log
 
@@ -106,29 +116,34 @@ def _train(study, limits, again, jobs, plug, signals):
         try:
             with Live(log) as live:
                 if limits:
-                    show(progress.Tally(study, **limits, jobs=jobs), coordinator.search, **limits)
+                    tally = progress.Tally(study, **limits, jobs=jobs, repeats=again["repeats"])
+                    show(tally, coordinator.search, **limits)
                 if again["repeats"] and signals.received is None:
-                    _train_again(console, study, again, jobs, show)
+                    _train_again(say, study, again, jobs, show)
         finally:
             _bring_up_to_date(log)
 
 
-def _train_again(console, study, again, jobs, show):
+def _train_again(say, study, again, jobs, show):
     """Train the best few again."""
     few, repeats = winner.candidates(study, again["bar"]), again["repeats"]
     if few:
         numbers = ", ".join(str(trial.number) for trial in few)
-        console.print(f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ...")
+        say(f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ...")
         show(progress.Repeats(study, few, repeats, jobs), coordinator.confirm, **again)
 
 
 def _bring_up_to_date(log):
     """Complete the log; where that fails, say so."""
-    say = Console(highlight=False, markup=False).print
+    from search.doctor import remedy
+
+    say = terminal.console().print
     say("Writing the table of trials and the report to the log ...")
     log.bring_up_to_date()
+    if said := log_names.sentence(log.study.trials()):
+        say(said)
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): `make ui` completes it.")
+        say(f"The log is incomplete ({log.behind}): {remedy()}.")
 
 
 def _keep_copy(say, study):
@@ -138,7 +153,7 @@ def _keep_copy(say, study):
             backups.rotate(studies.file(study.name))
     except OSError as error:
         failed = f"The study could not be copied to {places.backups()}: {error.strerror}."
-        say(failed, markup=False, soft_wrap=True)
+        say(failed)
 
 
 def _trainers(kind, cluster, study, jobs, most):
@@ -168,12 +183,12 @@ def _what(study, done):
 
 def _found(say, study, signals):
     """What came of it, and what to type next."""
-    name, default = study.about["task"], f"{study.about['task']}-{study.about['source']}"
-    which = f"TASK={name}" + ("" if study.name == default else f" STUDY={study.name}")
+    name, default = study.about["task"], studies.default_name(study.task, study.about["source"])
+    which = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
         say(f"Stopped. `make search {which}` goes on from here.")
     try:
-        say(tables.of_winner(study, winner.choose(study)))
+        terminal.show(tables.of_winner(study, winner.choose(study)))
     except NoWinner as none:
         say(f"No winner: {none}.")
         return

@@ -15,6 +15,8 @@ from search import backups, fingerprint, journal, places, shape, tasks
 from search.errors import StoreError, StudyConflict, UsageError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+LONGEST_NAME = 63
+VALID_NAME = f"a-z 0-9 . _ -, a letter or digit first, at most {LONGEST_NAME}"
 UNREADABLE = (
     KeyError,
     ValueError,
@@ -38,7 +40,15 @@ def names():
     """The names of all studies, sorted."""
     if (there := database()) is not None:
         return there.names()
-    return sorted(path.stem for path in places.studies().glob("*.journal"))
+    return sorted(path.stem for path in places.studies().glob("*.journal") if NAME.fullmatch(path.stem))
+
+
+def strays() -> list[str]:
+    """Journals beside the studies that are none of them, each with the reason in one line."""
+    if database() is not None:
+        return []
+    paths = sorted(path for path in places.studies().glob("*.journal") if not NAME.fullmatch(path.stem))
+    return [f"{path} is no study: its name is not valid, which is {VALID_NAME}" for path in paths]
 
 
 def exists(name):
@@ -83,14 +93,17 @@ def file(name):
 def check_name(name):
     """Raises UsageError where a study cannot be called so."""
     if not NAME.fullmatch(name):
-        raise UsageError(
-            f"STUDY {name!r} is no name: valid are a-z 0-9 . _ -, a letter or digit first, at most 63"
-        )
+        raise UsageError(f"STUDY {name!r} is no name: valid are {VALID_NAME}")
 
 
-def default_name(task, source):
-    """What a study of a task on a source of data is called where no name is given."""
-    return f"{tasks.name_of(task)}-{source}"
+def default_name(task, source: str) -> str:
+    """The name of a study of a task on a source of data, where none is given: TASK-SOURCE.
+
+    Capitals become small letters, and what no study's name may have becomes "-".
+    """
+    name, end = tasks.name_of(task).lower(), f"-{source}"
+    name = re.sub(r"[^a-z0-9._-]+", "-", name).lstrip("._-") or "task"
+    return name[: LONGEST_NAME - len(end)] + end
 
 
 def default_source(task, source):
@@ -142,6 +155,9 @@ def cut_torn_end(name):
 
 def _loaded(name, records):
     storage = journal.Storage(records)
+    held = [study.study_name for study in storage.get_all_studies()]
+    if held and name not in held:
+        raise StoreError(f"{file(name)} is a copy of study {held[0]!r}: its file has another name")
     loaded = optuna.load_study(study_name=name, storage=storage)
     shape.check(loaded.user_attrs, storage.every_trial(loaded._study_id))
     return storage, loaded
@@ -160,7 +176,7 @@ def _is_whole(name, path):
     """Whether a copy of a study's journal can be read to its end."""
     try:
         _loaded(name, journal.Journal(path))
-    except UNREADABLE:
+    except (StoreError, *UNREADABLE):
         return False
     return not journal.torn_end(path)
 

@@ -6,15 +6,15 @@ from rich import box
 from rich.table import Table
 
 from search import tasks, winner
-from search.errors import NoWinner
-from search.progress import duration, luck
+from search.errors import NoWinner, readable
+from search.progress import LONGEST, duration, luck
 
 
 def of_studies(studies):
     """One row a study: what it asks, what was tried, the best so far."""
     table = Table(title="Studies", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("study", "task", "data", "trials", "best", "trained"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, no_wrap=True)
     for study in studies:
         trials, states = list(study.trials()), kinds(study)
         try:
@@ -48,7 +48,9 @@ def of_winner(study, standing):
     """The winner of a study: its score, where it comes from, its configuration and the ranges."""
     trial, metric = standing.trial, study.about["metric"]
     title = f"Winner of study {study.name} ({study.about['task']})"
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=title, title_justify="left", show_header=False, min_width=len(title))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for row in _scores(study, standing):
         table.add_row(*row)
     table.add_row(
@@ -65,8 +67,8 @@ def of_winner(study, standing):
             table.add_row("test data", f"{score}, look {number} of {len(study.looks())} in this study")
     ranges = study.ranges()
     for name, value in trial.config.items():
-        searched = f"searched: {tasks.describe(ranges[name])}" if name in ranges else "fixed"
-        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        searched = f"searched: {range_of(ranges[name])}" if name in ranges else "fixed"
+        shown = f"{value:.6g}" if isinstance(value, float) else readable(value, LONGEST)
         table.add_row(name, f"{shown}  ({'derived from the study seed' if name == 'seed' else searched})")
     return table
 
@@ -98,8 +100,13 @@ def against(other):
 
 
 def weights(trial) -> str:
-    """How many weights a trial's network has, in words."""
+    """The size of a trial's network, in words."""
     return "weights unknown" if trial.weights is None else f"{trial.weights:,} weights"
+
+
+def range_of(distribution) -> str:
+    """A range in words, without its middle where that is long."""
+    return readable(tasks.describe(distribution), LONGEST)
 
 
 def budget(study):

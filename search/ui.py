@@ -6,8 +6,8 @@ import secrets
 import socket
 import sys
 
-from search import places, studies
-from search.errors import StudyConflict, UsageError
+from search import doctor, places, studies
+from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
 from search.log import Log, is_local
 from search.study import Study
 
@@ -39,7 +39,7 @@ def serve(port, host=HERE):
             "User admin; the password is not encrypted on its way: let others in over TLS or ssh.", flush=True
         )
     os.chdir(places.home())
-    command = server(host, port, f"sqlite:///{places.mlflow_database()}", guarded)
+    command = server(host, port, places.store_uri(places.mlflow_database()), guarded)
     return os.execve(command[0], command, {**os.environ, **SMALL, **guarded})
 
 
@@ -78,7 +78,7 @@ def names_of(host):
 
 
 def _bring_up_to_date():
-    """Complete the log of all studies. Returns the page of each, by name."""
+    """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
     for name in studies.names():
         try:
@@ -87,10 +87,17 @@ def _bring_up_to_date():
                 log.bring_up_to_date()
         except StudyConflict:
             continue  # its search is running, and writes the log itself
+        except TrialbookError as error:  # it is damaged, or its task's file was deleted: the others are shown
+            print(f"Study {name} cannot be shown as it is now: {error}", file=sys.stderr)
+            continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
+            if broken := doctor.fault(places.mlflow_database()):
+                raise StoreError(f"{broken}: {doctor.REMEDY}")
         else:
             pages[name] = log.page()
+    for stray in studies.strays():
+        print(stray, file=sys.stderr)
     return pages
 
 

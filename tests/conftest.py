@@ -64,6 +64,53 @@ def bowl():
     return bowl
 
 
+class TaskFiles:
+    """`task_file(name, (old, new), ...)` writes the bowl as another task, with changes; returns its module.
+
+    They lie in the folder `objectives` of `tmp_path`, and so in reach of a PYTHONPATH.
+    """
+
+    def __init__(self, folder, bowl):
+        self.folder, self._bowl, self._names = folder, bowl, set()
+
+    def __call__(self, name, *changes):
+        text = Path(self._bowl.__file__).read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        self._write(name, text)
+        return importlib.import_module(f"objectives.{name}")
+
+    def break_(self, name, text):
+        """Give a task's file another text, or delete it."""
+        self._write(name, text or "")
+        if text is None:
+            (self.folder / f"{name}.py").unlink()
+
+    def _write(self, name, text):
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / f"{name}.py").write_text(text)
+        self._names.add(name)
+        self.forget()
+
+    def forget(self):
+        """Let each be imported anew."""
+        for name in self._names:
+            sys.modules.pop(f"objectives.{name}", None)
+        importlib.invalidate_caches()
+
+
+@pytest.fixture
+def task_file(tmp_path, monkeypatch, bowl):
+    """Tasks of this test alone: see TaskFiles."""
+    import objectives
+
+    files = TaskFiles(tmp_path / "objectives", bowl)
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(files.folder)])
+    yield files
+    files.forget()
+
+
 @pytest.fixture
 def moody(monkeypatch):
     """A task that fails as it is told: `moody("nan", "error")` lets these be drawn.

@@ -1,8 +1,10 @@
 """Is all there that grading needs? A look at the libraries, and at whether there is a screen."""
 
 import importlib
+import os
 
 from search import places
+from search.errors import UsageError
 
 NEEDED = ("torch", "numpy", "matplotlib")
 
@@ -16,9 +18,17 @@ def check(say):
         except ImportError as error:
             say(f"{name} is missing: {error}")
             missing.append(name)
+        except ValueError:
+            raise wrong_backend() from None
     if not missing:
         spin(say)
     return 1 if missing else 0
+
+
+def wrong_backend() -> UsageError:
+    """The UsageError for a backend that matplotlib does not know: then it cannot be imported at all."""
+    seen = os.environ.get("MPLBACKEND")
+    return UsageError(f"MPLBACKEND {seen!r} is not valid: agg, or nothing, which chooses one")
 
 
 def spin(say):

@@ -8,14 +8,19 @@ B batch, K classes, L letters, N points, images or words.
 
 import time
 
-import matplotlib
 import numpy as np
 import torch
-from matplotlib import pyplot as plt
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Circle, Patch
 
 from data.words import LANGUAGES, LETTERS
+from search.course.dependencies import wrong_backend
+
+try:
+    import matplotlib
+    from matplotlib import pyplot as plt
+    from matplotlib.colors import to_rgb
+    from matplotlib.patches import Circle, Patch
+except ValueError:
+    raise wrong_backend() from None
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#c8321e", "#999999"
 COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9")  # that those can tell apart who see few

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from search import tables, tasks, winner
+from search import tables, winner
 from search.errors import NoWinner
 from search.progress import duration
 from search.reports.evidence import shown
@@ -16,9 +16,11 @@ NOISE = 2  # standard errors: a difference of less can be noise
 
 def compare(a, b):
     """Two studies as a table, and below it in a sentence what can be said of their scores."""
-    table = Table(title=f"Studies {a.name} and {b.name}", title_justify="left")
-    for name in ("", a.name, b.name):
-        table.add_column(name, overflow="fold")
+    title = f"Studies {a.name} and {b.name}"
+    table = Table(title=title, title_justify="left", min_width=len(title))
+    table.add_column("")
+    for name in (a.name, b.name):
+        table.add_column(name, overflow="fold", min_width=len(name))
     for what, one, other in rows(a, b):
         table.add_row(Text(what), Text(one), Text("same" if one == other else other))
     return Group(table, Text(verdict(a, b)))
@@ -74,7 +76,7 @@ def _code(study):
 def _range(study, name):
     """What a study searched of a hyperparameter."""
     if name in study.ranges():
-        return tasks.describe(study.ranges()[name])
+        return tables.range_of(study.ranges()[name])
     defaults = study.task.Config()
     return f"fixed: {shown(getattr(defaults, name))}" if hasattr(defaults, name) else "has none"
 

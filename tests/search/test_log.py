@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from mlflow import MlflowClient
 
-from search import log, places, studies, winner
+from search import artifact_locations, audit, doctor, log, places, studies, winner
 from search.coordinator import confirm, search
 from search.log import Log
 from search.study import Study
@@ -261,8 +264,133 @@ def test_what_is_crossed_out_is_shown_so_until_it_is_restored(logged):
     run = Shown().trials[2]
     assert run.info.run_name == "trial-0002 (void)"
     assert run.data.tags["crossed out"].startswith("void: the mask was wrong (")
-    assert "**Crossed out.** void: the mask was wrong" in run.data.tags["mlflow.note.content"]
     assert '"score": 0.5' in Shown().parents[0].data.tags["look 1 at the test data"]
     logged.cross("restore", [1, 2], "it was right")
     up_to_date(logged)
     assert Shown().everything() == before
+
+
+ODD = (  # of a task: names and values that MLflow does not take as they are
+    ('METRIC, DIRECTION = "height", "minimize"', 'METRIC, DIRECTION = "F1 % (macro)", "minimize"'),
+    ('"validation_height": height,', '"validation_F1 % (macro)": height, **ODD,'),
+    ("    epochs: int", "    prompt: str = 'b' * 7000\n    empty: str = ''\n    epochs: int"),
+    ("    seed: int", "".join(f"    h{number}: int = {number}\n" for number in range(130)) + "    seed: int"),
+    (
+        "TOLERANCE = 1e-6",
+        "TOLERANCE = 1e-6\n"
+        "ODD = {'MAP@5': 0.1, 'loss[delta=1]': 1.0, 'time(s)/gen': 0.2, 'a@': 1.0, 'a#': 2.0}\n"
+        "ODD |= {'score': 7.0, 'weights': 8.0, 'best_x': 9.0, 'n' * 300: 10.0}\n"
+        "ODD |= {'sample/../../x': 'hi', 'confusion: %': 'text', 'x' * 300: 'long'}",
+    ),
+)
+
+
+@pytest.fixture(params=["local", "server"])
+def odd(request, task_file, database, monkeypatch):
+    """A study of a task with odd names, in a local log or on a tracking server."""
+    with Study.open(task_file("odd", *ODD), "odd") as study:
+        search(study, Inline(study), trials=2)
+        if request.param == "server":
+            port = request.getfixturevalue("serve")("ui")
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        up_to_date(study)
+        yield study
+
+
+def test_odd_names_and_values_are_the_same_in_any_log(odd):
+    client = log.connect()
+    runs = log.find_runs(client, client.get_experiment_by_name("odd").experiment_id, "tags.trial = '0'")
+    [run] = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    metrics, trial = run.data.metrics, odd.trial(0)
+    for name, value in {
+        "MAP_5": 0.1,
+        "loss_delta_1_": 1.0,
+        "time_s_/gen": 0.2,
+        "reported_score": 7.0,
+        "reported_weights": 8.0,
+        "reported_best_x": 9.0,
+        "last_reported_best_x": 9.0,
+        "score": trial.score,
+        "weights": 2,
+        "best_validation_F1 _ _macro_": min(entry["validation_F1 % (macro)"] for entry in trial.curve),
+    }.items():
+        assert metrics[name] == value
+    assert sorted(value for name, value in metrics.items() if name.startswith("a__")) == [1.0, 2.0]
+    assert run.data.params["prompt"] == "b" * 6000 and run.data.params["empty"] == ""
+    assert len(run.data.params) == len(trial.config)
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"sample", "confusion: _"} <= files
+    assert audit.audit("odd") == []
+
+
+def test_names_that_differ_in_the_log_are_said_in_the_description(odd):
+    client = log.connect()
+    experiment = client.get_experiment_by_name("odd").experiment_id
+    [run] = log.find_runs(client, experiment, "tags.kind = 'study'")
+    assert "'MAP@5' is called 'MAP_5'" in run.data.tags["mlflow.note.content"]
+    assert run.data.tags["space.x"] == "0.0 to 1.0"
+
+
+def test_notes_that_a_person_typed_are_kept(logged):
+    shown = Shown()
+    client, parent = shown.client, shown.parents[0].info.run_id
+    typed = {parent: "mine", shown.trials[2].info.run_id: "this one is odd"}
+    for run, text in typed.items():
+        client.set_tag(run, "mlflow.note.content", text)
+    client.set_experiment_tag(shown.experiment.experiment_id, "mlflow.note.content", "ours")
+    search(logged, Inline(logged), trials=14)
+    up_to_date(logged)
+    for run, text in typed.items():
+        assert client.get_run(run).data.tags["mlflow.note.content"] == text
+    assert Shown().experiment.tags["mlflow.note.content"] == "ours"
+
+
+def test_notes_that_nobody_changed_or_that_were_emptied_are_renewed(logged):
+    logged.cross("void", [1], "wrong")
+    up_to_date(logged)
+    assert "trials 1." in Shown().parents[0].data.tags["mlflow.note.content"]
+    Shown().client.set_tag(Shown().parents[0].info.run_id, "mlflow.note.content", "")
+    logged.cross("void", [2], "wrong")
+    up_to_date(logged)
+    assert "trials 1-2." in Shown().parents[0].data.tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b", "a b", "a@b:c", "é"])
+def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_database, tmp_path, monkeypatch):
+    home = tmp_path / "homes" / name
+    home.mkdir(parents=True)
+    monkeypatch.setenv("TRIALBOOK_HOME", str(home))
+    places.mlflow_database().write_bytes(fresh_database.read_bytes())
+    with Study.open(bowl, "s") as study:
+        search(study, Inline(study), trials=2)
+        up_to_date(study)
+    assert audit.audit("s") == []
+    assert list(home.glob("mlruns/artifacts/bowl/*/artifacts/report.html"))
+    assert [each.name for each in (tmp_path / "homes").iterdir()] == [name]
+    assert sorted(each.name for each in home.iterdir()) == ["mlflow.db", "mlruns"]
+
+
+@pytest.mark.parametrize("new", ["moved", "moved #%20?"])
+def test_a_home_that_was_moved_has_its_artifacts_where_it_is_now(new, bowl, database, tmp_path, monkeypatch):
+    options = "--task bowl --study s --trainers inline --trials 2 --confirm 0"
+    toys = os.environ | {"PYTHONPATH": str(places.ROOT / "tests" / "toys")}
+    command = [sys.executable, "-m", "search", "search", *options.split()]
+    subprocess.run(command, cwd=places.ROOT, env=toys, check=True, capture_output=True)
+    old = places.home()
+    old.rename(tmp_path / new)
+    monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / new))
+    [violation] = audit.audit("s")
+    assert violation.invariant == 9 and f"3 runs in {old}/mlruns/artifacts/bowl" in violation.said
+    found, errors = doctor.doctor(["s"], fix=True, say=lambda _: None)
+    assert (found, errors, audit.audit("s")) == (1, {}, [])
+    with Study.open(bowl, "s") as study:
+        search(study, Inline(study), trials=3)
+        up_to_date(study)
+    client = log.connect()
+    runs = log.find_runs(client, client.get_experiment_by_name("bowl").experiment_id, "")
+    assert len(runs) == 4
+    for run in runs:
+        assert artifact_locations.path_of(run.info.artifact_uri).is_relative_to(tmp_path / new)
+    [parent] = [run for run in runs if run.data.tags["kind"] == "study"]
+    assert client.download_artifacts(parent.info.run_id, "report.html")
+    assert not old.exists()

@@ -1,6 +1,7 @@
 """The command line: verbs, options, and one line for what is wrong."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -57,7 +58,10 @@ def said(capsys):
         ("void --task bowl --trials 1", "REASON is missing"),
         ("void --task bowl --trials 1 --reason=", "REASON '' is not valid: one line"),
         ("handin --task bowl --out=", "OUT '' is not a folder"),
-        ("check-handin", "ZIP '' is not a file"),
+        ("check-handin", "ZIP is missing: which hand-in"),
+        ("bundle", "OUT is missing: which folder"),
+        ("copy --study s", "TO is missing: studies are none yet"),
+        ("compare --a s", "B is missing: which study. Valid are none yet"),
         ("check-handin --zip none.zip", "ZIP 'none.zip' is not a file"),
         ("check-handin --zip none.zip --run no", "RUN 'no' is not valid: nothing, 1 or 0"),
         ("ui --port 0", "PORT '0' is not valid"),
@@ -289,6 +293,90 @@ def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
     assert os.path.exists(folder + b"/searched.html")
 
 
+@pytest.mark.parametrize("typed", ["search", "winner", "export", "slurm"])
+def test_an_option_before_make_is_hinted_at_where_it_is_missing(typed, capsys, monkeypatch):
+    monkeypatch.setenv("TASK", "bowl")
+    assert main([typed]) == 2
+    assert "That of the environment, 'bowl', is not read: make VERB TASK=...," in said(capsys)[1]
+
+
+def test_an_option_of_the_environment_is_not_hinted_at_where_it_is_given(monkeypatch, capsys):
+    monkeypatch.setenv("TASK", "bowl")
+    assert main(["search", "--task", "bowls"]) == 2
+    assert "environment" not in said(capsys)[1]
+
+
+def test_a_tilde_is_the_home_folder(searched, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["report", "--task", "bowl", "--out=~/away"]) == 0
+    assert (tmp_path / "away" / "searched.html").exists()
+    assert main(["check-handin", "--zip=~/none.zip"]) == 2
+    assert f"ZIP '{tmp_path}/none.zip' is not a file" in said(capsys)[1]
+    monkeypatch.setenv("TRIALBOOK_HOME", "~/home")
+    assert places.home() == tmp_path / "home"
+
+
+BROKEN = {
+    "deleted": None,
+    "syntax": "def f(:\n",
+    "missing": "import no_such_library\n",
+    "leaves": "import sys\nsys.exit(0)\n",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_task_that_cannot_be_imported_hides_no_study(how, audited, task_file, capsys):
+    from search.study import Study
+
+    with Study.open(task_file("fragile")):
+        pass
+    task_file.break_(name="fragile", text=BROKEN[how])
+    for typed, code in (["status"], 2), (["audit"], 2), (["doctor"], 2):
+        assert main(typed) == code
+        out, err = said(capsys)
+        assert "audited" in out and err.count("\n") == 1 and "fragile" in err, (typed, out, err)
+    assert main(["report", "--task", "bowl"]) == 0
+    assert main(["winner", "--task", "fragile"]) == 2
+    wrong = "unknown TASK 'fragile'" if how == "deleted" else "task 'fragile' cannot be imported: "
+    assert said(capsys)[1].startswith(f"error: {wrong}")
+
+
+def test_a_stray_file_beside_the_studies_is_named_once_and_hides_none(audited, capsys):
+    stray = places.studies() / "x (copy).journal"
+    stray.write_bytes(b"")
+    for typed in "status", "audit", "doctor":
+        assert main([typed]) == 0
+        out, err = said(capsys)
+        assert "audited" in out and "x (copy)" not in out
+        assert err == (
+            f"error: {stray} is no study: its name is not valid, which is a-z 0-9 . _ -, "
+            "a letter or digit first, at most 63\n"
+        )
+
+
+def test_a_copy_of_a_study_is_said_to_be_one(audited, capsys):
+    copy = places.studies() / "copy.journal"
+    copy.write_bytes((places.studies() / "audited.journal").read_bytes())
+    assert main(["status"]) == 3
+    out, err = said(capsys)
+    assert "audited" in out
+    assert err == f"error: {copy} is a copy of study 'audited': its file has another name\n"
+
+
+@pytest.mark.parametrize("name", ["MLPv2", "my-net", "two words", "Größe", "n" * 90, "模型"])
+def test_a_task_of_any_name_is_found_by_every_verb(name, database, task_file, tmp_path, capsys):
+    task_file(name)
+    search = ["search", "--task", name, "--trainers", "inline", "--trials", "3", "--confirm", "0"]
+    assert main(search) == 0, said(capsys)
+    out, _ = said(capsys)
+    assert f"make export TASK={shlex.quote(name)} " in out and "STUDY=" not in out
+    assert main(["void", "--task", name, "--trials", "2", "--reason", "x"]) == 0
+    for verb in "status", "winner", "report", "audit", "doctor", "unvoid --trials 2", "handin":
+        out_folder = ["--out", str(tmp_path / "out")] if verb == "handin" else []
+        verb, *more = verb.split()
+        assert main([verb, "--task", name, *more, *out_folder]) == 0, (verb, said(capsys))
+
+
 def test_values_are_shown_as_they_are_whatever_brackets_they_have(database, capsys, monkeypatch):
     from objectives import texts
 
@@ -297,3 +385,29 @@ def test_values_are_shown_as_they_are_whatever_brackets_they_have(database, caps
     budget = ["--trainers", "inline", "--trials", "8", "--confirm", "0"]
     assert main(["search", *study, *budget]) == main(["winner", *study]) == main(["status"]) == 0
     assert "one of plain, [/x], [red]" in said(capsys)[0]
+
+
+@pytest.mark.parametrize(
+    "name, value, wrong",
+    [
+        ("TRIALBOOK_STORAGE", "nonsense", "STORAGE is not valid"),
+        ("MLFLOW_TRACKING_URI", "nonsense", "MLFLOW_TRACKING_URI 'nonsense' is not valid: http://host:port"),
+        ("MLFLOW_TRACKING_URI", "http://x:y:z", "MLFLOW_TRACKING_URI 'http://x:y:z' is not valid"),
+        ("MLFLOW_TRACKING_URI", "ftp://x", "MLFLOW_TRACKING_URI 'ftp://x' is not valid"),
+    ],
+)
+@pytest.mark.parametrize("typed", ["status", "audit", "search --task bowl"])
+def test_an_address_in_the_environment_that_is_none_is_one_line(
+    name, value, wrong, typed, home, monkeypatch, capsys
+):
+    monkeypatch.setenv(name, value)
+    assert main(typed.split()) == 2
+    assert said(capsys)[1].startswith(f"error: {wrong}") and not home.exists()
+
+
+def test_a_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]
+    nonsense = os.environ | {"MPLBACKEND": "nonsense"}
+    done = subprocess.run(command, cwd=places.ROOT, env=nonsense, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: MPLBACKEND 'nonsense' is not valid: agg, or nothing, which chooses one\n"

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from search import progress
-from search.coordinator import search
+from search.coordinator import confirm, search
 from search.study import Study
 from search.trainers.inline import Inline
 
@@ -82,6 +82,27 @@ def test_time_left_is_that_of_the_nearer_limit(bowl):
         near = progress.Tally(study, 5, 100, 1).seconds_left()
         none = progress.Tally(study, float("inf"), float("inf"), 1).seconds_left()
     assert 90 < far <= 100 and 0 < near < 10 and none is None
+
+
+def test_time_left_while_it_searches_has_the_repeats_that_follow(bowl, tell):
+    with Study.open(bowl) as study:
+        tell(study, 0.5)  # 5 epochs of 0.1 s
+        tell(study, 0.4)
+        alone = progress.Tally(study, 4, 100, 1).seconds_left()
+        followed = progress.Tally(study, 4, 100, 1, repeats=5).seconds_left()
+        by_two = progress.Tally(study, 4, 100, 2, repeats=5).seconds_left()
+    assert (alone, followed, by_two) == pytest.approx((1.0, 1.0 + 3 * 5 * 0.5, 0.5 + 3 * 5 * 0.5 / 2))
+
+
+def test_time_left_while_it_repeats_is_that_of_all_repeats_from_the_start(bowl):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=4)
+        few = study.completed()[:3]
+        left = [progress.Repeats(study, few, 2, 1).seconds_left()]
+        assert left[0] == pytest.approx(2 * sum(trial.seconds for trial in few))
+        confirm(study, Inline(study), repeats=2)
+        left.append(progress.Repeats(study, few, 2, 1).seconds_left())
+    assert left[1] < left[0]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from search import places
-from search.provenance import git
+from search.provenance import commit_of, git, provenance
 
 
 @pytest.fixture
@@ -34,3 +34,38 @@ def test_where_git_fails_it_says_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git("rev-parse", "HEAD") is None
+
+
+def test_provenance_in_an_own_repository_names_its_commit(checkout):
+    found = provenance()
+    assert (found["commit"], found["dirty"]) == (git("rev-parse", "HEAD"), False)
+    checkout.write_text("changed")
+    assert provenance()["dirty"] is True
+
+
+def test_provenance_in_a_foreign_repository_has_no_commit(checkout, monkeypatch):
+    inside = checkout.parent / "project"
+    inside.mkdir()
+    monkeypatch.setattr(places, "ROOT", inside)
+    found = provenance()
+    assert (found["commit"], found["dirty"]) == ("none", False)
+
+
+def test_provenance_without_a_repository_has_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    found = provenance()
+    assert (found["commit"], found["dirty"]) == ("none", False)
+
+
+@pytest.mark.parametrize(
+    "found, words",
+    [
+        ({"commit": "abc", "dirty": False}, "abc"),
+        ({"commit": "abc", "dirty": True}, "abc-dirty"),
+        ({"commit": "none", "dirty": True}, "no commit"),
+        ({}, "no commit"),
+    ],
+)
+def test_commit_of_says_it_in_words(found, words):
+    assert commit_of(found) == words

@@ -1,0 +1,53 @@
+"""Where a local log's artifacts lie. MLflow keeps the full path of each folder, and a home may move."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from mlflow.utils.file_utils import local_file_uri_to_path
+
+from search import places
+
+HERE = ("mlruns", "artifacts")  # the end of `places.artifacts()`, in any home
+
+
+def path_of(location: str) -> Path:
+    """The folder that an artifact location of MLflow's names: a path, or a file URI."""
+    return Path(local_file_uri_to_path(location) if location.startswith("file:") else location)
+
+
+def is_misplaced(run_location: str) -> bool:
+    """Whether a run's artifacts lie in a folder like ours of another home."""
+    folder = path_of(run_location).parent.parent  # of the experiment: a run has FOLDER/ID/artifacts
+    return _is_ours(folder) and folder.parent != places.artifacts()
+
+
+def relocate(database: Path) -> None:
+    """Let a local log look for its artifacts in this home, where it names another one.
+
+    Experiments with a folder elsewhere, which their owners chose, stay as they are.
+    """
+    with closing(sqlite3.connect(database)) as opened:
+        moves = list(_moves(opened))
+        with opened:
+            for experiment, location in moves:
+                for change in (
+                    "UPDATE experiments SET artifact_location = ?",
+                    "UPDATE runs SET artifact_uri = ? || '/' || run_uuid || '/artifacts'",
+                ):
+                    opened.execute(f"{change} WHERE experiment_id = ?", (location, experiment))
+
+
+def _moves(opened: sqlite3.Connection) -> Iterator[tuple[int, str]]:
+    """The experiments whose artifacts lie in another home, each with its location in this one."""
+    for experiment, location in opened.execute("SELECT experiment_id, artifact_location FROM experiments"):
+        folder = path_of(location or "")
+        here = places.artifacts() / folder.name
+        if _is_ours(folder) and folder != here:
+            yield experiment, places.artifact_location(here)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this is a task's folder in the artifacts of some home."""
+    return folder.parts[-3:-1] == HERE

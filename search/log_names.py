@@ -1,0 +1,86 @@
+"""The names and texts that the log takes: metrics, hyperparameters, tags.
+
+The study keeps each name as the task reported it. MLflow takes fewer names, and some belong to the log
+itself. A local log and a tracking server get the same ones.
+"""
+
+import functools
+import hashlib
+import re
+from collections import Counter
+
+from search.errors import readable
+
+INVALID = re.compile(r"[^/\w.\- :]")  # MLflow's own rule
+NO_PART = ("", ".", "..")  # of a name that is a path: it would name another place
+LONGEST = 230  # bytes: MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
+OWN = ("epoch", "seconds", "time")  # what each epoch has besides what the task reported
+# The log writes metrics of these names itself, and those that begin so.
+RESERVED = (*OWN, "score", "score_standard_error", "weights", "seconds_total", "epochs_trained")
+BEGINNINGS = ("best_", "last_", "confirmed_")
+
+
+def log_name(name: str) -> str:
+    """The name as the log has it: `name` itself where MLflow takes it."""
+    valid = "/".join("_" if part in NO_PART else part for part in INVALID.sub("_", name).split("/"))
+    if len(valid.encode()) <= LONGEST:
+        return valid
+    start = valid.encode()[: LONGEST - 9].decode(errors="ignore").rstrip("/.")
+    return f"{start}_{_digest(name)}"
+
+
+def log_text(text: str, letters: int) -> str:
+    """A text as the log has it: valid Unicode, of so many letters at the most."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:letters]
+
+
+@functools.lru_cache(1000)
+def param_names(names: tuple[str, ...]) -> dict[str, str]:
+    """The hyperparameters of one trial, each with its name in the log. Not to be changed."""
+    return _distinct({name: log_name(name) for name in names})
+
+
+def metric_names(entry: dict) -> dict[str, str]:
+    """What a task reported at one epoch of a curve: each name with the one in the log."""
+    return _metric_names(tuple(name for name in entry if name not in OWN))
+
+
+def renamed(trials) -> dict[str, str]:
+    """All that has another name in the log than in the study: name -> name in the log."""
+    found = {}
+    for trial in trials:
+        found |= param_names(tuple(trial.config))
+        for entry in trial.curve:
+            found |= metric_names(entry)
+    return {name: called for name, called in found.items() if name != called}
+
+
+def sentence(trials) -> str:
+    """The same in a sentence; an empty text where all names are the same."""
+    pairs = [
+        f"{readable(name, 60)!r} is called {readable(called, 60)!r}"
+        for name, called in renamed(trials).items()
+    ]
+    return f"In the log, {', '.join(pairs)}." if pairs else ""
+
+
+@functools.lru_cache(1000)
+def _metric_names(names):
+    return _distinct({name: log_name(_unreserved(name)) for name in names})
+
+
+def _unreserved(name):
+    return f"reported_{name}" if name in RESERVED or name.startswith(BEGINNINGS) else name
+
+
+def _distinct(names):
+    """The same, but of those that would share a name each gets a digest at its end, and so its own."""
+    count = Counter(names.values())
+    return {
+        name: called if count[called] == 1 or called == name else f"{called}_{_digest(name)}"
+        for name, called in names.items()
+    }
+
+
+def _digest(name):
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
