@@ -17,7 +17,12 @@ A plug has
 and is a context manager, which stops all that still trains at its end. A trial whose trainer ended
 while it was paused is trained from its first epoch when it starts again: its reports come twice.
 
-This file is what all plugs do in the trainer itself.
+A `Trainer` is what all plugs have in the trainer itself; it also trains outside a search. Its parts:
+
+    training    one training, in a thread of its own, which pauses and goes on
+    received    checks and converts what a task hands over: reports, a score, an exception
+    isolation   keeps the state of the process that a task may change apart for each training
+    splits      gives each training data of its own
 """
 
 from collections.abc import Callable

@@ -1,17 +1,18 @@
 """What every plug must keep to: the same trials, wherever they train."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from data import DataError
+from data import DataError, read
 from search import places
 from search.coordinator import search
 from search.study import Study
-from search.trainers import GO_ON, PAUSE, Trainer
+from search.trainers import GO_ON, PAUSE, STOP, Trainer
 from search.trainers.inline import Inline
 from search.trainers.processes import Processes
 
@@ -199,13 +200,7 @@ def test_trainers_end_with_their_coordinator():
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as coordinator:
         trainer = int(coordinator.stdout.readline())
         coordinator.kill()
-    gone = threading.Event()
-    for _ in range(100):
-        if not _alive(trainer):
-            gone.set()
-            break
-        gone.wait(0.1)
-    assert gone.is_set()
+    wait_until(lambda: not _alive(trainer))
 
 
 def _alive(process):
@@ -214,3 +209,135 @@ def _alive(process):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+HANDED_OVER = r"""
+def train(config, training, validation, report):
+    diary = {1: "\ud800\0\u2028\"}\n", 2: "x" * 10**6, 3: "done"}
+    for epoch in range(1, config.epochs + 1):
+        report(epoch, good(float("nan") if config.seed else 0.5) | {"diary": diary[epoch], "count": 2**1000})
+    raise RuntimeError("\ud800\0\n" * 10**5)
+"""
+
+
+class Hears:
+    """Lets all trials go on; keeps what it hears."""
+
+    def __init__(self, verdict=GO_ON):
+        self.entries, self.ends, self.verdict = [], [], verdict
+
+    def reported(self, number, entry):
+        self.entries.append({name: value for name, value in entry.items() if name not in ("seconds", "time")})
+        return self.verdict
+
+    def finished(self, number, score):
+        self.ends.append((number, "finished", tuple(score)))
+
+    def failed(self, number, cause):
+        self.ends.append((number, "failed", cause))
+
+    def lost(self, number, cause):
+        self.ends.append((number, "lost", cause))
+
+
+def heard(trainers, task, seed, listener):
+    """What a listener has heard when a trial has ended."""
+    while not trainers.free:
+        trainers.listen(listener, 60)
+    trainers.start(0, task.Config(seed=seed))
+    while not listener.ends:
+        trainers.listen(listener, 60)
+    return listener.entries, listener.ends
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_whatever_a_task_says_arrives_as_it_is_in_one_process(write_task, seed):
+    task = write_task("talkative", HANDED_OVER)
+    with Study.open(task) as study:
+        (inline, inline_ends), (apart, apart_ends) = (
+            heard(trainers, task, seed, Hears()) for trainers in (Inline(study), Processes(study, 1))
+        )
+    assert inline_ends == apart_ends and len(inline) == 3
+    assert inline_ends[0][2].startswith("RuntimeError: \\ud800\\x00 \\ud800\\x00")
+    assert repr(inline) == repr(apart)  # NaN is not equal to itself
+
+
+LOADER = """
+def train(config, training, validation, report):
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(*training), 64, num_workers=2, persistent_workers=True,
+        collate_fn=lambda rows: torch.stack([x for x, _ in rows]),
+    )
+    for epoch in range(1, config.epochs + 1):
+        total = sum(float(x.sum()) for x in loader)
+        workers = " ".join(str(child.pid) for child in multiprocessing.active_children())
+        report(epoch, good(total) | {"workers": workers})
+    if config.seed:
+        threading.Event().wait()
+    return build(config)
+"""
+
+
+def test_a_task_may_load_its_data_by_processes(write_task):
+    task = write_task("loader", LOADER)
+    with Study.open(task) as study, Processes(study, 1) as trainers:
+        entries, ends = heard(trainers, task, 0, Hears())
+        split = task.DATA.load(read(study.data_path), "train")
+    assert ends == [(0, "finished", (0.5, 0.01))]
+    assert [entry["train_loss"] for entry in entries] == pytest.approx(
+        [float(split.x_N1.sum())] * 3, abs=1e-3
+    )
+    assert all(len(entry["workers"].split()) == 2 for entry in entries)
+    wait_until(lambda: not any(map(_alive, entries[0]["workers"].split())))
+
+
+def test_processes_of_a_task_end_with_a_trainer_that_is_killed(write_task):
+    task = write_task("loader", LOADER)
+    with Study.open(task) as study, Processes(study, 1) as trainers:
+        listener = Hears()
+        while not trainers.free:
+            trainers.listen(listener, 60)
+        trainers.start(0, task.Config(seed=1))
+        while len(listener.entries) < 3:
+            trainers.listen(listener, 60)
+        workers = listener.entries[0]["workers"].split()
+        assert len(workers) == 2 and all(map(_alive, workers))
+        os.kill(trainers._trainers[0].process.pid, signal.SIGKILL)
+        while not listener.ends:
+            trainers.listen(listener, 60)
+        assert listener.ends == [(0, "failed", KILLED)]
+        wait_until(lambda: not any(map(_alive, workers)))
+
+
+ENDLESS = """
+def train(config, training, validation, report):
+    while config.seed:
+        with contextlib.suppress(BaseException):
+            report(1, good())
+        with contextlib.suppress(BaseException):
+            threading.Event().wait(0.01)
+    report(3, good())
+    return build(config)
+"""
+
+
+def test_a_trainer_whose_task_does_not_stop_is_replaced(write_task):
+    task, listener = write_task("endless", ENDLESS), Hears(STOP)
+    with Study.open(task) as study, Processes(study, 1) as trainers:
+        while not trainers.free:
+            trainers.listen(listener, 60)
+        before = trainers._trainers[0].process
+        trainers.start(0, task.Config(seed=1))
+        while trainers._trainers[0].process is before:
+            trainers.listen(listener, 60)
+        assert listener.ends == []  # the coordinator gave it up
+        assert heard(trainers, task, 0, Hears())[1] == [(0, "finished", (0.5, 0.01))]
+
+
+def wait_until(condition):
+    """Wait until a condition holds, for ten seconds at most."""
+    for _ in range(100):
+        if condition():
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError("the condition does not hold")
