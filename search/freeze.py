@@ -7,45 +7,111 @@ only the head, the record and the defaults of `Config`, and these are values, wr
 
 import ast
 import inspect
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 
 from objectives import replay
-from search import places, tasks
-from search.errors import NoWinner, TrialbookError, readable
+from search import fingerprint, places, tasks
+from search.defaults import is_field, literal, searched_ranges, with_defaults
+from search.errors import NoWinner, TaskError, TrialbookError, one_line, readable
 from search.sources import OURS, Sources
+from search.statements import missing_names, names_used
+from search.tasks.values import plain
 
-WIDTH = 110  # of a line
 UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
 UNREADABLE += (OSError,)
+OTHER_DATA = re.compile(r"as these differ: (.*, )?data\b")  # what a script says that was given other data
+BEGINS = "The best configuration that a search found for this task."
+END = """if __name__ == "__main__":
+    if code := replay(RECORD, Config(), load, train, score):
+        sys.exit(code)"""
 FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
 
 
 def freeze(study, standing, run_id):
-    """The text of the frozen script of a winner. `run_id` is its trial's run in the log."""
-    task, trial = study.task, standing.trial
+    """The text of the frozen script of a winner. `run_id` is its trial's run in the log.
+
+    Raises StudyConflict where the task's code has changed since; TrialbookError.
+    """
+    fingerprint.require_same_code(study, standing.trial)
     record = _record(study, standing, run_id)
+    searched = {name: tasks.describe(ranges) for name, ranges in study.ranges().items()}
+    return script_of(study.task, standing.trial.config, searched, record, _head(record, standing))
+
+
+def preview(task: ModuleType, ranges: dict) -> str:
+    """The frozen script that the defaults of a task would have.
+
+    A search asks for it before its first trial, so that no export fails for the task's sake after it.
+
+    Args:
+        ranges: field -> its distribution, where it is searched.
+
+    Raises TaskError.
+    """
+    name = tasks.name_of(task)
+    stand_ins = ["study", "run", "commit", "data_file", "digest", "metric", "direction"]
+    record = {"task": name} | dict.fromkeys(stand_ins, "none") | {"trial": 0, "score": 0.0, "machine": {}}
+    try:
+        searched = {field: tasks.describe(distribution) for field, distribution in ranges.items()}
+        return script_of(task, _default_values(task), searched, record, BEGINS)
+    except TaskError:
+        raise
+    except TrialbookError as error:
+        raise TaskError(f"task {name!r}: {error}") from None
+
+
+def script_of(task: ModuleType, values: dict, searched: dict, record: dict, head: str) -> str:
+    """The text of a frozen script, which holds together.
+
+    Args:
+        values: field of Config -> the value that becomes its default.
+        searched: field -> its range in words, where it was searched.
+        record: the script's RECORD.
+        head: what stands below the task's docstring in the script's.
+
+    Raises TaskError where the task's code cannot be cut into a script; TrialbookError where a value
+    cannot be written as one.
+    """
     sources = Sources(task)
     sources.need(replay.__name__, "replay")
     sources.need(replay.__name__, "sys")
-    parts = [
-        f"{_head(task, record, standing)}\n\n{sources.imports()}",
-        f"RECORD = {literal(record)}",
-    ]
-    parts.append(_with_defaults(sources.modules[task.__name__], trial.config, study.ranges()))
+    mine = sources.modules[task.__name__]
+    config = with_defaults(task, mine, values, searched)
+    parts = [f"{_docstring(task, mine.file, head)}\n\n{sources.imports()}", f"RECORD = {literal(record)}"]
+    # Config stands first, unless it needs something that is defined below.
+    needed = set().union(*(source.needed for source in sources.modules.values())) - {"Config"}
+    in_place = bool(needed & names_used(config))
+    parts += [] if in_place else [config]
+    replaced = {mine.definition("Config"): config if in_place else None}
     untitled = (*OURS, task.__name__)  # a room's docstring describes the room; the task's is the head
     for source in sources.in_order():
-        texts = source.texts(source.needed - {"Config"})
-        if texts and source.name not in untitled:
-            texts[0] = f"{source.title()}\n{texts[0]}"
-        parts += texts
-    parts.append('if __name__ == "__main__":\n    sys.exit(replay(RECORD, Config(), load, train, score))')
-    return "\n\n\n".join(parts) + "\n"
+        blocks = source.texts(replaced if source is mine else {})
+        if blocks and source.name not in untitled:
+            blocks[0] = f"{source.title()}\n{blocks[0]}"
+        parts += blocks
+    text = "\n\n\n".join([*parts, END]) + "\n"
+    _require_whole(text, task, mine.file, values)
+    return text
+
+
+def recut(text: str, task: ModuleType) -> str:
+    """A frozen script cut anew from today's sources, with the record, values and ranges that it has.
+
+    Raises TaskError.
+    """
+    tree = ast.parse(text)
+    head = ast.get_docstring(tree)
+    head = head[head.index(BEGINS) :]
+    return script_of(task, _values_in(tree), searched_ranges(text), _record_in(tree), head)
 
 
 def export(study, standing, run_id, folder=None):
@@ -67,8 +133,10 @@ def prove(text, data_path):
     """Run a script in a clean interpreter, far from this project. Raises TrialbookError on a miss."""
     with tempfile.TemporaryDirectory() as folder:
         script = write(Path(folder) / "script.py", text)
-        command = [sys.executable, "-I", script, "--data", data_path.resolve()]
+        command = [sys.executable, "-I", script, "--data-file", data_path.resolve()]
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if OTHER_DATA.search(ran.stdout):
+        raise TrialbookError(f"{data_path} is not what the trial was trained on: the script was not written")
     if ran.returncode != 0:
         last = " ".join((ran.stdout + ran.stderr).strip().splitlines()[-2:])[:300]
         raise TrialbookError(f"the script does not reach its score, and was not written: {last}")
@@ -103,20 +171,25 @@ def _trial_of(path, study):
 
 def record(path):
     """The RECORD of a frozen script; the script is read, not run."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "RECORD"
-    )
+    return _record_in(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def values(path):
     """The defaults of a frozen script's Config, by name; the script is read, not run."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _values_in(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _record_in(tree):
+    return next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "RECORD"
+    )
+
+
+def _values_in(tree):
     config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
-    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
-    return {node.target.id: ast.literal_eval(node.value) for node in fields}
+    return {node.target.id: ast.literal_eval(node.value) for node in config.body if is_field(node)}
 
 
 def find(task_name):
@@ -135,40 +208,48 @@ def write(path, text):
     return unfinished.replace(path)
 
 
-def _with_defaults(source, values, ranges):
-    """The class Config with these values as its defaults, each with the range searched."""
-    node = source.definitions["Config"]
-    start = node.decorator_list[0].lineno
-    lines = source.text("Config").split("\n")
-    for field in node.body:
-        if not isinstance(field, ast.AnnAssign):
-            continue
-        name = field.target.id
-        line = lines[field.lineno - start]
-        comment = line.encode()[field.end_col_offset :].decode().strip().removeprefix("#").strip()
-        searched = f"; searched {tasks.describe(ranges[name])}" if name in ranges else ""
-        declared = f"    {name}: {ast.unparse(field.annotation)} = {literal(values[name])}"
-        remark = f"# {comment}{readable(searched)}"
-        apart = len(declared) + len(remark) + 2 > WIDTH
-        lines[field.lineno - start] = f"    {remark}\n{declared}" if apart else f"{declared}  {remark}"
-    return "\n".join(lines)
-
-
-def literal(value, depth=1):
-    """A value as Python text that holds nothing but that value. Raises TrialbookError."""
-    if isinstance(value, dict):
-        items = [f"{'    ' * depth}{literal(k)}: {literal(v, depth + 1)},\n" for k, v in value.items()]
-        return "{\n" + "".join(items) + "    " * (depth - 1) + "}"
-    plain = isinstance(value, str) and value.isascii() and value.isprintable()
+def _default_values(task):
+    """The defaults of a task as plain values. Raises TaskError."""
+    name, found = tasks.name_of(task), {}
     try:
-        text = json.dumps(value) if plain else repr(value)
-        same = ast.literal_eval(text) == value
-    except (ValueError, SyntaxError):  # also of a number of thousands of digits
-        same = False
-    if not same or type(value) not in (int, float, bool, str, type(None)):
-        seen = f"{value!r:.80}" if type(value) is not int else "a number of thousands of digits"
-        raise TrialbookError(f"{seen} is no plain value: a frozen script holds numbers and text only")
-    return text
+        config = task.Config()
+        settings = fields(config)
+    except Exception as error:  # whatever a user's class does
+        raise TaskError(f"task {name!r}: Config() must give a dataclass: {one_line(error)}") from None
+    for field in settings:
+        value = getattr(config, field.name, None)
+        if not field.init:
+            raise TaskError(f"task {name!r}: Config.{field.name} has init=False, so no trial can set it")
+        try:
+            found[field.name] = plain(value)
+        except (TypeError, ValueError) as error:
+            raise TaskError(
+                f"task {name!r}: the default of Config.{field.name}, {error}: valid are a finite number, "
+                "a text, True, False and None"
+            ) from None
+    return found
+
+
+def _require_whole(text, task, file, values):
+    """Raise TaskError where a script is no Python, lacks a name or has other defaults than these."""
+    name = tasks.name_of(task)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree, code = ast.parse(text), compile(text, f"{name}.py", "exec")
+        same = list(map(repr, map(_values_in(tree).get, values))) == list(map(repr, values.values()))
+    except (SyntaxError, ValueError) as error:
+        raise TaskError(f"the frozen script of task {name!r} would be no Python: {one_line(error)}") from None
+    for missing, function in missing_names(code).items():
+        user = f"{function} uses" if function else "its top level uses"
+        raise TaskError(
+            f"the frozen script of task {name!r} would lack the name {missing!r}, which {user}: "
+            "define it at the top level of its file, or import it there by its own name"
+        )
+    if not same:
+        raise TaskError(
+            f"the frozen script of task {name!r} would have other defaults than it should: write each field "
+            f"of Config in {file} as `name: type = value  # comment`, on a line of its own"
+        )
 
 
 def _record(study, standing, run_id):
@@ -190,14 +271,12 @@ def _record(study, standing, run_id):
     }
 
 
-def _head(task, record, standing):
-    """The script's docstring: what it is, where it comes from, what it should reach."""
+def _head(record, standing):
+    """What a script's docstring says below the task's own: where it comes from, what it should reach."""
     name, metric = record["task"], record["metric"]
     score = f"{record['score']:.5g} on validation data (standard error {standing.trial.standard_error:.2g})"
     lines = [
-        inspect.getdoc(task),
-        "",
-        "The best configuration that a search found for this task. The script needs numpy and torch",
+        f"{BEGINS} The script needs numpy and torch",
         "alone: it trains the network from scratch, prints the curve and compares with the recorded",
         f"score, {metric} {score}.",
         _worth(standing),
@@ -206,10 +285,21 @@ def _head(task, record, standing):
         f"code {record['commit']}, data {record['data_file']} ({record['digest']}).",
         f"Generated by `make export TASK={name}`: change the task, not this file.",
     ]
-    text = "\n".join(lines)
-    if '"""' in text or "\\" in text or not all(line.isprintable() for line in lines[1:]):
+    head = "\n".join(lines)
+    if '"""' in head or "\\" in head or not all(line.isprintable() for line in lines):
         raise TrialbookError("the head of a frozen script can hold printable text without backslashes only")
-    return f'"""{text}\n"""'
+    return head
+
+
+def _docstring(task, file, head):
+    """The script's docstring: the task's, what it cannot hold as it stands escaped, and the head."""
+    if not (doc := inspect.getdoc(task)):
+        raise TaskError(
+            f"{file} has no docstring: its first line says what is asked, and the script repeats it"
+        )
+    doc = doc.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    doc = "".join(letter if letter == "\n" or letter.isprintable() else ascii(letter)[1:-1] for letter in doc)
+    return f'"""{doc}\n\n{head}\n"""'
 
 
 def _worth(standing):
