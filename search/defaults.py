@@ -3,7 +3,7 @@
 import ast
 import json
 from dataclasses import fields
-from types import ModuleType
+from types import ModuleType, UnionType
 
 from search.errors import TaskError, TrialbookError, readable
 from search.sources import Source
@@ -83,9 +83,10 @@ def searched_ranges(text: str) -> dict[str, str]:
     node = next(
         each for each in ast.parse(text).body if isinstance(each, ast.ClassDef) and each.name == "Config"
     )
-    said, found = comments(text), {}
+    lines, said, found = text.split("\n"), comments(text), {}
     for each in filter(is_field, node.body):
-        comment = said.get(each.end_lineno) or said.get(each.lineno - 1, "")
+        above = each.lineno - 1 if lines[each.lineno - 2].lstrip().startswith("#") else None
+        comment = said.get(each.end_lineno) or said.get(above, "")
         _, marked, words = f"; {comment}".rpartition(f"; {SEARCHED}")
         if marked:
             found[each.target.id] = words
@@ -125,7 +126,8 @@ def _groups(nodes: list[ast.stmt]) -> list[list[ast.stmt]]:
 
 
 def _annotation(kind: object) -> str:
-    """The annotation of a field that a base class declares; what is no builtin type as a text."""
-    if isinstance(kind, type) and kind.__module__ == "builtins":
-        return kind.__name__
-    return repr(kind if isinstance(kind, str) else str(kind))
+    """The annotation of a field that a base class declares; what is not made of builtins as a text."""
+    parts = kind.__args__ if isinstance(kind, UnionType) else [kind]
+    if all(isinstance(part, type) and part.__module__ == "builtins" for part in parts):
+        return kind.__name__ if isinstance(kind, type) else str(kind)
+    return literal(kind if isinstance(kind, str) else str(kind))

@@ -87,15 +87,20 @@ def look(study, standing):
 
     Returns the score, its standard error, and how many looks there were. Raises NoWinner where it is
     not confirmed: until then the test data stay closed. Raises TrialbookError where the training does
-    not repeat the trial's.
+    not repeat the trial's, StudyConflict where the code has changed since.
     """
     trial, task = standing.trial, study.task
     if not standing.confirmed:
         raise NoWinner(f"the winner of study {study.name!r} is unconfirmed: its test data stay closed")
-    from search.trainers import Trainer  # torch: only here
+    from objectives.replay import seed_all  # torch: only here
+    from search import fingerprint
+    from search.trainers import Trainer
 
+    fingerprint.require_same_code(study, trial)
     trainer = Trainer(task, study.data_path)
-    model = task.train(task.Config(**trial.config), *trainer.splits, lambda epoch, metrics: None)
+    config = task.Config(**trial.config)
+    seed_all(config.seed)
+    model = task.train(config, *trainer.splits, lambda epoch, metrics: None)
     value, _ = task.score(model, trainer.splits[1])
     if abs(value - trial.score) > task.TOLERANCE:
         raise TrialbookError(f"trial {trial.number} scored {trial.score:.5g}, trained again {value:.5g}")
