@@ -12,6 +12,7 @@ from search.tasks.values import TYPES, Plain
 
 WIDTH = 110  # of a line
 NOT_FIELDS = ("ClassVar", "InitVar")  # in whose annotations these stand, those are no settings
+SIMPLE = ("bool", "int", "float", "str")  # annotations
 SEARCHED = "searched "  # how the part of a comment begins that names the range
 
 
@@ -97,8 +98,10 @@ def _field(indent: str, node: ast.stmt, values: dict, searched: dict, comment: s
     """One statement of the class: a setting with its new default, or what else it is."""
     if not is_field(node) or node.target.id not in values:
         return indent + ast.unparse(node)
-    name = node.target.id
-    return _declared(indent, name, ast.unparse(node.annotation), values[name], searched.get(name), comment)
+    name, annotation = node.target.id, ast.unparse(node.annotation)
+    if annotation in SIMPLE and isinstance(node.value, ast.Constant) and node.value.value is None:
+        annotation += " | None"  # the script's default may be another, and its option still takes None
+    return _declared(indent, name, annotation, values[name], searched.get(name), comment)
 
 
 def _declared(

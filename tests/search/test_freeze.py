@@ -320,7 +320,7 @@ class Base:
             [(X, "    x: float = (\n        0.9\n    )  # right\n")],
             "    x: float = 0.25  # right; searched 0 to 1\n",
         ),
-        ([(X, "    x: float = 0.9; z: str = None  # two\n")], "    z: str = None  # two\n"),
+        ([(X, "    x: float = 0.9; z: str = None  # two\n")], "    z: str | None = None  # two\n"),
         (
             [
                 (X, "    x: float = field(default=0.9, repr=False)  # é\u2028\x0c!\n"),
