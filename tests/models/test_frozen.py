@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search import freeze, tasks
+from search import tasks
+from search.script import recut
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "models" / "frozen").glob("*.py"))
@@ -18,7 +19,7 @@ COURSE = os.environ.get("DATA_DIR", "")  # as the tests were called; each test s
 def test_frozen_scripts_are_what_the_sources_of_today_give(script):
     """After a change of the sources: `make refreeze`, then `make test-slow`."""
     text = script.read_text(encoding="utf-8")
-    assert freeze.recut(text, tasks.find(script.stem)) == text
+    assert recut(text, tasks.find(script.stem)) == text
 
 
 @pytest.mark.slow

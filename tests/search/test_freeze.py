@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import objectives
-from search import freeze, places, tasks, winner
+from search import defaults, freeze, places, script, tasks, winner
 from search.__main__ import main
 from search.coordinator import search
 from search.errors import TaskError, TrialbookError
@@ -184,19 +184,19 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=repr)
 def test_text_is_held_as_a_value(text):
-    literal = freeze.literal({"key": text, text: [text][0]})
+    literal = defaults.literal({"key": text, text: [text][0]})
     assert ast.literal_eval(literal) == {"key": text, text: text}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(TrialbookError, match="is no plain value"):
-        freeze.literal(value)
+        defaults.literal(value)
 
 
 def test_a_number_of_thousands_of_digits_is_refused():
     with pytest.raises(TrialbookError, match="^a number of thousands of digits is no plain value"):
-        freeze.literal(10**5000)
+        defaults.literal(10**5000)
 
 
 @pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
@@ -381,13 +381,13 @@ class Base:
 def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited_bowl, changes, line):
     task = edited_bowl(*changes)
     ranges = {"x": "0 to 1"}
-    values = freeze._default_values(task) | {"x": 0.25}
+    values = script.default_values(task) | {"x": 0.25}
     record = {"task": "edited", "machine": {}}
-    text = freeze.script_of(task, values, ranges, record, freeze.BEGINS)
+    text = script.script_of(task, values, ranges, record, script.BEGINS)
     assert line in text
     config = config_of(text)()
     assert {name: getattr(config, name) for name in values} == values
-    assert freeze.recut(text, task) == text
+    assert script.recut(text, task) == text
 
 
 def test_a_preview_is_the_script_of_the_defaults(bowl):

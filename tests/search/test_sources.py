@@ -257,3 +257,11 @@ def test_meaning_knows_an_empty_value_from_none():
         "return None",
     ]
     assert len({statements.meaning(ast.parse(text)) for text in texts}) == len(texts)
+
+
+def test_sources_that_import_a_file_for_its_effect_count_that(edited_bowl):
+    effect = (TOP, f"{TOP}torch.set_default_dtype(torch.float32)\n")
+    edited_bowl(effect, name="edited_setup")
+    sources = Sources(edited_bowl((TOP, f"import objectives.edited_setup\n{TOP}")))
+    assert sources.modules["objectives.edited_setup"].texts({}) == ["torch.set_default_dtype(torch.float32)"]
+    assert sources.digest() != Sources(edited_bowl()).digest()
