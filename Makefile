@@ -3,14 +3,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-VERBS := search check status winner report compare export handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
+VERBS := search check status winner report compare export train handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
 $(foreach v,$(SETTINGS),$(eval override $v := $$(value $v))$(eval export $v))
 OPTIONS = $(foreach v,$(filter-out PYTHON,$(SETTINGS)),--$v="$$$v")
 
-.PHONY: help setup lock test test-slow torture bench lint $(VERBS)
+.PHONY: help setup lock test test-slow refreeze torture bench lint $(VERBS)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -24,6 +24,7 @@ winner: .venv/ready  ## the winning configuration of a study: TASK= STUDY= BAR=s
 report: .venv/ready  ## what was learned, here and as one page: TASK= STUDY= OUT=folder
 compare: .venv/ready  ## two studies beside each other: A=study B=study
 export: .venv/ready  ## the winner as one script, models/frozen/TASK.py: TASK= STUDY= BAR= OUT=folder
+train: .venv/ready  ## train the frozen winner of a task again, on its data, which this prepares: TASK= DATA= DATA_DIR=
 void: .venv/ready  ## cross trials out: TASK= STUDY= TRIALS=3-9,14 or SINCE= or CODE=, REASON="mask was wrong"
 unvoid: .venv/ready  ## let them count again: TASK= STUDY= TRIALS= or SINCE= or CODE=
 audit: .venv/ready  ## are studies and log true, and do they agree? It changes nothing: TASK= STUDY=
@@ -42,6 +43,9 @@ $(VERBS):
 
 test: .venv/ready .venv/ray  ## all tests that are quick, in about twelve minutes
 	@.venv/bin/python -m pytest -q
+
+refreeze: .venv/ready  ## cut models/frozen/*.py anew from today's sources; records and values stay: TASK=
+	@PYTHONPATH=. .venv/bin/python tests/models/refreeze.py $(if $(filter TASK,$(SETTINGS)),"$$TASK")
 
 test-slow: .venv/ready  ## the tests that need minutes
 	@.venv/bin/python -m pytest -q -m slow

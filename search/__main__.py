@@ -156,12 +156,13 @@ def compare(options):
 @verb("task", "study", "data", "data-dir", "bar", "out", "storage")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
-    from search import freeze, log
+    from search import fingerprint, freeze, log
 
     _must_be_folder(options.out)
     study = _study(options)
     standing = _winner(study, options)
     trial = standing.trial
+    fingerprint.require_same_code(study, trial)
     print(
         f"Proving the script: it trains as trial {trial.number} did, {trial.seconds:.0f} s then ...",
         flush=True,
@@ -170,6 +171,14 @@ def export(options):
     confirmed = f"mean {standing.mean:.5g} on fresh seeds" if standing.confirmed else "unconfirmed: one seed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
+
+
+@verb("task", "data", "data-dir")
+def train(options):
+    """Train the frozen winner models/frozen/TASK.py again: prepare its data, run it, compare its score."""
+    from search.train import train
+
+    return train(_task(options), options.data, functools.partial(print, flush=True))
 
 
 @verb("task", "study", "trials=which", "since", "code", "reason", "storage")

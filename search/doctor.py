@@ -27,6 +27,7 @@ from pathlib import Path
 
 from search import audit, backups, freeze, journal, log, places, studies
 from search.audit import Books
+from search.defaults import literal
 from search.errors import StoreError, TrialbookError, one_line
 from search.log import Log
 from search.study import Study
@@ -229,7 +230,7 @@ def _name_run(study):
         path = places.frozen(study.about["task"])
         record = freeze.record(path)
         run = books.runs[record["trial"]][0].info.run_id
-        lines = [f'    "run": {freeze.literal(each)},\n' for each in (record["run"], run)]
+        lines = [f'    "run": {literal(each)},\n' for each in (record["run"], run)]
         freeze.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
 
 

@@ -64,6 +64,19 @@ def settle(study, today, old):
     study.cross(old, others, f"the {changed} changed")
 
 
+def require_same_code(study, trial):
+    """Raise StudyConflict where the task's code is no longer that which trained a trial."""
+    today, then = Sources(study.task).digest(), trial.fingerprint.get("code")
+    if then not in (None, today):
+        name, commit = study.about["task"], trial.provenance.get("commit", "none")
+        back = f"bring back the code of commit {commit[:12]}" if commit != "none" else "bring the code back"
+        raise StudyConflict(
+            f"the code of task {name!r} changed since trial {trial.number} of study {study.name!r} was "
+            f"trained (then {then}, now {today}): {back}, or train anew: "
+            f"make search TASK={name} STUDY={study.name} OLD=aside"
+        )
+
+
 def _others(study, today):
     """The trials that count and are not of today: number -> what differs."""
     # Of trials that were written down without:

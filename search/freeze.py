@@ -1,51 +1,56 @@
-"""From a winner to one script that stands alone, made of the real sources.
-
-What the script needs is taken out of the task's file, its model, its data source and
-`objectives/replay.py` as it stands there, comments included: nothing is written twice. New are
-only the head, the record and the defaults of `Config`, and these are values, written as literals.
-"""
+"""From a winner to one script that stands alone: made by `search.script`, proved, put in its place."""
 
 import ast
-import inspect
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
-from objectives import replay
-from search import places, tasks
-from search.errors import NoWinner, TrialbookError, readable
-from search.sources import OURS, Sources
+from search import fingerprint, places, tasks
+from search.errors import NoWinner, TaskError, TrialbookError, readable
+from search.script import BEGINS, default_values, record_in, script_of, values_in
 
-WIDTH = 110  # of a line
 UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
 UNREADABLE += (OSError,)
+OTHER_DATA = re.compile(r"as these differ: (.*, )?data\b")  # what a script says that was given other data
 FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
 
 
 def freeze(study, standing, run_id):
-    """The text of the frozen script of a winner. `run_id` is its trial's run in the log."""
-    task, trial = study.task, standing.trial
+    """The text of the frozen script of a winner. `run_id` is its trial's run in the log.
+
+    Raises StudyConflict where the task's code has changed since; TrialbookError.
+    """
+    fingerprint.require_same_code(study, standing.trial)
     record = _record(study, standing, run_id)
-    sources = Sources(task)
-    sources.need(replay.__name__, "replay")
-    sources.need(replay.__name__, "sys")
-    parts = [
-        f"{_head(task, record, standing)}\n\n{sources.imports()}",
-        f"RECORD = {literal(record)}",
-    ]
-    parts.append(_with_defaults(sources.modules[task.__name__], trial.config, study.ranges()))
-    untitled = (*OURS, task.__name__)  # a room's docstring describes the room; the task's is the head
-    for source in sources.in_order():
-        texts = source.texts(source.needed - {"Config"})
-        if texts and source.name not in untitled:
-            texts[0] = f"{source.title()}\n{texts[0]}"
-        parts += texts
-    parts.append('if __name__ == "__main__":\n    sys.exit(replay(RECORD, Config(), load, train, score))')
-    return "\n\n\n".join(parts) + "\n"
+    searched = {name: tasks.describe(ranges) for name, ranges in study.ranges().items()}
+    return script_of(study.task, standing.trial.config, searched, record, _head(record, standing))
+
+
+def preview(task: ModuleType, ranges: dict) -> str:
+    """The frozen script that the defaults of a task would have.
+
+    A search asks for it before its first trial, so that no export fails for the task's sake after it.
+
+    Args:
+        ranges: field -> its distribution, where it is searched.
+
+    Raises TaskError.
+    """
+    name = tasks.name_of(task)
+    stand_ins = ["study", "run", "commit", "data_file", "digest", "metric", "direction"]
+    record = {"task": name} | dict.fromkeys(stand_ins, "none") | {"trial": 0, "score": 0.0, "machine": {}}
+    try:
+        searched = {field: tasks.describe(distribution) for field, distribution in ranges.items()}
+        return script_of(task, default_values(task), searched, record, BEGINS)
+    except TaskError:
+        raise
+    except TrialbookError as error:
+        raise TaskError(f"task {name!r}: {error}") from None
 
 
 def export(study, standing, run_id, folder=None):
@@ -67,8 +72,10 @@ def prove(text, data_path):
     """Run a script in a clean interpreter, far from this project. Raises TrialbookError on a miss."""
     with tempfile.TemporaryDirectory() as folder:
         script = write(Path(folder) / "script.py", text)
-        command = [sys.executable, "-I", script, "--data", data_path.resolve()]
+        command = [sys.executable, "-I", script, "--data-file", data_path.resolve()]
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if OTHER_DATA.search(ran.stdout):
+        raise TrialbookError(f"{data_path} is not what the trial was trained on: the script was not written")
     if ran.returncode != 0:
         last = " ".join((ran.stdout + ran.stderr).strip().splitlines()[-2:])[:300]
         raise TrialbookError(f"the script does not reach its score, and was not written: {last}")
@@ -103,20 +110,12 @@ def _trial_of(path, study):
 
 def record(path):
     """The RECORD of a frozen script; the script is read, not run."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "RECORD"
-    )
+    return record_in(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def values(path):
     """The defaults of a frozen script's Config, by name; the script is read, not run."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
-    fields = [node for node in config.body if isinstance(node, ast.AnnAssign)]
-    return {node.target.id: ast.literal_eval(node.value) for node in fields}
+    return values_in(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def find(task_name):
@@ -133,42 +132,6 @@ def write(path, text):
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
     return unfinished.replace(path)
-
-
-def _with_defaults(source, values, ranges):
-    """The class Config with these values as its defaults, each with the range searched."""
-    node = source.definitions["Config"]
-    start = node.decorator_list[0].lineno
-    lines = source.text("Config").split("\n")
-    for field in node.body:
-        if not isinstance(field, ast.AnnAssign):
-            continue
-        name = field.target.id
-        line = lines[field.lineno - start]
-        comment = line.encode()[field.end_col_offset :].decode().strip().removeprefix("#").strip()
-        searched = f"; searched {tasks.describe(ranges[name])}" if name in ranges else ""
-        declared = f"    {name}: {ast.unparse(field.annotation)} = {literal(values[name])}"
-        remark = f"# {comment}{readable(searched)}"
-        apart = len(declared) + len(remark) + 2 > WIDTH
-        lines[field.lineno - start] = f"    {remark}\n{declared}" if apart else f"{declared}  {remark}"
-    return "\n".join(lines)
-
-
-def literal(value, depth=1):
-    """A value as Python text that holds nothing but that value. Raises TrialbookError."""
-    if isinstance(value, dict):
-        items = [f"{'    ' * depth}{literal(k)}: {literal(v, depth + 1)},\n" for k, v in value.items()]
-        return "{\n" + "".join(items) + "    " * (depth - 1) + "}"
-    plain = isinstance(value, str) and value.isascii() and value.isprintable()
-    try:
-        text = json.dumps(value) if plain else repr(value)
-        same = ast.literal_eval(text) == value
-    except (ValueError, SyntaxError):  # also of a number of thousands of digits
-        same = False
-    if not same or type(value) not in (int, float, bool, str, type(None)):
-        seen = f"{value!r:.80}" if type(value) is not int else "a number of thousands of digits"
-        raise TrialbookError(f"{seen} is no plain value: a frozen script holds numbers and text only")
-    return text
 
 
 def _record(study, standing, run_id):
@@ -190,14 +153,12 @@ def _record(study, standing, run_id):
     }
 
 
-def _head(task, record, standing):
-    """The script's docstring: what it is, where it comes from, what it should reach."""
+def _head(record, standing):
+    """What a script's docstring says below the task's own: where it comes from, what it should reach."""
     name, metric = record["task"], record["metric"]
     score = f"{record['score']:.5g} on validation data (standard error {standing.trial.standard_error:.2g})"
     lines = [
-        inspect.getdoc(task),
-        "",
-        "The best configuration that a search found for this task. The script needs numpy and torch",
+        f"{BEGINS} The script needs numpy and torch",
         "alone: it trains the network from scratch, prints the curve and compares with the recorded",
         f"score, {metric} {score}.",
         _worth(standing),
@@ -206,10 +167,10 @@ def _head(task, record, standing):
         f"code {record['commit']}, data {record['data_file']} ({record['digest']}).",
         f"Generated by `make export TASK={name}`: change the task, not this file.",
     ]
-    text = "\n".join(lines)
-    if '"""' in text or "\\" in text or not all(line.isprintable() for line in lines[1:]):
+    head = "\n".join(lines)
+    if '"""' in head or "\\" in head or not all(line.isprintable() for line in lines):
         raise TrialbookError("the head of a frozen script can hold printable text without backslashes only")
-    return f'"""{text}\n"""'
+    return head
 
 
 def _worth(standing):

@@ -86,14 +86,16 @@ def look(study, standing):
     """Train the winner once more and score it on the test data. The study counts the look.
 
     Returns the score, its standard error, and how many looks there were. Raises NoWinner where it is
-    not confirmed: until then the test data stay closed. Raises TrialbookError where the training fails, or
-    does not repeat the trial's.
+    not confirmed: until then the test data stay closed. Raises StudyConflict where the code has changed
+    since; TrialbookError where the training fails, or does not repeat the trial's.
     """
     trial, task = standing.trial, study.task
     if not standing.confirmed:
         raise NoWinner(f"the winner of study {study.name!r} is unconfirmed: its test data stay closed")
+    from search import fingerprint
     from search.trainers import GO_ON, Trainer  # torch: only here
 
+    fingerprint.require_same_code(study, trial)
     test = task.DATA.load(data.read(study.data_path), "test")
     config = task.Config(**trial.config)
     (value, _), score = Trainer(task, study.data_path).test(config, lambda entry: GO_ON, test)

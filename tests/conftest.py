@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import objectives
 from objectives.replay import THREADS
 from search import freeze, log, places, tasks, winner
 from search.coordinator import confirm, search
@@ -109,6 +110,33 @@ def task_file(tmp_path, monkeypatch, bowl):
     monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(files.folder)])
     yield files
     files.forget()
+
+
+@pytest.fixture
+def edited_bowl(tmp_path, monkeypatch, bowl):
+    """`edited_bowl((old, new), ...)` is the bowl with these changes of its text, as a task of its own.
+
+    It may be edited again: each call gives the task `edited` anew, as a new process would see it.
+    """
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path / "tasks")])
+    (tmp_path / "tasks").mkdir()
+
+    def edited(*changes, name="edited"):
+        text = Path(bowl.__file__).read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "tasks" / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        linecache.checkcache(str(path))
+        importlib.invalidate_caches()
+        sys.modules.pop(f"objectives.{name}", None)
+        path.with_name("__pycache__").exists() and shutil.rmtree(path.with_name("__pycache__"))
+        return importlib.import_module(f"objectives.{name}")
+
+    yield edited
+    for name in [name for name in sys.modules if name.startswith("objectives.edited")]:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ MAY_IMPORT = {
 }
 FILES = [path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py")]
 
-IMPORTED = [path for path in FILES if "frozen" not in path.parts]  # frozen scripts are run, never imported
+# Frozen scripts are run, never imported.
+IMPORTED = [path for path in FILES if "frozen" not in path.relative_to(ROOT).parts]
 
 
 def imported(statements):

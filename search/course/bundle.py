@@ -10,6 +10,7 @@ import ast
 from pathlib import Path
 
 from search import freeze, places
+from search.defaults import literal
 from search.errors import NoWinner, one_line
 
 SOURCES = Path(__file__).parent / "files"
@@ -33,7 +34,7 @@ def with_winners(text):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             task, found = node.targets[0].id, winning(node.targets[0].id.lower())
             names = [key.value for key in node.value.keys]
-            settings = ", ".join(f'"{name}": {freeze.literal(found[name])}' for name in names)
+            settings = ", ".join(f'"{name}": {literal(found[name])}' for name in names)
             lines[node.lineno - 1] = f"{task} = {{{settings}}}"
     return "\n".join(lines) + "\n"
 

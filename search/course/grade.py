@@ -4,6 +4,7 @@ What is graded is the frozen script itself: it is loaded by its path, and its ow
 """
 
 import importlib.util
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -124,7 +125,7 @@ def load(path):
     Its `network` is the one that its `build` returned last: so it can be drawn while it trains.
     """
     spec = importlib.util.spec_from_file_location(f"_{path.stem}_graded", path)
-    script = importlib.util.module_from_spec(spec)
+    script = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # where dataclasses look it up
     try:
         spec.loader.exec_module(script)
         build = script.build
@@ -209,6 +210,8 @@ def mark(exam, config, watch):
     script, question, found, scores, seconds = exam.script, exam.question, {}, {}, 0.0
     began = time.perf_counter()
     try:
+        if hasattr(script, "seed_all"):  # scripts of earlier versions leave it to their task
+            script.seed_all(config.seed)
         model = script.train(config, exam.splits["train"], exam.splits["validation"], watch)
         seconds = time.perf_counter() - began - watch.seconds
         with torch.no_grad():

@@ -33,6 +33,7 @@ from search.handin.handed import (
     recomputed,
     words,
 )
+from search.script import record_in, values_in
 from search.trial import STATES
 
 NEAR = 0.1  # by how much of its size a value may differ on another machine
@@ -290,11 +291,5 @@ def near(seen, value):
 
 def constants(text):
     """RECORD and the defaults of Config in a script, which is read and not run."""
-    record, defaults = None, None
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "RECORD":
-            record = ast.literal_eval(node.value)
-        elif isinstance(node, ast.ClassDef) and node.name == "Config":
-            fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
-            defaults = {each.target.id: ast.literal_eval(each.value) for each in fields}
-    return record, defaults
+    tree = ast.parse(text)
+    return record_in(tree), values_in(tree)

@@ -32,11 +32,14 @@ def first_report(script, data_path):
         raise Enough
 
     script.torch.set_num_threads(script.THREADS)
-    arrays = script.read(data_path)
+    arrays, config = script.read(data_path), script.Config()
     splits = script.load(arrays, "train"), script.load(arrays, "validation")
+    seen = {"machine": script.machine(), "digest": script.digest(arrays)}  # a training may change its arrays
+    if hasattr(script, "seed_all"):  # scripts of earlier versions leave it to their task
+        script.seed_all(config.seed)
     with contextlib.suppress(Enough):
-        script.train(script.Config(), *splits, report)
-    return told | {"machine": script.machine(), "digest": script.digest(arrays)}
+        script.train(config, *splits, report)
+    return told | seen
 
 
 if __name__ == "__main__":

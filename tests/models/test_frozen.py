@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from search import tasks
+from search.script import recut
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "models" / "frozen").glob("*.py"))
 COURSE = os.environ.get("DATA_DIR", "")  # as the tests were called; each test sees another
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_frozen_scripts_are_what_the_sources_of_today_give(script):
+    """After a change of the sources: `make refreeze`, then `make test-slow`."""
+    text = script.read_text(encoding="utf-8")
+    assert recut(text, tasks.find(script.stem)) == text
 
 
 @pytest.mark.slow

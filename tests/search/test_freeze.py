@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
 import objectives
-from search import freeze, places, winner
+from search import defaults, freeze, places, script, tasks, winner
+from search.__main__ import main
 from search.coordinator import search
-from search.errors import TrialbookError
+from search.errors import TaskError, TrialbookError
 from search.study import Study
 from search.trainers.inline import Inline
 
@@ -72,6 +74,31 @@ def test_another_seed_or_setting_is_tried_from_the_command_line(carried):
     assert "epochs=2" in done.stdout and "epoch   3" not in done.stdout
     assert done.returncode == 1 and "as these differ: config" in done.stdout
     assert run(carried / "bowl.py", "--x", "five").returncode == 2
+
+
+NOTEBOOK = """
+import sys
+sys.argv = ["ipykernel_launcher.py", "-f", "kernel-0123.json"]
+with open("bowl.py") as file:
+    text = file.read()
+names = {"__name__": "__main__"}
+exec(text, names)
+print("and the next cell")
+"""
+
+
+def test_a_script_pasted_into_a_notebook_trains_with_its_defaults_and_goes_on(carried):
+    done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "As recorded: expected equal to the last bit" in done.stdout
+    assert done.stdout.splitlines()[-1] == "and the next cell"
+
+
+def test_a_script_pasted_into_a_notebook_finds_the_data_in_the_cache_below(carried):
+    (carried / "data" / "cache").mkdir(parents=True)
+    (carried / "sine-builtin.npz").rename(carried / "data" / "cache" / "sine-builtin.npz")
+    done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
+    assert done.returncode == 0 and "As recorded" in done.stdout
 
 
 def test_other_data_is_said(carried, searched):
@@ -157,19 +184,19 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=repr)
 def test_text_is_held_as_a_value(text):
-    literal = freeze.literal({"key": text, text: [text][0]})
+    literal = defaults.literal({"key": text, text: [text][0]})
     assert ast.literal_eval(literal) == {"key": text, text: text}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(TrialbookError, match="is no plain value"):
-        freeze.literal(value)
+        defaults.literal(value)
 
 
 def test_a_number_of_thousands_of_digits_is_refused():
     with pytest.raises(TrialbookError, match="^a number of thousands of digits is no plain value"):
-        freeze.literal(10**5000)
+        defaults.literal(10**5000)
 
 
 @pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
@@ -215,7 +242,7 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
         study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
         text = freeze.freeze(study, winner.choose(study), "run")
     lines = text.splitlines()
-    assert 100 <= len(lines) <= 300
+    assert 100 <= len(lines) <= 400
     assert max(map(len, lines)) <= 110
     compile(text, name, "exec")
 
@@ -227,7 +254,7 @@ def test_regression_for_real(tmp_path):
     with Study.open(regression, "real") as study:
         search(study, Inline(study), trials=1)
         freeze.write(tmp_path / "regression.py", freeze.freeze(study, winner.choose(study), "run"))
-        done = run(tmp_path / "regression.py", "--data", str(study.data_path))
+        done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
 
@@ -263,3 +290,178 @@ def test_the_head_says_what_the_score_is_worth(searched):
     worse = 0.5 - standing.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
     assert f'"tolerance": {worse!r}' in text
     assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text
+
+
+def config_of(text):
+    """The class Config of a script, which is run but for its end."""
+    module = sys.modules["frozen"] = ModuleType("frozen")  # where dataclasses look annotations up
+    try:
+        exec(compile(text, "script.py", "exec"), vars(module))  # ours, made a moment ago
+    finally:
+        del sys.modules["frozen"]
+    return module.Config
+
+
+X, Y = "    x: float = 0.9  # to the right\n", "    y: int = 50  # to the back\n"
+FIELDS = "".join([X, Y, "    epochs: int = 5  # measurements, each nearer to the truth\n"])
+BASE = f'''@dataclass(frozen=True, kw_only=True)
+class Base:
+    """What all have."""
+
+{FIELDS}
+
+'''
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        (
+            [(X, "    x: float = (\n        0.9\n    )  # right\n")],
+            "    x: float = 0.25  # right; searched 0 to 1\n",
+        ),
+        ([(X, "    x: float = 0.9; z: str = None  # two\n")], "    z: str | None = None  # two\n"),
+        (
+            [
+                (X, "    x: float = field(default=0.9, repr=False)  # é\u2028\x0c!\n"),
+                ("import dataclass", "import dataclass, field"),
+            ],
+            "    x: float = 0.25  # é\u2028\x0c!; searched 0 to 1\n",
+        ),
+        (
+            [
+                (X, f"{X}    z: str = field(default_factory=str)\n"),
+                ("import dataclass", "import dataclass, field"),
+            ],
+            '    z: str = ""\n',
+        ),
+        (
+            [
+                (X, f"{X}    KIND: ClassVar[list] = [1]\n"),
+                ("import torch\n", "from typing import ClassVar\n\nimport torch\n"),
+            ],
+            "    KIND: ClassVar[list] = [1]\n",
+        ),
+        (
+            [
+                ("@dataclass(frozen=True, kw_only=True)\n", f"{BASE}@dataclass(frozen=True, kw_only=True)\n"),
+                ("class Config:", "class Config(Base):"),
+                (f'measure it."""\n\n{FIELDS}', 'measure it."""\n\n'),
+            ],
+            "    x: float = 0.25  # searched 0 to 1\n    y: int = 50\n",
+        ),
+        ([("kw_only=True)", "kw_only=True, slots=True)")], "    y: int = 50  # to the back\n"),
+        (
+            [(X, f"{X}    help: str = 'a'  # or data\n    data: bool = True\n")],
+            '    help: str = "a"  # or data\n',
+        ),
+        (
+            [
+                (
+                    "import torch\n",
+                    "import torch\n",
+                ),
+                ("from dataclasses", "from __future__ import annotations\n\nfrom dataclasses"),
+            ],
+            "    y: int = 50  # to the back\n",
+        ),
+    ],
+    ids=[
+        "lines",
+        "shared line",
+        "field",
+        "factory",
+        "class variable",
+        "inherited",
+        "slots",
+        "options",
+        "future",
+    ],
+)
+def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited_bowl, changes, line):
+    task = edited_bowl(*changes)
+    ranges = {"x": "0 to 1"}
+    values = script.default_values(task) | {"x": 0.25}
+    record = {"task": "edited", "machine": {}}
+    text = script.script_of(task, values, ranges, record, script.BEGINS)
+    assert line in text
+    config = config_of(text)()
+    assert {name: getattr(config, name) for name in values} == values
+    assert script.recut(text, task) == text
+
+
+def test_a_preview_is_the_script_of_the_defaults(bowl):
+    text = freeze.preview(bowl, tasks.ranges(bowl))
+    assert vars(config_of(text)()) == vars(bowl.Config())
+    assert "    x: float = 0.9  # to the right; searched 0.0 to 1.0\n" in text
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ((FIELDS, f"{FIELDS}    z: tuple = (1, 2)\n"), r"Config.z, \(1, 2\) is of type tuple"),
+        ((X, "    x: float = float('nan')\n"), "Config.x, nan is not finite"),
+        ((X, f"    z: int = field(init=False, default=1)\n{X}"), "Config.z has init=False"),
+        (("class Config:", "class Settings:"), "must itself hold one `class Config`"),
+        (("1 / epoch\n", "1 / epochs\n"), "would lack the name 'epochs', which train uses"),
+        (('"""Where is the lowest point of a bowl?', 'NOTE = """'), "has no docstring"),
+    ],
+    ids=["tuple", "nan", "init", "made elsewhere", "lacking name", "docstring"],
+)
+def test_a_preview_of_a_task_that_no_script_can_hold_is_one_line(edited_bowl, change, said):
+    changes = [change, ("import dataclass\n", "import dataclass, field\n")]
+    if "Settings" in change[1]:
+        changes.append(("def space(", "Config = Settings\n\n\ndef space("))
+    with pytest.raises(TaskError, match=said) as caught:
+        freeze.preview(edited_bowl(*changes), {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_script_repeats_a_docstring_of_any_letters(edited_bowl):
+    doc = 'A \\\\ or \\"\\"\\" or \\ud800\\u2028?'
+    task = edited_bowl(("Where is the lowest point of a bowl?", doc))
+    text = freeze.preview(task, {})
+    assert (
+        ast.get_docstring(ast.parse(text)).splitlines()[0] == 'A \\ or """ or \ud800\u2028?'.splitlines()[0]
+    )
+
+
+def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bowl, tmp_path):
+    change = (
+        "    point = build(config)\n    for",
+        "    training.x_N1.div_(2)\n    point = build(config)\n    for",
+    )
+    with Study.open(edited_bowl(change), "changed") as study:
+        search(study, Inline(study), trials=1)
+        text = freeze.freeze(study, winner.choose(study), "run")
+        digest = study.about["digest"]
+        freeze.write(tmp_path / "edited.py", text)
+        done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
+    assert f'"digest": "{digest}"' in text
+    assert done.returncode == 0 and "equal to the last bit" in done.stdout
+
+
+def test_a_proof_on_other_data_is_none(searched, tmp_path):
+    other = tmp_path / "sine-builtin.npz"
+    from data import read, write
+
+    arrays = read(searched.data_path)
+    write(other, arrays | {"test_x": arrays["test_x"] + 1})
+    text = freeze.freeze(searched, winner.choose(searched), "run")
+    with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
+        freeze.prove(text, other)
+
+
+def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
+    with Study.open(edited_bowl(), "edited-builtin") as study:
+        search(study, Inline(study), trials=2)
+        number = winner.choose(study).trial.number
+    edited_bowl(("1 / epoch\n", "2 / epoch\n"))
+    for verb in ("export", "handin"):
+        assert main([verb, "--task", "edited"]) == 4
+        said = capsys.readouterr().err
+        assert f"the code of task 'edited' changed since trial {number} of study 'edited-builtin'" in said
+        assert "make search TASK=edited STUDY=edited-builtin OLD=aside" in said and said.count("\n") == 1
+    assert not places.frozen("edited").exists()
+    edited_bowl(("def space(trial):", "def space(trial):  # all of it"))
+    assert main(["export", "--task", "edited"]) == 0

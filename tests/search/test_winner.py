@@ -9,7 +9,7 @@ from scipy import stats
 
 from search import winner
 from search.coordinator import confirm, search
-from search.errors import NoWinner, TrialbookError
+from search.errors import NoWinner, StudyConflict, TrialbookError
 from search.study import Study
 from search.trainers.inline import Inline
 from search.winner import Standing
@@ -148,6 +148,13 @@ def test_the_test_data_are_opened_for_a_confirmed_winner_and_looks_are_counted(s
     looks = Study.read("searched").looks()
     assert [look["trial"] for look in looks] == [won.trial.number] * 2
     assert looks[0]["score"] == won.trial.score and looks[0]["time"]
+
+
+def test_a_winner_whose_code_changed_since_opens_no_test_data(confirmed, monkeypatch):
+    monkeypatch.setattr("search.sources.Sources.digest", lambda self: "0" * 12)
+    with pytest.raises(StudyConflict, match="the code of task 'bowl' changed since trial"):
+        winner.look(confirmed, winner.choose(confirmed))
+    assert confirmed.looks() == []
 
 
 def test_a_winner_that_does_not_train_as_it_did_opens_no_test_data(confirmed, monkeypatch):

@@ -322,6 +322,10 @@ def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not
     with Study.open(bowl, "empty") as empty, pytest.raises(NoWinner):
         pack.write(empty, lambda _: "run")
     study.about = study.about | {"digest": "0123456789ab"}
+    with pytest.raises(TrialbookError, match="is not what the trial was trained on"):
+        pack.write(study, lambda _: "run")
+    # As if its script had been proved all the same.
+    freeze.write(places.frozen("bowl"), freeze.freeze(study, winner.choose(study), "run"))
     with pytest.raises(TrialbookError, match="would not pass its check"):
         pack.write(study, lambda _: "run")
     assert not list(places.home().glob("*.zip*"))
