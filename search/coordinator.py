@@ -7,6 +7,7 @@ the terminal) is a watcher, with `started(trial)`, `reported(trial)`, `paused(tr
 
 import contextlib
 import math
+import re
 import statistics
 import time
 
@@ -16,6 +17,7 @@ from search.trainers import GO_ON, PAUSE, STOP
 from search.trial import numbers
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
+NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
 INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
 HEARING = 0.25  # seconds between two looks at the clock
 HANGS = 10  # times what an epoch takes: who is silent for longer hangs
@@ -171,8 +173,9 @@ class Coordinator:
 
     def _count_failure(self, cause):
         """Raises TrialbookError where trial after trial fails with one cause."""
-        self._causes.append(cause)
-        if self._causes[-SAME_FAILURES:] == [cause] * SAME_FAILURES:
+        alike = NUMBERS.sub("", cause)  # "score returned 0.5" and "score returned 0.25" are one cause
+        self._causes.append(alike)
+        if self._causes[-SAME_FAILURES:] == [alike] * SAME_FAILURES:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
 
     def lost(self, number, cause):

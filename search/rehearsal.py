@@ -8,7 +8,7 @@ import data
 from search import studies, tasks
 from search.errors import TaskError, TrialbookError
 from search.progress import duration
-from search.trainers import GO_ON, STOP, Stop, Trainer
+from search.trainers import GO_ON, STOP, Stop, Trainer, isolation
 
 SECONDS = 5.0  # after so many, the training ends with its next report
 
@@ -23,7 +23,9 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
 
     Raises TaskError at the first mistake; UsageError, data.DataError.
     """
-    notes, began = tasks.check(task), time.monotonic()
+    began = time.monotonic()
+    with isolation.State("cpu"):
+        notes = tasks.check(task)
     yield f"Task {tasks.name_of(task)}: {task.__doc__.strip().splitlines()[0]}"
     for name, range_ in tasks.ranges(task).items():
         yield f"  searched   {name}: {tasks.describe(range_)}"
@@ -34,7 +36,8 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
     yield f"  data       {source}, {path}"
     arrays = data.read(path)
     digest = data.digest(arrays)
-    tasks.check_data(task, arrays)
+    with isolation.State("cpu"):
+        tasks.check_data(task, arrays)
     yield from (f"  note       {note}" for note in notes)
     yield f"  checked    in {duration(time.monotonic() - began)}, data included"
     yield f"  training   {_train(task, path, digest, seconds)}"

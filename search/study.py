@@ -18,6 +18,7 @@ from search.past import Past
 from search.provenance import provenance
 from search.rungs import FACTOR, Rungs
 from search.sharing import Shared
+from search.trainers import isolation
 from search.trial import view
 from search.winner import FEW
 
@@ -63,7 +64,8 @@ class Study(Shared):
         Raises UsageError, StudyConflict, StoreError, data.DataError. Nothing is written where the task breaks
         its contract, which is a TaskError.
         """
-        notes = tasks.check(task)
+        with isolation.State("cpu"):
+            notes = tasks.check(task)
         if join and studies.database() is None:
             raise UsageError(
                 "JOIN=1 needs a database that searches share: STORAGE=postgresql://user@host/name"
@@ -75,7 +77,8 @@ class Study(Shared):
             studies.must_be(name, studies.first_about(name), task, source, seed)
         arrays = data.read_checked(tasks.prepared(task, source), task.DATA)
         digest = data.digest(arrays)
-        tasks.check_data(task, arrays)
+        with isolation.State("cpu"):
+            tasks.check_data(task, arrays)
         lock = studies.lock(name, shared=join)
         if not studies.exists(name):
             studies.create(task, name, source, digest, seed or 0)
@@ -409,13 +412,15 @@ class Study(Shared):
         past = self._look_back()
         with self._storage.showing(self._observed(past, enqueued)):
             asked = self._optuna.ask()
-            drawn = tasks.draw(self.task, asked, training_seed)
+            with isolation.State("cpu"):  # the task's code runs here
+                drawn = tasks.draw(self.task, asked, training_seed)
+                weights = None if drawn.state else self._count_weights(drawn.config)
         if "confirms" in about:
             self._storage.hidden.add(asked.number)
         about |= {
             "proposal": strategy.why_proposed(past.completed, asked, about),
             "config": drawn.config,
-            "weights": None if drawn.state else self._count_weights(drawn.config),
+            "weights": weights,
             "fingerprint": self._fingerprint,
             "provenance": self._provenance(self.device),
             **({"coordinator": self._coordinator} if self._coordinator else {}),

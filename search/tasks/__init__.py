@@ -4,12 +4,12 @@
     space       the ranges that it searches, and the configurations drawn from them
     values      converts what a task's code hands over to plain values
     network     how large its network is
-    check       whether the task's file keeps the contract, before the first trial
+    contract    whether the task's file keeps the contract, before the first trial
 
 Nothing here trains: see `search.trainers`.
 """
 
-from search.tasks.check import check, check_data, default_source, prepared
+from search.tasks.contract import check, check_data, default_source, prepared
 from search.tasks.network import count_weights
 from search.tasks.registry import find, name_of
 from search.tasks.space import baseline, describe, draw, nearest, ranges, union

@@ -16,5 +16,5 @@ def count_weights(task: ModuleType, config: Any) -> int | None:
             return sum(weight.numel() for weight in task.build(config).parameters())
     except KeyboardInterrupt:
         raise
-    except BaseException:  # of a user's code; `check` says whether it builds at all
+    except BaseException:  # of a user's code; `contract.check` says whether it builds at all
         return None

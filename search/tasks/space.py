@@ -178,7 +178,7 @@ def sampled(task: ModuleType, pick: Callable) -> Sample:
         task.space(Suggestions(sample))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # `check` says what is wrong
+    except BaseException:  # `contract.check` says what is wrong
         pass
     return sample
 

@@ -39,7 +39,9 @@ def check(task: ModuleType) -> list[str]:
         _check_functions(task, task, FUNCTIONS)
         _check_data_module(task)
         _check_config(task)
-        return _check_space(task) + _check_build(task)
+        notes = _check_space(task) + _check_build(task)
+        _check_script(task)
+    return notes
 
 
 def check_data(task: ModuleType, arrays: dict) -> None:
@@ -202,6 +204,14 @@ def _check_build(task: ModuleType) -> list[str]:
     return note
 
 
+def _check_script(task: ModuleType) -> None:
+    """That its winner can be exported: the text of its frozen script is made, and holds together."""
+    from search import freeze  # which needs this package
+
+    with _blamed("the text of the frozen script"):
+        freeze.preview(task, space.ranges(task))
+
+
 # Its data
 
 
@@ -265,10 +275,11 @@ def _try_score(task: ModuleType, validation: Any) -> None:
 @contextlib.contextmanager
 def _named(task: ModuleType) -> Iterator[None]:
     """Let each TaskError name its task."""
+    named = f"task {name_of(task)!r}"
     try:
         yield
     except TaskError as error:
-        raise TaskError(f"task {name_of(task)!r}: {error}") from None
+        raise TaskError(f"{error}" if named in str(error) else f"{named}: {error}") from None
 
 
 @contextlib.contextmanager
