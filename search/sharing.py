@@ -38,7 +38,11 @@ class Shared:
         if self._coordinator is None:
             return do()
 
+        before = set(self._asked)
+
         def hear_and_do():
+            for number in self._asked.keys() - before:  # begun in a turn that was lost: for `_hear` to close
+                del self._asked[number]
             try:
                 self._hear()
                 return do()
@@ -92,15 +96,19 @@ class Shared:
         known, _ = past.known, self._rungs
         self._journal.refresh()
         self._in_turn = True
+        self.about = self.about | {"space": self._optuna.user_attrs["about"]["space"]}  # others add to it
         self._look_back()
         new = (number for number in range(known, past.known) if number not in past.waiting)
         for number in past.ended.keys() & self._asked.keys():
             self._let_go(number)
-        for number in [*self._others, *(number for number in new if number not in self._asked)]:
-            trial = self.trial(number)
-            if not trial.ended and trial.coordinator in (None, self._coordinator):
-                trial = self._closed(trial)  # nobody trains it: the turn in which it began was lost
+        # Among those that run may be some of its own, begun in a turn that was lost.
+        others = dict.fromkeys([*self._others, *new, *sorted(past.running)])
+        trials = [self.trial(number) for number in others if number not in self._asked]
+        for trial in trials:
             self._take_in(trial)
+        for trial in trials:  # only then is anything written: where that fails, all is known that was heard
+            if not trial.ended and trial.coordinator in (None, self._coordinator):
+                self._take_in(self._closed(trial))  # nobody trains it: the turn in which it began was lost
 
     def _closed(self, trial):
         """A trial, after it was closed in a turn."""

@@ -288,9 +288,9 @@ class Study(Shared):
         number = self._rungs.best_paused() if anyway else self._rungs.promoted()
         if number is None:
             return None
-        self._rungs.resume(number)
         with self._own(number) as asked:
             self._write(asked, "paused", None)
+        self._rungs.resume(number)
         return self.trial(number)
 
     @property
@@ -460,8 +460,9 @@ class Study(Shared):
         except TaskError:  # of two kinds: the draw says so
             return
         if ranges != known:
-            self.about = self.about | {"space": fingerprint.as_text(ranges)}
-            self._write(self._optuna, "about", self.about)
+            about = self.about | {"space": fingerprint.as_text(ranges)}
+            self._write(self._optuna, "about", about)
+            self.about = about
 
     def _seed(self, purpose, number):
         return strategy.derive_seed(self.about["seed"], purpose, number)

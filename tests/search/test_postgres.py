@@ -136,13 +136,13 @@ def test_joining_needs_a_database(bowl, capsys):
 class Coordinators:
     """Coordinators that share the study of the bowl, each a process that searches and dies as it is told."""
 
-    def __init__(self, count, trials, dying=0):
+    def __init__(self, count, trials, dying=0, lease=5):  # seconds: a process may be held up for one or two
         self._children = []
         for number in range(count):
             if child := os.fork():
                 self._children.append(child)
                 continue
-            postgres.LEASE = 5  # seconds: a process may well be held up for one or two
+            postgres.LEASE = lease
             deaths = [Dies(7)] if number < dying else []
             search_together(trials, deaths)
 
@@ -201,12 +201,13 @@ def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
 def each_draw_was_tried_once(trials, count):
     """Whether so many draws were each trained once, and all else ended before it was trained."""
     assert not any(trial.state == "running" for trial in trials)
-    assert sorted(trial.draw for trial in trials if trial.curve) == list(range(count))
+    trained = [trial for trial in trials if trial.curve]
+    assert sorted(trial.draw for trial in trained) == list(range(count)), trained
     return all(trial.state == "interrupted" for trial in trials if not trial.curve)
 
 
 def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl, storage, database):
-    coordinators = Coordinators(3, 40)
+    coordinators = Coordinators(3, 40, lease=60)
     coordinators.disturb(storage)
     assert coordinators.end() == [0] * 3
     study = Study.read("bowl-builtin")
@@ -221,7 +222,7 @@ def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monk
     space, losses = bowl.space, iter([1, 1, 0, 1])  # twice in one draw, and in the next but one
 
     def cut_off(trial):
-        if isinstance(trial, optuna.Trial) and next(losses, 0):
+        if isinstance(trial._trial, optuna.Trial) and next(losses, 0):
             end_backends(storage)
         return space(trial)
 
@@ -246,6 +247,29 @@ def every(count, marked=b""):
         return next(commits) % count == 0
 
     return chosen
+
+
+def test_draw_that_is_rejected_in_a_turn_that_is_lost_is_tried_once(bowl, storage, server, monkeypatch):
+    monkeypatch.setattr(connection, "FIRST", 0.01)
+    space = bowl.space
+
+    def rejects(trial):
+        config = space(trial)
+        if config.x < 0.5:
+            raise ValueError("x is too small")
+        return config
+
+    monkeypatch.setattr(bowl, "space", rejects)
+    with closing(databases.CuttingProxy(server.port, every(2, b'"outcome"'))) as proxy:
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
+        with Study.open(bowl, join=True) as study:
+            search(study, Inline(study), trials=8)
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+        assert proxy.cuts >= 2
+    trials = list(Study.read("bowl-builtin").trials())
+    draws = [trial.draw for trial in trials if trial.state != "interrupted"]
+    assert sorted(draws) == list(range(8)) and not any(trial.state == "running" for trial in trials)
+    assert {"infeasible", "interrupted", "completed"} <= {trial.state for trial in trials}
 
 
 @pytest.mark.parametrize("joined", [False, True])
