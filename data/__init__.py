@@ -48,7 +48,12 @@ def read_checked(path, source_module) -> dict[str, np.ndarray]:
     What is wrong with a file is then one line before any trial, and frozen scripts stay short.
     """
     _check_kind(path)
-    arrays = read(path)
+    try:
+        arrays = read(path)
+    except DataError as error:
+        if "allow_pickle" in str(error):  # numpy's hint would have code run that is in the file
+            raise DataError(f"{path} has an array of Python objects: valid are numbers and text") from None
+        raise
     try:
         getattr(source_module, "check_arrays", lambda _: None)(arrays)
     except KeyError as missing:

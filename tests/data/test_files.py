@@ -70,6 +70,13 @@ def test_file_of_another_kind_is_one_line_that_says_of_which(tmp_path, content, 
         data.read(tmp_path / "file.npz")
 
 
+def test_file_of_python_objects_is_refused_without_a_hint_to_run_them(tmp_path):
+    np.savez(tmp_path / "file.npz", x=np.array([{}], dtype=object))
+    with pytest.raises(data.DataError, match="has an array of Python objects: valid are numbers") as error:
+        data.read_checked(tmp_path / "file.npz", sine)
+    assert "pickle" not in str(error.value)
+
+
 def test_file_without_an_array_says_which_it_has(tmp_path):
     data.write(tmp_path / "file.npz", {"x": np.ones(3)})
     with pytest.raises(data.DataError, match="file.npz has no array 'train_x': it has x"):

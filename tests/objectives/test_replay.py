@@ -48,6 +48,9 @@ def test_data_is_found_where_DATA_DIR_says(tmp_path, monkeypatch):
     (tmp_path / "some.npz").touch()
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     assert find_data({"task": "t", "data_file": "some.npz"}) == tmp_path / "some.npz"
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setenv("DATA_DIR", f"~/{tmp_path.name}")
+    assert find_data({"task": "t", "data_file": "some.npz"}) == tmp_path / "some.npz"
 
 
 def test_the_machine_is_told_in_plain_values():
