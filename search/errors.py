@@ -59,8 +59,7 @@ def one_line(error, letters=200):
     except BaseException as another:  # the exception is of a user's class, which may fail to show itself
         message = f"(its message cannot be shown: {type(another).__name__})"
     name = type(error).__name__
-    shown = readable(f"{name}: {message}" if message else name, letters)
-    return shown[:letters]
+    return readable(f"{name}: {message}"[:letters] if message else name)[:letters]
 
 
 def unknown(what, seen, valid):

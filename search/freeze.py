@@ -12,7 +12,7 @@ from types import ModuleType
 
 from search import fingerprint, places, tasks
 from search.errors import NoWinner, TaskError, TrialbookError, readable
-from search.script import BEGINS, default_values, record_in, script_of, values_in
+from search.script import BEGINS, record_in, script_of, values_in
 
 UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
 UNREADABLE += (OSError,)
@@ -46,7 +46,7 @@ def preview(task: ModuleType, ranges: dict) -> str:
     record = {"task": name} | dict.fromkeys(stand_ins, "none") | {"trial": 0, "score": 0.0, "machine": {}}
     try:
         searched = {field: tasks.describe(distribution) for field, distribution in ranges.items()}
-        return script_of(task, default_values(task), searched, record, BEGINS)
+        return script_of(task, tasks.defaults(task), searched, record, BEGINS)
     except TaskError:
         raise
     except TrialbookError as error:

@@ -52,6 +52,7 @@ def renamed(trials) -> dict[str, str]:
         found |= param_names(tuple(trial.config))
         for entry in trial.curve:
             found |= metric_names(entry)
+            found |= {name: f"reported_{name}" for name in OWN if f"reported_{name}" in entry}
     return {name: called for name, called in found.items() if name != called}
 
 

@@ -8,7 +8,6 @@ only the head, the record and the defaults of `Config`, and these are values, wr
 import ast
 import inspect
 import warnings
-from dataclasses import fields
 from types import ModuleType
 
 from objectives import replay
@@ -17,7 +16,6 @@ from search.defaults import is_field, literal, searched_ranges, with_defaults
 from search.errors import TaskError, one_line
 from search.sources import OURS, Sources
 from search.statements import missing_names, names_used
-from search.tasks.values import plain
 
 BEGINS = "The best configuration that a search found for this task."
 END = """if __name__ == "__main__":
@@ -68,28 +66,6 @@ def recut(text: str, task: ModuleType) -> str:
     head = ast.get_docstring(tree)
     head = head[head.index(BEGINS) :]
     return script_of(task, values_in(tree), searched_ranges(text), record_in(tree), head)
-
-
-def default_values(task: ModuleType) -> dict:
-    """The defaults of a task as plain values. Raises TaskError."""
-    name, found = tasks.name_of(task), {}
-    try:
-        config = task.Config()
-        settings = fields(config)
-    except Exception as error:  # whatever a user's class does
-        raise TaskError(f"task {name!r}: Config() must give a dataclass: {one_line(error)}") from None
-    for field in settings:
-        value = getattr(config, field.name, None)
-        if not field.init:
-            raise TaskError(f"task {name!r}: Config.{field.name} has init=False, so no trial can set it")
-        try:
-            found[field.name] = plain(value)
-        except (TypeError, ValueError) as error:
-            raise TaskError(
-                f"task {name!r}: the default of Config.{field.name}, {error}: valid are a finite number, "
-                "a text, True, False and None"
-            ) from None
-    return found
 
 
 def record_in(tree: ast.Module) -> dict:

@@ -12,7 +12,7 @@ Nothing here trains: see `search.trainers`.
 from search.tasks.contract import check, check_data, default_source, prepared
 from search.tasks.network import count_weights
 from search.tasks.registry import find, name_of
-from search.tasks.space import baseline, describe, draw, nearest, ranges, union
+from search.tasks.space import baseline, defaults, describe, draw, nearest, ranges, union
 
 __all__ = [
     "baseline",
@@ -20,6 +20,7 @@ __all__ = [
     "check_data",
     "count_weights",
     "default_source",
+    "defaults",
     "describe",
     "draw",
     "find",

@@ -152,7 +152,7 @@ def _check_config(task: ModuleType) -> None:
 def _check_space(task: ModuleType) -> list[str]:
     """That the ranges are valid. Returns notes about defaults that lie outside, and infeasible draws."""
     defaults, notes = task.Config(), []
-    baseline = _draw(task, space.defaults(task))
+    baseline = _draw(task, space.default_values(task))
     if isinstance(baseline, Exception):
         raise TaskError(f"space raised {one_line(baseline)} for the defaults: they must be valid")
     found, rejected = dict(baseline.distributions), Counter()

@@ -158,14 +158,19 @@ def plain_config(config: Any) -> Any:
     return replace(config, **changed) if changed else config
 
 
+def defaults(task: ModuleType) -> dict[str, Plain]:
+    """All fields of a task's default Config, as plain values. Raises TaskError."""
+    return asdict(plain_config(task.Config()))
+
+
 def baseline(task: ModuleType) -> dict[str, Plain]:
     """The searched hyperparameters of the task's defaults, by name; each as near as its range allows."""
-    return sampled(task, defaults(task)).params
+    return sampled(task, default_values(task)).params
 
 
 def ranges(task: ModuleType) -> dict[str, BaseDistribution]:
     """What a task searches: each hyperparameter's Optuna distribution, by name, over many draws."""
-    found = sampled(task, defaults(task)).distributions
+    found = sampled(task, default_values(task)).distributions
     for number in range(DRAWS):
         found = union(found, sampled(task, randomly(number)).distributions)
     return found
@@ -245,7 +250,7 @@ def describe(distribution: BaseDistribution) -> str:
     return f"{distribution.low} to {distribution.high}{step}{log}"
 
 
-def defaults(task: ModuleType) -> Callable[[str, BaseDistribution], Plain]:
+def default_values(task: ModuleType) -> Callable[[str, BaseDistribution], Plain]:
     """What takes a task's defaults, each as near as its range allows."""
     config = task.Config()
     return lambda name, range_: nearest(range_, getattr(config, name, None))

@@ -12,7 +12,7 @@ from search.tasks.values import number, plain, shown
 
 Entry = dict[str, int | float | str]
 
-NAME_LETTERS = 250  # of a metric's name, at the most
+NAME_LETTERS = 1000  # of a metric's name, at the most
 TEXT_LETTERS = 100_000  # of a text that are kept
 CUT = " ... (cut: the text had {:,} letters)"
 OWN_NAMES = ("epoch", "seconds", "time")  # of an entry; a metric of such a name becomes `reported_epoch`

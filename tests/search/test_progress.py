@@ -40,7 +40,8 @@ def test_the_display_shows_counts_best_and_what_trains(bowl):
         running = study.ask()
         display.started(running)
         for epoch in (1, 2):
-            entry = {"epoch": epoch, "validation_height": 1 / epoch}
+            losses = {"train_loss": 1.0, "validation_loss": 1.0, "validation_height": 1 / epoch}
+            entry = {"epoch": epoch, "seconds": 0.1, "time": 1e9, **losses}
             study.report(running.number, entry)
             display.reported(study.trial(running.number))
         console.print(display.get_renderable())

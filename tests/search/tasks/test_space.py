@@ -104,7 +104,7 @@ def test_draw_numpy_choices_become_plain_values(write_task):
             "infeasible",
             "space: ValueError: no 1",
         ),
-        ('assert trial.suggest_int("y", 0, 1) < 0', "infeasible", "space: AssertionError:"),
+        ('assert trial.suggest_int("y", 0, 1) < 0', "infeasible", "space: AssertionError"),
         ("import sys; sys.exit(0)", "failed", "space: SystemExit: 0"),
         ("return {}['y']", "failed", "space: KeyError: 'y'"),
         ("return None", "failed", "space: space returned None: it must return a Config"),

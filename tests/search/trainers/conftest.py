@@ -23,12 +23,13 @@ METRIC, DIRECTION, TOLERANCE, DATA = "err", "minimize", 0.1, sine
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    kind: int = 0
     epochs: int = 3
     seed: int = 0
 
 
 def space(trial):
-    return Config(seed=trial.suggest_int("seed", 0, 9))
+    return Config(kind=trial.suggest_int("kind", 0, 9))
 
 
 def build(config):

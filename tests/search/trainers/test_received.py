@@ -87,11 +87,11 @@ NUMBER = "valid is a number"
         ({"depth": b"x"}, f"metric 'depth' is b'x' of type bytes: {NUMBER} or a text"),
         ({"depth": 1j}, f"metric 'depth' is 1j of type complex: {NUMBER} or a text"),
         ({"depth": 10**400}, "metric 'depth' is 1000"),
-        ({3: 1.0}, "a metric's name is 3 of type int: valid is a printable text of 1 to 250 letters"),
+        ({3: 1.0}, "a metric's name is 3 of type int: valid is a printable text of 1 to 1000 letters"),
         ({"": 1.0}, "a metric's name is \"''\": valid is a printable text"),
         ({"a\nb": 1.0}, "a metric's name is"),
         ({"\ud800": 1.0}, "a metric's name is"),
-        ({"x" * 251: 1.0}, "a metric's name is"),
+        ({"x" * 1001: 1.0}, "a metric's name is"),
         ({"epoch": 1.0, "reported_epoch": 2.0}, "two metrics are named 'reported_epoch'"),
     ],
 )

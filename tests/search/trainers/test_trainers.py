@@ -215,7 +215,7 @@ HANDED_OVER = r"""
 def train(config, training, validation, report):
     diary = {1: "\ud800\0\u2028\"}\n", 2: "x" * 10**6, 3: "done"}
     for epoch in range(1, config.epochs + 1):
-        report(epoch, good(float("nan") if config.seed else 0.5) | {"diary": diary[epoch], "count": 2**1000})
+        report(epoch, good(float("nan") if config.kind else 0.5) | {"diary": diary[epoch], "count": 2**1000})
     raise RuntimeError("\ud800\0\n" * 10**5)
 """
 
@@ -240,22 +240,22 @@ class Hears:
         self.ends.append((number, "lost", cause))
 
 
-def heard(trainers, task, seed, listener):
+def heard(trainers, task, kind, listener):
     """What a listener has heard when a trial has ended."""
     while not trainers.free:
         trainers.listen(listener, 60)
-    trainers.start(0, task.Config(seed=seed))
+    trainers.start(0, task.Config(kind=kind))
     while not listener.ends:
         trainers.listen(listener, 60)
     return listener.entries, listener.ends
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_whatever_a_task_says_arrives_as_it_is_in_one_process(write_task, seed):
+@pytest.mark.parametrize("kind", [0, 1])
+def test_whatever_a_task_says_arrives_as_it_is_in_one_process(write_task, kind):
     task = write_task("talkative", HANDED_OVER)
     with Study.open(task) as study:
         (inline, inline_ends), (apart, apart_ends) = (
-            heard(trainers, task, seed, Hears()) for trainers in (Inline(study), Processes(study, 1))
+            heard(trainers, task, kind, Hears()) for trainers in (Inline(study), Processes(study, 1))
         )
     assert inline_ends == apart_ends and len(inline) == 3
     assert inline_ends[0][2].startswith("RuntimeError: \\ud800\\x00 \\ud800\\x00")
@@ -272,7 +272,7 @@ def train(config, training, validation, report):
         total = sum(float(x.sum()) for x in loader)
         workers = " ".join(str(child.pid) for child in multiprocessing.active_children())
         report(epoch, good(total) | {"workers": workers})
-    if config.seed:
+    if config.kind:
         threading.Event().wait()
     return build(config)
 """
@@ -297,7 +297,7 @@ def test_processes_of_a_task_end_with_a_trainer_that_is_killed(write_task):
         listener = Hears()
         while not trainers.free:
             trainers.listen(listener, 60)
-        trainers.start(0, task.Config(seed=1))
+        trainers.start(0, task.Config(kind=1))
         while len(listener.entries) < 3:
             trainers.listen(listener, 60)
         workers = listener.entries[0]["workers"].split()
@@ -311,7 +311,7 @@ def test_processes_of_a_task_end_with_a_trainer_that_is_killed(write_task):
 
 ENDLESS = """
 def train(config, training, validation, report):
-    while config.seed:
+    while config.kind:
         with contextlib.suppress(BaseException):
             report(1, good())
         with contextlib.suppress(BaseException):
@@ -327,7 +327,7 @@ def test_a_trainer_whose_task_does_not_stop_is_replaced(write_task):
         while not trainers.free:
             trainers.listen(listener, 60)
         before = trainers._trainers[0].process
-        trainers.start(0, task.Config(seed=1))
+        trainers.start(0, task.Config(kind=1))
         while trainers._trainers[0].process is before:
             trainers.listen(listener, 60)
         assert listener.ends == []  # the coordinator gave it up
