@@ -35,6 +35,7 @@ import data
 from objectives.replay import THREADS
 from search import devices
 from search.errors import TrialbookError
+from search.trainers.module_globals import Globals
 from search.trainers.splits import Split, Splits
 from search.trainers.training import CAUSE, GO_ON, PAUSE, STOP, Message, Stop, Training
 
@@ -69,6 +70,7 @@ class Trainer:
         self.device = device
         splits = task.DATA.load(arrays, "train"), task.DATA.load(arrays, "validation")
         self._splits = Splits(*(self._moved(split) for split in splits))
+        self._globals = Globals()
         self._paused: dict[int, Training] = {}  # by the trial's number
         self._hanging: list[Training] = []
 
@@ -95,7 +97,7 @@ class Trainer:
         return self._scores(config, reported, Splits(self._moved(split)))
 
     def _scores(self, config: object, reported: Callable[[dict], str], *more: Splits) -> tuple[Score, ...]:
-        training = Training(self.task, config, self.device, self._splits, *more)
+        training = Training(self.task, config, self.device, self._splits, self._globals, more)
         how, content = training.advance(reported)
         if how == "stopped":
             raise Stop
@@ -109,7 +111,7 @@ class Trainer:
         Returns how that ended: ("finished", score), ("failed", cause), ("paused", None) or ("stopped", None).
         """
         training = self._paused.pop(number, None)
-        training = training or Training(self.task, config, self.device, self._splits)
+        training = training or Training(self.task, config, self.device, self._splits, self._globals)
         how, content = training.advance(reported)
         training.error = None  # and with it what the frames of its traceback hold
         if how == "paused":

@@ -18,6 +18,7 @@ import torch
 
 from objectives.replay import THREADS, seed_all
 from search.trainers import isolation, received
+from search.trainers.module_globals import Globals, OwnGlobals
 from search.trainers.splits import Splits
 
 CAUSE = 500  # letters of the cause of a failure that are kept
@@ -41,13 +42,22 @@ class Training:
         config: a Config of that task.
         device: where its tensors are.
         splits: the training and the validation data.
+        all_globals: the globals of its modules, before any training.
         more: other splits that the network is scored on at the end.
     """
 
-    def __init__(self, task: ModuleType, config: object, device: str, splits: Splits, *more: Splits) -> None:
+    def __init__(
+        self,
+        task: ModuleType,
+        config: object,
+        device: str,
+        splits: Splits,
+        all_globals: Globals,
+        more: tuple[Splits, ...] = (),
+    ) -> None:
         self._task, self._config, self._device = task, config, device
         self._splits, self._more = splits, more
-        self._state = isolation.State(device)
+        self._state, self._globals = isolation.State(device), OwnGlobals(all_globals)
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()  # from the training's thread
         self._verdicts: queue.SimpleQueue[str] = queue.SimpleQueue()  # to it
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
@@ -66,7 +76,7 @@ class Training:
         Returns ("finished", scores), ("failed", cause), PAUSED or STOPPED. A score is that on the validation
         data, and its standard error; those on `more` follow.
         """
-        with self._state:
+        with self._state, self._globals:
             try:
                 message = self._hand_over(GO_ON)
                 while message[0] == "report":
@@ -82,7 +92,7 @@ class Training:
 
     def drop(self) -> None:
         """End a training that is paused."""
-        with self._state:
+        with self._state, self._globals:
             self._end()
         self.error = None
 

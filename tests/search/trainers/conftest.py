@@ -36,6 +36,13 @@ def build(config):
     return nn.Linear(1, 1)
 
 
+class Shared(list):
+    """A list that all trainings share, and the test sees: it is not copied for each."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 def good(value=0.5):
     return {"train_loss": value, "validation_loss": value, "validation_err": value}
 

@@ -285,7 +285,7 @@ def test_a_report_from_another_thread_fails_its_trial_and_is_not_heard(write_tas
 
 
 AFTERWARDS = """
-KEPT = []
+KEPT = Shared()
 
 
 def train(config, training, validation, report):
@@ -335,7 +335,7 @@ def test_a_report_from_another_process_is_not_heard(write_task):
 # How a training is stopped
 
 STUBBORN = """
-LEFT = []
+LEFT = Shared()
 
 
 def train(config, training, validation, report):
@@ -417,7 +417,7 @@ def test_a_listener_that_raises_is_no_failure_of_the_task(write_task):
 
 
 INTERRUPTED = """
-LEFT = []
+LEFT = Shared()
 
 
 def train(config, training, validation, report):

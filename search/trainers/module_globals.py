@@ -1,0 +1,73 @@
+"""The globals of the modules that a task is made of: what a training changes there, no other training sees.
+
+A counter, a cache or a generator at the top of a task's file would otherwise carry over to the next training,
+which then depends on what trained before, and no frozen script repeats it. What a class holds is not covered.
+"""
+
+import copy
+import functools
+import sys
+from types import ModuleType
+
+OURS = ("data", "models", "objectives")
+
+Values = dict[ModuleType, dict[str, object]]
+
+
+class Globals:
+    """The globals of all modules of tasks, models and data, as they are now."""
+
+    def __init__(self) -> None:
+        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in OURS]
+        self._values: Values = {module: dict(vars(module)) for module in modules}
+        self._pristine, memo = {}, {}  # of what can change: most modules have none
+        for module, values in self._values.items():
+            for name, value in values.items():
+                if not name.startswith("__") and (own := _copied(value, memo)) is not value:
+                    self._pristine[module, name] = own
+
+    def fresh(self) -> Values:
+        """All globals for one training, with copies of its own of what can change."""
+        fresh, memo = {module: values.copy() for module, values in self._values.items()}, {}
+        for (module, name), value in self._pristine.items():
+            fresh[module][name] = _copied(value, memo)
+        return fresh
+
+
+class OwnGlobals:
+    """The globals of one training: within a `with` statement they are those of the modules."""
+
+    def __init__(self, all_globals: Globals) -> None:
+        self._all = all_globals
+        self._own: Values | None = None
+        self._others: Values = {}
+
+    def __enter__(self) -> None:
+        self._own = self._own or self._all.fresh()
+        self._others = _replaced(self._own)
+
+    def __exit__(self, *_: object) -> None:
+        self._own = _replaced(self._others)
+
+
+def _replaced(values: Values) -> Values:
+    """Give each module these globals. Returns those that it had."""
+    before = {module: dict(vars(module)) for module in values}
+    for module, wanted in values.items():
+        present = vars(module)
+        for name in present.keys() - wanted.keys():
+            del present[name]
+        present.update(wanted)
+    return before
+
+
+def _copied(value: object, memo: dict) -> object:
+    """A deep copy; the value itself where it cannot change, or cannot be copied."""
+    if hasattr(value, "cache_parameters"):  # of functools.lru_cache: with a cache of its own
+        return functools.lru_cache(**value.cache_parameters())(value.__wrapped__)
+    if isinstance(value, ModuleType | type) or callable(value) and hasattr(value, "__code__"):
+        return value
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:  # a lock, say, or what a user's class raises
+        return value
