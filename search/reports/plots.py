@@ -48,7 +48,9 @@ def plots(study, shares, by_chance):
     found = [curves(study)] if any(trial.curve for trial in evidence.tried(study)) else []
     if len(study.completed()) < 2:
         return found
-    names = sorted(study.ranges(), key=lambda name: -shares.get(name, 0))[:SHOWN]
+    plotted = set().union(*(trial.params for trial in study.completed()))  # Optuna plots no others
+    names = [name for name in study.ranges() if name in plotted]
+    names = sorted(names, key=lambda name: -shares.get(name, 0))[:SHOWN]
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
         found += [against_time(study), *([importances(shares, by_chance)] if shares else [])]
         found += list(_optunas(study, names))

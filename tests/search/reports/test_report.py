@@ -186,6 +186,18 @@ def test_trials_that_all_went_wrong_have_a_report(moody):
     assert "diverged" in page.text and "out of sorts" in page.text
 
 
+def test_a_hyperparameter_that_no_completed_trial_has_is_in_the_report_and_in_no_plot(write_task, tell):
+    rare = 'x = trial.suggest_float("x", 0, 1)\n    y = trial.suggest_int("y", 1, 9) if x > 0.9 else 1\n'
+    change = 'return Config(x=trial.suggest_float("x", 0, 1))', f"{rare}    return Config(x=x, y=y)"
+    task = write_task("rare", change, ("    epochs: int = 4", "    y: int = 1\n    epochs: int = 4"))
+    with Study.open(task) as study:
+        for number in range(12):
+            tell(study, 0.1 + number, x=number / 16)
+        tell(study, None, "pruned", [{}], x=0.95)
+        page = report.page(report.report(study))
+    assert "range of y" in page and "Slice: x" in page and "Slice: y" not in page
+
+
 def test_a_study_whose_scores_are_all_equal_has_a_report(bowl, tell):
     with Study.open(bowl, "equal") as study:
         for number in range(12):
