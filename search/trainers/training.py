@@ -181,10 +181,9 @@ class Training:
         if self._ended:
             raise RuntimeError("report was called after the training had ended")
         if threading.get_ident() != self._thread.ident:
-            self.error = self.error or RuntimeError(
-                "report was called in another thread: valid is a call by train itself"
-            )
-            raise self.error
+            said = "report was called in another thread: valid is a call by train itself"
+            self.error = self.error or RuntimeError(said)
+            raise SystemExit(said)  # which ends a thread without a traceback on the screen
         if self._stopped:
             raise Stop
         if self.error is not None:
