@@ -3,10 +3,9 @@
 Also the view of a study's trials that MLflow opens with, and the addresses of its pages.
 """
 
-import inspect
 import json
 
-from search import log_names, tables, winner
+from search import log_names, tables, tasks, winner
 from search.crossing import ranges
 from search.errors import NoWinner
 from search.progress import luck
@@ -80,7 +79,7 @@ def page(experiment, study_name):
 
 
 def _question(task):
-    return inspect.getdoc(task)
+    return tasks.doc_of(task)
 
 
 def _won(study):

@@ -26,7 +26,7 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
     began = time.monotonic()
     with isolation.State("cpu"):
         notes = tasks.check(task)
-    yield f"Task {tasks.name_of(task)}: {task.__doc__.strip().splitlines()[0]}"
+    yield f"Task {tasks.name_of(task)}: {tasks.question_of(task)}"
     for name, range_ in tasks.ranges(task).items():
         yield f"  searched   {name}: {tasks.describe(range_)}"
     weights = tasks.count_weights(task, task.Config())

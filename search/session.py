@@ -17,6 +17,7 @@ from search import (
     progress,
     studies,
     tables,
+    tasks,
     terminal,
     winner,
 )
@@ -72,8 +73,10 @@ def run(
         slow.cancel()
     with Signals() as signals, opened:
         done = opened.counted()
-        say(f"Task {opened.about['task']}: {task.__doc__.splitlines()[0]}")
+        say(f"Task {opened.about['task']}: {tasks.question_of(task)}")
         say(_what(opened, done))
+        for note in opened.notes:
+            say(f"Note: {note}.")
         if why_not:
             instead = f"DEVICE=cuda: torch sees no GPU here ({why_not}); training on the CPU."
             say(instead)

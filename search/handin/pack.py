@@ -13,7 +13,6 @@ The same study gives the same bytes. Names of users, of their machines and of fo
 """
 
 import hashlib
-import inspect
 import io
 import json
 import math
@@ -26,7 +25,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
-from search import freeze, places, winner
+from search import freeze, places, tasks, winner
 from search.errors import TrialbookError
 from search.handin import check, handed
 from search.handin.handed import Handin
@@ -93,7 +92,7 @@ def about(study, standing):
         won |= {"scores": list(standing.scores), "mean": standing.mean}
         won |= {"standard_error": standing.standard_error}
     return _at_home(
-        {"study": study.name, **study.about, "question": inspect.getdoc(study.task)}
+        {"study": study.name, **study.about, "question": tasks.doc_of(study.task)}
         | {"space": {name: json.loads(ranges) for name, ranges in study.about["space"].items()}}
         | {"task": task, "data_file": study.data_path.name, "budget": study.budget()}
         | {"crossings": [_without_who(asdict(crossing)) for crossing in study.crossings()]}
@@ -126,7 +125,7 @@ def report(study, standing):
     better = "higher" if study.sign > 0 else "lower"
     metric = f"validation {study.about['metric']}, the {better} the better"
     lines = [
-        inspect.getdoc(study.task).splitlines()[0],
+        tasks.question_of(study.task),
         f"Study {study.name}, data {study.about['source']} ({study.about['digest']}); scores are {metric}.",
         "Trials that repeat another on a fresh seed, or are crossed out, count as that alone.",
         "`make check-handin ZIP=` computes each figure again from trials.json.",

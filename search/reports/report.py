@@ -70,14 +70,14 @@ def report(study):
 
 def title(study):
     """The question that the task asks."""
-    return study.task.__doc__.strip().splitlines()[0]
+    return tasks.question_of(study.task)
 
 
 def question(study):
     """What was asked, of what, within which limits."""
     about = study.about
     yield Sentence("task", f"{about['task']}: {title(study)}")
-    if target := re.search(r"^Target: (.*?)(?=^Source:|^$|\Z)", study.task.__doc__, re.M | re.S):
+    if target := re.search(r"^Target: (.*?)(?=^Source:|^$|\Z)", tasks.doc_of(study.task), re.M | re.S):
         yield Sentence("target", " ".join(target[1].split()))
     yield Sentence("score", f"{about['metric']} on the validation data, to {about['direction']}")
     for name, ranges in study.ranges().items():

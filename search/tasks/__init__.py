@@ -11,7 +11,7 @@ Nothing here trains: see `search.trainers`.
 
 from search.tasks.contract import check, check_data, default_source, prepared
 from search.tasks.network import count_weights
-from search.tasks.registry import find, name_of
+from search.tasks.registry import doc_of, find, name_of, question_of
 from search.tasks.space import baseline, defaults, describe, draw, nearest, ranges, union
 
 __all__ = [
@@ -22,11 +22,13 @@ __all__ = [
     "default_source",
     "defaults",
     "describe",
+    "doc_of",
     "draw",
     "find",
     "name_of",
     "nearest",
     "prepared",
+    "question_of",
     "ranges",
     "union",
 ]

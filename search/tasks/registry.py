@@ -1,6 +1,7 @@
 """From a task's name to its module."""
 
 import importlib
+import inspect
 import traceback
 from types import ModuleType
 
@@ -23,6 +24,16 @@ def find(name: str) -> ModuleType:
 def name_of(task: ModuleType) -> str:
     """The task's only name: its file's."""
     return task.__name__.rpartition(".")[2]
+
+
+def doc_of(task: ModuleType) -> str:
+    """The docstring of a task, whose first line is its question; its name where it has none any more."""
+    return (inspect.getdoc(task) or "").strip() or name_of(task)
+
+
+def question_of(task: ModuleType) -> str:
+    """What a task asks, in one line."""
+    return doc_of(task).splitlines()[0]
 
 
 def _place(error: BaseException) -> str:

@@ -93,6 +93,18 @@ def test_draws_that_are_rejected_again_and_again_end_the_search(write_task):
         assert [trial.state for trial in study.trials()] == ["infeasible"] * INFEASIBLE
 
 
+def test_a_default_outside_its_range_is_said_and_the_first_trial_takes_the_nearest_value(
+    write_task, database, capsys
+):
+    write_task("outside", ("x: float = 0.5", "x: float = 7"))
+    assert (
+        main(["search", "--task", "outside", "--trials", "2", "--trainers", "inline", "--confirm", "0"]) == 0
+    )
+    note = "Note: the default x 7 is outside 0.0 to 1.0: the first trial takes 1.0."
+    assert capsys.readouterr().out.splitlines()[2] == note
+    assert Study.read("outside-builtin").trial(0).config["x"] == 1.0
+
+
 def test_ranges_of_a_rare_branch_are_added_when_it_is_drawn(write_task):
     rare = 'x = trial.suggest_float("x", 0, 1)\n    y = trial.suggest_int("y", 1, 9) if x > 0.999 else 1\n'
     task = write_task(
