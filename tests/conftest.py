@@ -1,7 +1,5 @@
 """What tests share: a home of their own, tasks that train in no time, and a ready log."""
 
-import importlib
-import linecache
 import os
 import shutil
 import socket
@@ -13,10 +11,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import plain
 import pytest
 import torch
+from task_files import TaskFiles, changed
 
-import objectives
 from objectives.replay import THREADS
 from search import freeze, log, places, tasks, winner
 from search.coordinator import confirm, search
@@ -65,78 +64,25 @@ def bowl():
     return bowl
 
 
-class TaskFiles:
-    """`task_file(name, (old, new), ...)` writes the bowl as another task, with changes; returns its module.
-
-    They lie in the folder `objectives` of `tmp_path`, and so in reach of a PYTHONPATH.
-    """
-
-    def __init__(self, folder, bowl):
-        self.folder, self._bowl, self._names = folder, bowl, set()
-
-    def __call__(self, name, *changes):
-        text = Path(self._bowl.__file__).read_text()
-        for old, new in changes:
-            assert old in text, old
-            text = text.replace(old, new)
-        self._write(name, text)
-        return importlib.import_module(f"objectives.{name}")
-
-    def break_(self, name, text):
-        """Give a task's file another text, or delete it."""
-        self._write(name, text or "")
-        if text is None:
-            (self.folder / f"{name}.py").unlink()
-
-    def _write(self, name, text):
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / f"{name}.py").write_text(text)
-        self._names.add(name)
-        self.forget()
-
-    def forget(self):
-        """Let each be imported anew."""
-        for name in self._names:
-            sys.modules.pop(f"objectives.{name}", None)
-        importlib.invalidate_caches()
-
-
 @pytest.fixture
-def task_file(tmp_path, monkeypatch, bowl):
-    """Tasks of this test alone: see TaskFiles."""
-    import objectives
-
-    files = TaskFiles(tmp_path / "objectives", bowl)
-    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(files.folder)])
+def task_files(tmp_path, monkeypatch):
+    """Tasks of this test alone: see tests/toys/task_files.py."""
+    files = TaskFiles(tmp_path / "tasks", monkeypatch)
     yield files
     files.forget()
 
 
 @pytest.fixture
-def edited_bowl(tmp_path, monkeypatch, bowl):
-    """`edited_bowl((old, new), ...)` is the bowl with these changes of its text, as a task of its own.
+def write_task(task_files):
+    """`write_task(name, (old, new), ...)` is a variant of the task in tests/toys/plain.py: its module."""
+    return lambda name, *changes: task_files.write(name, changed(plain.TEXT, *changes))
 
-    It may be edited again: each call gives the task `edited` anew, as a new process would see it.
-    """
-    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path / "tasks")])
-    (tmp_path / "tasks").mkdir()
 
-    def edited(*changes, name="edited"):
-        text = Path(bowl.__file__).read_text(encoding="utf-8")
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        path = tmp_path / "tasks" / f"{name}.py"
-        path.write_text(text, encoding="utf-8")
-        linecache.checkcache(str(path))
-        importlib.invalidate_caches()
-        sys.modules.pop(f"objectives.{name}", None)
-        path.with_name("__pycache__").exists() and shutil.rmtree(path.with_name("__pycache__"))
-        return importlib.import_module(f"objectives.{name}")
-
-    yield edited
-    for name in [name for name in sys.modules if name.startswith("objectives.edited")]:
-        del sys.modules[name]
+@pytest.fixture
+def edited_bowl(task_files, bowl):
+    """`edited_bowl((old, new), ..., name="edited")` is a variant of the bowl: its module."""
+    text = Path(bowl.__file__).read_text(encoding="utf-8")
+    return lambda *changes, name="edited": task_files.write(name, changed(text, *changes))
 
 
 @pytest.fixture
@@ -153,40 +99,6 @@ def moody(monkeypatch):
         return moody
 
     return in_moods
-
-
-@pytest.fixture
-def write_task(tmp_path, monkeypatch):
-    """`write_task(name, (old, new), ...)` writes a variant of the task in tests/toys/plain.py; returns it.
-
-    Trainers and other processes find it too. A name that is written again is another module.
-    """
-    import plain
-
-    import objectives
-
-    folder = tmp_path / "tasks" / "objectives"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(folder)])
-    path = os.pathsep.join(
-        [str(folder.parent), str(ROOT / "tests" / "toys"), os.environ.get("PYTHONPATH", "")]
-    )
-    monkeypatch.setenv("PYTHONPATH", path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of two texts of one second and one length
-    written = set()
-
-    def write(name, *changes, text=None):
-        (folder / f"{name}.py").write_text(text or plain.variant(*changes), encoding="utf-8")
-        written.add(f"objectives.{name}")
-        for module in written:
-            sys.modules.pop(module, None)
-        importlib.invalidate_caches()
-        linecache.clearcache()
-        return tasks.find(name)
-
-    yield write
-    for module in written:
-        sys.modules.pop(module, None)
 
 
 @pytest.fixture

@@ -286,9 +286,9 @@ ODD = (  # of a task: names and values that MLflow does not take as they are
 
 
 @pytest.fixture(params=["local", "server"])
-def odd(request, task_file, database, monkeypatch):
+def odd(request, edited_bowl, database, monkeypatch):
     """A study of a task with odd names, in a local log or on a tracking server."""
-    with Study.open(task_file("odd", *ODD), "odd") as study:
+    with Study.open(edited_bowl(*ODD, name="odd"), "odd") as study:
         search(study, Inline(study), trials=2)
         if request.param == "server":
             port = request.getfixturevalue("serve")("ui")

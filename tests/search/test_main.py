@@ -325,12 +325,12 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_task_that_cannot_be_imported_hides_no_study(how, audited, task_file, capsys):
+def test_a_task_that_cannot_be_imported_hides_no_study(how, audited, task_files, edited_bowl, capsys):
     from search.study import Study
 
-    with Study.open(task_file("fragile")):
+    with Study.open(edited_bowl(name="fragile")):
         pass
-    task_file.break_(name="fragile", text=BROKEN[how])
+    task_files.put("fragile", BROKEN[how])
     for typed, code in (["status"], 2), (["audit"], 2), (["doctor"], 2):
         assert main(typed) == code
         out, err = said(capsys)
@@ -364,8 +364,8 @@ def test_a_copy_of_a_study_is_said_to_be_one(audited, capsys):
 
 
 @pytest.mark.parametrize("name", ["MLPv2", "my-net", "two words", "Größe", "n" * 90, "模型"])
-def test_a_task_of_any_name_is_found_by_every_verb(name, database, task_file, tmp_path, capsys):
-    task_file(name)
+def test_a_task_of_any_name_is_found_by_every_verb(name, database, edited_bowl, tmp_path, capsys):
+    edited_bowl(name=name)
     search = ["search", "--task", name, "--trainers", "inline", "--trials", "3", "--confirm", "0"]
     assert main(search) == 0, said(capsys)
     out, _ = said(capsys)

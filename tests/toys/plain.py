@@ -59,12 +59,3 @@ def score(model, split):
     squares_N1 = (model(split.x_N1) - split.y_N1) ** 2
     return squares_N1.mean().item(), squares_N1.std().item() / len(squares_N1) ** 0.5
 '''
-
-
-def variant(*changes):
-    """The text with some of it replaced: pairs of the old and the new. Each old one must occur in it."""
-    text = TEXT
-    for old, new in changes:
-        assert old in text, f"{old!r} is not in the task"
-        text = text.replace(old, new)
-    return text

@@ -1,11 +1,6 @@
 """Tasks that a test writes."""
 
-import importlib
-import sys
-
 import pytest
-
-import objectives
 
 HEAD = '''"""Is the boundary tight?"""
 
@@ -61,21 +56,6 @@ def train(config, training, validation, report):
 
 
 @pytest.fixture
-def write_task(tmp_path, monkeypatch):
+def write_task(task_files):
     """`write_task(name, code)` makes a task in which `code` replaces what HEAD has; returns its module."""
-    folder = tmp_path / "tasks"
-    (folder / "objectives").mkdir(parents=True)
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(folder / "objectives")])
-    names = []
-
-    def write(name, code=""):
-        (folder / "objectives" / f"{name}.py").write_text(HEAD + code)
-        importlib.invalidate_caches()
-        names.append(name)
-        return importlib.import_module(f"objectives.{name}")
-
-    yield write
-    for name in names:
-        sys.modules.pop(f"objectives.{name}", None)
-        vars(objectives).pop(name, None)
+    return lambda name, code="": task_files.write(name, HEAD + code)
