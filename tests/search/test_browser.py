@@ -116,7 +116,7 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
 
     # One of them: its numbers, and why it was tried and ended.
     browser.find_element(By.PARTIAL_LINK_TEXT, names[won.trial.number]).click()
-    shows(browser, "Why it was tried:", won.trial.proposal, "Why it ended:", "trained to the end")
+    shows(browser, "why tried", won.trial.proposal, "why ended", "trained to the end")
     shows(browser, "validation_height", "score_standard_error", "confirmed_mean", "Parent run")
 
     # The study: who won, and the way to its trials.

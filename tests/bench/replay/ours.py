@@ -53,7 +53,8 @@ class Replay:
 
     def _entry(self, report):
         metric = f"validation_{self._core.task.METRIC}"
-        return {"epoch": report.epoch, metric: report.score, "seconds": report.seconds, "time": time.time()}
+        scores = dict.fromkeys(("train_loss", "validation_loss", metric), report.score)
+        return {"epoch": report.epoch, **scores, "seconds": report.seconds, "time": time.time()}
 
 
 class HandsOver:
