@@ -21,6 +21,8 @@ SEARCH = f"search --task bowl --trainers inline --confirm 2 --trials {TRIALS}"
 VOID = "void --task bowl --trials 1 --reason wrong"
 EXPORT = "export --task bowl"
 AROUND = "before", "after"
+# The log's thread writes the latest of each trial, so that how often it calls these is a matter of time.
+COALESCED = "Rows.begin", "Rows.add", "Rows.end", "Rows.end, half", "Log.show"
 POINTS = {  # name -> the owner of a function, the function's name, when to die, and in which command
     "Journal._append": (Journal, "_append", (*AROUND, "half"), SEARCH),
     "Journal.commit": (Journal, "commit", AROUND, SEARCH),
@@ -60,7 +62,8 @@ def run(random, count, folder):
     for name, (_, _, whens, command) in POINTS.items():
         calls, best = known[command]
         for when in whens:
-            for nth in chosen(random, count, calls[name]):
+            number = min(calls[name], TRIALS) if name in COALESCED else calls[name]
+            for nth in chosen(random, count, number):
                 place = folder / f"home-{len(works)}"
                 works.append((place, database, name, when, nth, best))
     yield from homes.side_by_side(die_once, works)
@@ -88,7 +91,8 @@ def die_once(folder, database, name, when, nth, best):
     if command != SEARCH:
         home.run(SEARCH)
     code, died = home.run(command, around=dying(name, when, nth))
-    wrong = [] if code == -signal.SIGKILL else [f"it did not die there, but ended with {code}: {died.error}"]
+    as_meant = code == -signal.SIGKILL or (name in COALESCED and code == 0)  # of so few calls there were less
+    wrong = [] if as_meant else [f"it did not die there, but ended with {code}: {died.error}"]
     if command != SEARCH:
         code, healed = home.run(command)
         wrong += [] if code == 0 else [f"the same again ended with {code}: {healed.error}"]

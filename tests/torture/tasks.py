@@ -4,11 +4,13 @@ import shutil
 import sys
 from random import Random
 
+from written_tasks import draw
+
 import objectives
 from search import places
 from search.errors import NoWinner
 from search.study import Study
-from tests.torture import homes, written
+from tests.torture import homes
 
 TITLE = "a task of any kind is searched, or one line says why not"
 QUICK, FULL = 20, 200  # tasks
@@ -26,7 +28,7 @@ def run(random, count, folder):
 def try_one(folder, database, seed):
     """Search one task, then use its study in every way."""
     random = Random(seed)
-    task, name = written.draw(random), f"made{seed}"
+    task, name = draw(random), f"made{seed}"
     home = homes.Home(folder, database)
     tasks = folder / "tasks" / "objectives"
     tasks.mkdir(parents=True)
