@@ -77,6 +77,8 @@ class Rows:
         self._experiment = experiment
         self._database = sqlite3.connect(database, timeout=PATIENCE)
         self._database.execute("PRAGMA synchronous = OFF")
+        # Where the file was replaced meanwhile, MLflow's client may know runs that this one has not.
+        self._database.execute("PRAGMA foreign_keys = ON")
 
     def begin(self, name, started, tags, params):
         run_id = uuid.uuid4().hex
