@@ -41,7 +41,7 @@ slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray 
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
-test: .venv/ready .venv/ray  ## all tests that are quick, in about twelve minutes
+test: .venv/ready .venv/ray  ## all tests that are quick, in some twenty minutes
 	@.venv/bin/python -m pytest -q
 
 refreeze: .venv/ready  ## cut models/frozen/*.py anew from today's sources; records and values stay: TASK=
