@@ -50,7 +50,7 @@ refreeze: .venv/ready  ## cut models/frozen/*.py anew from today's sources; reco
 test-slow: .venv/ready  ## the tests that need minutes
 	@.venv/bin/python -m pytest -q -m slow
 
-torture: .venv/ready  ## kill, crowd and feed it on purpose, for some 40 minutes: QUICK=1 SEED= ONLY=kills,starts
+torture: .venv/ready  ## kill, crowd and feed it on purpose, for about an hour: QUICK=1 SEED= ONLY=kills,starts
 	@.venv/bin/python -m tests.torture $(if $(filter QUICK,$(SETTINGS)),,--full) \
 	  $(if $(filter SEED,$(SETTINGS)),--seed="$$SEED") $(if $(filter ONLY,$(SETTINGS)),--only="$$ONLY")
 
