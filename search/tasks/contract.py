@@ -36,7 +36,7 @@ def check(task: ModuleType) -> list[str]:
     """Check all of a task but its data. Returns notes. Raises TaskError."""
     with _named(task):
         _check_words(task)
-        _check_functions(task, task, FUNCTIONS)
+        _check_functions(task, FUNCTIONS)
         _check_data_module(task)
         _check_config(task)
         notes = _check_space(task) + _check_build(task)
@@ -99,7 +99,7 @@ def _check_words(task: ModuleType) -> None:
         raise TaskError(f"TOLERANCE is {shown(tolerance)}: it must be a number of at least 0")
 
 
-def _check_functions(task: ModuleType, owner: Any, functions: dict[str, tuple], prefix: str = "") -> None:
+def _check_functions(owner: Any, functions: dict[str, tuple], prefix: str = "") -> None:
     """That functions are there and take what they are given."""
     for name, parameters in functions.items():
         function, call = getattr(owner, name, None), f"{prefix}{name}({', '.join(parameters)})"
@@ -114,7 +114,7 @@ def _check_functions(task: ModuleType, owner: Any, functions: dict[str, tuple], 
 
 
 def _check_data_module(task: ModuleType) -> None:
-    _check_functions(task, task.DATA, SOURCE, "DATA.")
+    _check_functions(task.DATA, SOURCE, "DATA.")
     sources = getattr(task.DATA, "SOURCES", None)
     if not isinstance(sources, tuple | list) or not sources or not all(type(each) is str for each in sources):
         raise TaskError(f"DATA.SOURCES is {shown(sources)}: it must be names, as ('builtin',)")

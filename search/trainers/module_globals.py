@@ -9,7 +9,7 @@ import functools
 import sys
 from types import ModuleType
 
-OURS = ("data", "models", "objectives")
+from search.sources import OURS
 
 Values = dict[ModuleType, dict[str, object]]
 
