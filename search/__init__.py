@@ -24,8 +24,8 @@ From Python:
 
     from objectives import regression
     from search import coordinator, winner
-    from search.study import Study
-    from search.trainers.inline import Inline
+    from search.study.study import Study
+    from search.executors.inline import Inline
 
     with Study.open(regression, "my-study") as study, Inline(study) as trainers:
         coordinator.search(study, trainers, trials=10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from search import places
+from search import paths
 
 HERE = ("mlruns", "artifacts")  # the end of `places.artifacts()`, in any home
 
@@ -20,7 +20,7 @@ def path_of(location: str) -> Path:
 def is_misplaced(run_location: str) -> bool:
     """Whether a run's artifacts lie in a folder like ours of another home."""
     folder = path_of(run_location).parent.parent  # of the experiment: a run has FOLDER/ID/artifacts
-    return _is_ours(folder) and folder.parent != places.artifacts()
+    return _is_ours(folder) and folder.parent != paths.artifacts()
 
 
 def relocate(database: Path) -> None:
@@ -43,9 +43,9 @@ def _moves(opened: sqlite3.Connection) -> Iterator[tuple[int, str]]:
     """The experiments whose artifacts lie in another home, each with its location in this one."""
     for experiment, location in opened.execute("SELECT experiment_id, artifact_location FROM experiments"):
         folder = path_of(location or "")
-        here = places.artifacts() / folder.name
+        here = paths.artifacts() / folder.name
         if _is_ours(folder) and folder != here:
-            yield experiment, places.artifact_location(here)
+            yield experiment, paths.artifact_location(here)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -11,10 +11,10 @@ import re
 import statistics
 import time
 
-from search import strategy, winner
 from search.errors import Gone, TrialbookError
-from search.trainers import GO_ON, PAUSE, STOP
-from search.trial import numbers
+from search.strategy import sampler, winner
+from search.study.trial import numbers
+from search.trainers.trainer import GO_ON, PAUSE, STOP
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
@@ -43,7 +43,7 @@ def search(study, trainers, *, trials=math.inf, **limits):
 
 
 def confirm(study, trainers, *, repeats, bar=None, **limits):
-    """Train the best few configurations again, each on so many fresh seeds at the most: see `search.winner`.
+    """Train the best few configurations again, each on so many fresh seeds at the most: see `search.strategy.winner`.
 
     With a bar, the cheapest that clear it too.
 
@@ -96,7 +96,7 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
 
 
 class Coordinator:
-    """Carries each trial from ask to tell. Trainers report to it: see `search.trainers`."""
+    """Carries each trial from ask to tell. Trainers report to it: see `search.trainers.trainer`."""
 
     def __init__(self, study, trainers, watchers, over):
         self.study, self.trainers, self.watchers = study, trainers, watchers
@@ -236,7 +236,7 @@ class Coordinator:
         self._tell(number, "pruned", self.study.why_behind(number))
 
     def _blame(self, number):
-        return strategy.why_diverged(self.study.trial(number).params, self.study.ranges())
+        return sampler.why_diverged(self.study.trial(number).params, self.study.ranges())
 
     def _tell(self, number, state, reason, score=(None, None)):
         self.running.discard(number)

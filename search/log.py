@@ -23,11 +23,12 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # it would make a
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import artifact_locations, log_names, notes, places, rows, tasks, winner
+from search import artifact_locations, log_names, notes, paths, rows, tasks
+from search.cli.display import standing_line
 from search.errors import NoWinner, StoreError, one_line
-from search.progress import standing_line
-from search.provenance import commit_of
-from search.trial import numbers
+from search.strategy import winner
+from search.study.trial import numbers
+from search.tasks.provenance import commit_of
 
 STATUS = {
     "running": "RUNNING",
@@ -48,19 +49,19 @@ def connect():
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return MlflowClient(uri)
     with _alone():  # a fresh database must be made by one process
-        if places.mlflow_database().exists():
-            with closing(sqlite3.connect(places.mlflow_database())) as database:
+        if paths.mlflow_database().exists():
+            with closing(sqlite3.connect(paths.mlflow_database())) as database:
                 database.execute(
                     "PRAGMA schema_version"
                 )  # MLflow would try for a minute to open what is none
-        return MlflowClient(places.store_uri(places.mlflow_database()))
+        return MlflowClient(paths.store_uri(paths.mlflow_database()))
 
 
 @contextlib.contextmanager
 def _alone():
     """Meanwhile no other process of this home does what MLflow cannot do twice at once."""
-    places.artifacts().mkdir(parents=True, exist_ok=True)
-    with open(places.artifacts() / "mlflow.lock", "w") as lock:
+    paths.artifacts().mkdir(parents=True, exist_ok=True)
+    with open(paths.artifacts() / "mlflow.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -73,14 +74,14 @@ def reader():
     try:
         if not is_local():
             return connect()
-        return reader_of(places.mlflow_database()) if places.mlflow_database().exists() else None
+        return reader_of(paths.mlflow_database()) if paths.mlflow_database().exists() else None
     except Exception as error:  # MLflow lets through whatever its database or its server raises
         raise StoreError(f"the log cannot be read: {one_line(error)}") from None
 
 
 def reader_of(database):
     """A client of a database of MLflow's that can be read only."""
-    return MlflowClient(places.read_only_store_uri(database))
+    return MlflowClient(paths.read_only_store_uri(database))
 
 
 def is_local():
@@ -143,9 +144,9 @@ class Log:
         """Find or make the experiment and the study's run, and find the runs of its trials."""
         self._client = connect()
         if is_local():
-            artifact_locations.relocate(places.mlflow_database())
+            artifact_locations.relocate(paths.mlflow_database())
         self._experiment = self._open_experiment(tasks.name_of(self.study.task))
-        database = places.mlflow_database() if is_local() else None
+        database = paths.mlflow_database() if is_local() else None
         self._writer = rows.writer(self._client, self._experiment, database)
         runs = find_runs(self._client, self._experiment, f"tags.study = '{self.study.name}'")
         runs.sort(key=lambda run: (run.info.lifecycle_stage != "active", run.info.run_id))
@@ -182,7 +183,7 @@ class Log:
     def _open_experiment(self, name):
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            location = places.artifact_location(places.artifacts() / name) if is_local() else None
+            location = paths.artifact_location(paths.artifacts() / name) if is_local() else None
             tags = {"mlflow.experimentKind": "custom_model_development"}  # the pages that suit it
             return self._client.create_experiment(name, artifact_location=location, tags=tags)
         if experiment.lifecycle_stage == "deleted":
@@ -310,10 +311,9 @@ class Log:
 
     def _write_files(self):
         """Write the table of trials and the report."""
-        from search import artifacts
-        from search.reports import report  # pandas and plotly: not while trainers start
+        from search.reports import report, trials_csv
 
-        self._client.log_text(self.parent, artifacts.trials_csv(self.study), "trials.csv")
+        self._client.log_text(self.parent, trials_csv.trials_csv(self.study), "trials.csv")
         page = report.page(report.report(self.study))
         self._client.log_text(self.parent, page, "report.html")
 
@@ -341,7 +341,7 @@ def set_aside(client, run, tag="mlflow.parentRunId"):
 
 def run_of(study, number):
     """The MLflow run of a trial, or "unknown". Nothing is written."""
-    if is_local() and not places.mlflow_database().exists():
+    if is_local() and not paths.mlflow_database().exists():
         return "unknown"
     try:
         client = connect()
@@ -462,6 +462,6 @@ def metrics_of(entry):
 def _analyze():
     """Let sqlite see what it holds: without, MLflow's searches become quadratic."""
     if is_local():
-        with sqlite3.connect(places.mlflow_database()) as database:
+        with sqlite3.connect(paths.mlflow_database()) as database:
             database.execute("ANALYZE")
         database.close()

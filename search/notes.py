@@ -5,10 +5,12 @@ Also the view of a study's trials that MLflow opens with, and the addresses of i
 
 import json
 
-from search import log_names, tables, tasks, winner
-from search.crossing import ranges
+from search import log_names, tasks
+from search.cli.display import luck
 from search.errors import NoWinner
-from search.progress import luck
+from search.reports import tables
+from search.strategy import winner
+from search.study.void import ranges
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
 READING = """Each study is a run, and each of its trials a run below it.

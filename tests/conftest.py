@@ -17,11 +17,12 @@ import torch
 from task_files import TaskFiles, changed
 
 from objectives.replay import THREADS
-from search import freeze, log, places, tasks, winner
+from search import export, log, paths, tasks
 from search.coordinator import confirm, search
+from search.executors.inline import Inline
 from search.live import Live
-from search.study import Study
-from search.trainers.inline import Inline
+from search.strategy import winner
+from search.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
@@ -45,15 +46,15 @@ def fresh_database(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("database")))
         log.connect()
-        return places.mlflow_database()
+        return paths.mlflow_database()
 
 
 @pytest.fixture
 def database(home, fresh_database):
     """The test's home has an MLflow database."""
     home.mkdir(exist_ok=True)
-    shutil.copyfile(fresh_database, places.mlflow_database())
-    return places.mlflow_database()
+    shutil.copyfile(fresh_database, paths.mlflow_database())
+    return paths.mlflow_database()
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def audited_home(tmp_path_factory, fresh_database):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
-        shutil.copyfile(fresh_database, places.mlflow_database())
+        shutil.copyfile(fresh_database, paths.mlflow_database())
         with Study.open(bowl, "audited") as study:
             looks, written = iter(range(3)), log.Log(study)
             with Live(written) as live:
@@ -127,16 +128,16 @@ def audited_home(tmp_path_factory, fresh_database):
             written.bring_up_to_date()
             assert written.behind is None
             standing = winner.choose(study)
-            text = freeze.freeze(study, standing, log.run_of(study, standing.trial.number))
-            freeze.write(places.frozen("bowl"), text)
-        return places.home()
+            text = export.freeze(study, standing, log.run_of(study, standing.trial.number))
+            export.write(paths.frozen("bowl"), text)
+        return paths.home()
 
 
 @pytest.fixture
 def audited(home, audited_home):
     """A study of 8 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
     shutil.copytree(audited_home, home)
-    with closing(sqlite3.connect(places.mlflow_database())) as database, database:
+    with closing(sqlite3.connect(paths.mlflow_database())) as database, database:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
             database.execute(moved, (str(audited_home), str(home)))

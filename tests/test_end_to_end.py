@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from search.study import Study
+from search.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,9 +9,9 @@ ours as it stands, since the course has it in a file of its own.
 import ast
 from pathlib import Path
 
-from search import freeze, places
-from search.defaults import literal
+from search import export, paths
 from search.errors import NoWinner, one_line
+from search.frozen_script.defaults import literal
 
 SOURCES = Path(__file__).parent / "files"
 
@@ -22,9 +22,9 @@ def write(folder):
     Raises NoWinner where a task that they need has no frozen script; nothing is written then.
     """
     texts = {path.name: with_winners(path.read_text()) for path in sorted(SOURCES.glob("*.py"))}
-    gpt = (places.ROOT / "models" / "chargpt.py").read_text()
+    gpt = (paths.ROOT / "models" / "chargpt.py").read_text()
     texts["gpt_model.py"] = gpt.replace("from models.attention import", "from models import")
-    return [freeze.write(Path(folder) / name, text) for name, text in texts.items()]
+    return [export.write(Path(folder) / name, text) for name, text in texts.items()]
 
 
 def with_winners(text):
@@ -41,8 +41,8 @@ def with_winners(text):
 
 def winning(task_name):
     """The defaults of `Config` in a task's frozen script, by name. Raises NoWinner."""
-    path = freeze.find(task_name)
+    path = export.find(task_name)
     try:
-        return freeze.values(path)
-    except freeze.UNREADABLE as error:
+        return export.values(path)
+    except export.UNREADABLE as error:
         raise NoWinner(f"{path} is no frozen script: {one_line(error)}") from None

@@ -3,7 +3,7 @@
 import importlib
 import os
 
-from search import places
+from search import paths
 from search.errors import UsageError
 
 NEEDED = ("torch", "numpy", "matplotlib")
@@ -43,5 +43,5 @@ def spin(say):
                 window.paint(spinning, degrees)
     else:
         window.paint(spinning, 60)
-        say(f"No screen: wrote {window.write(places.pictures() / 'spinning.png')}")
+        say(f"No screen: wrote {window.write(paths.pictures() / 'spinning.png')}")
     window.close()

@@ -14,11 +14,11 @@ import torch
 
 from data import DataError, digest, read
 from objectives.replay import THREADS
-from search import freeze, places, tasks
+from search import export, paths, tasks
+from search.cli.display import duration
 from search.course import checks
-from search.course.marks import Mark, lines, points, table
+from search.course.scoring import Mark, lines, points, table
 from search.errors import NoWinner, unknown
-from search.progress import duration
 
 
 class Question(NamedTuple):
@@ -109,7 +109,7 @@ def prepare(names, source=None):
     sources = {each for module in modules.values() for each in module.SOURCES}
     if source is not None and source not in sources:
         raise unknown("DATA", source, sources)
-    scripts = {name: load(freeze.find(QUESTIONS[name].task)) for name in names}
+    scripts = {name: load(export.find(QUESTIONS[name].task)) for name in names}
     exams = []
     for name, module in modules.items():
         chosen = source if source in module.SOURCES else module.default_source()
@@ -169,7 +169,7 @@ def _sit(console, exam, seeds, window):
     for line in lines(marks):
         console.print(line, soft_wrap=True)
     if window and watch.metrics:
-        path = window.write(places.pictures() / f"{exam.name}.png")
+        path = window.write(paths.pictures() / f"{exam.name}.png")
         console.print(f"  its picture: {path}", highlight=False, soft_wrap=True)
     if "sample" in watch.metrics:
         console.print(f"  what it writes: {watch.metrics['sample']}", markup=False, highlight=False)

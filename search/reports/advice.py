@@ -5,7 +5,8 @@ import statistics
 
 from optuna.distributions import CategoricalDistribution
 
-from search.progress import luck
+from search.cli.display import luck
+from search.reports.effects import RATE
 from search.reports.evidence import (
     CHANCE,
     SCORED,
@@ -20,7 +21,6 @@ from search.reports.evidence import (
     tried,
     within_noise,
 )
-from search.reports.lessons import RATE
 
 EDGE = 0.05  # of a range, in its scale: nearer to an end, and a value is on the edge
 VALUES = 10  # up to so many different values, each is asked whether it is ever among the best

@@ -6,10 +6,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from search import tables, winner
+from search.cli.display import duration
 from search.errors import NoWinner
-from search.progress import duration
+from search.reports import tables
 from search.reports.evidence import shown
+from search.strategy import winner
 
 NOISE = 2  # standard errors: a difference of less can be noise
 

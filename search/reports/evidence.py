@@ -58,7 +58,7 @@ def best_few(study):
 
 
 def relative(study):
-    """Whether scores are compared by their ratios: see `search.winner.judged`."""
+    """Whether scores are compared by their ratios: see `search.strategy.winner.judged`."""
     return study.sign < 0 and all(trial.score > 0 for trial in study.completed())
 
 

@@ -9,7 +9,7 @@ import optuna
 from optuna import visualization
 from plotly import graph_objects as go
 
-from search.reports import evidence, lessons
+from search.reports import effects, evidence
 
 COLOURS = {"completed": "#1f6feb", "pruned": "#b8bec6", "diverged": "#d1242f"}
 POINTS = 20_000  # of all learning curves together, at the most
@@ -43,7 +43,7 @@ def plots(study, shares, by_chance):
 
     Args:
         study: the study.
-        shares, by_chance: see `search.reports.lessons.importances`.
+        shares, by_chance: see `search.reports.effects.importances`.
     """
     found = [curves(study)] if any(trial.curve for trial in evidence.tried(study)) else []
     if len(study.completed()) < 2:
@@ -118,7 +118,7 @@ def curves(study):
 
 def against_time(study):
     """Scores against the seconds of training, and the front: no trial is both faster and better."""
-    figure, best = go.Figure(), lessons.front(study)
+    figure, best = go.Figure(), effects.front(study)
     figure.add_scatter(
         x=[trial.seconds for trial in best],
         y=[trial.score for trial in best],

@@ -16,14 +16,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from search import crossing, places, tables, tasks, winner
+from search import paths, tasks
+from search.cli.display import duration, settings
 from search.errors import NoWinner
-from search.progress import duration, settings
-from search.reports import lessons
+from search.reports import effects, tables
 from search.reports.advice import advice
 from search.reports.evidence import Sentence, shown
-from search.study import Study
-from search.winner import Standing
+from search.strategy import winner
+from search.strategy.winner import Standing
+from search.study import void
+from search.study.study import Study
 
 EVIDENCE = (
     "Trials are ranked by their scores; one that was pruned, by the last epoch that it and the other both "
@@ -43,7 +45,7 @@ class Report:
     winner: list
     mattered: list
     advice: list
-    importances: tuple  # see `search.reports.lessons.importances`
+    importances: tuple  # see `search.reports.effects.importances`
 
 
 def report(study):
@@ -52,14 +54,14 @@ def report(study):
         standing = winner.choose(study)
     except NoWinner:
         standing = None
-    shares, by_chance = lessons.importances(study)
+    shares, by_chance = effects.importances(study)
     return Report(
         study=study,
         standing=standing,
         question=list(question(study)),
         answer=answer(study, standing),
         winner=won(study, standing) if standing else [],
-        mattered=lessons.mattered(study, shares, by_chance),
+        mattered=effects.mattered(study, shares, by_chance),
         advice=advice(study, standing),
         importances=(shares, by_chance),
     )
@@ -91,7 +93,7 @@ def question(study):
         if trial.crossed:
             crossed.setdefault(str(trial.crossed), []).append(trial.number)
     for why, numbers in crossed.items():
-        yield Sentence("crossed out", f"trials {crossing.ranges(numbers)}: {why}")
+        yield Sentence("crossed out", f"trials {void.ranges(numbers)}: {why}")
 
 
 def answer(study, standing):
@@ -217,7 +219,7 @@ def page(report):
 
 def write(report, folder=None):
     """Write the page into a folder, by default that of all reports. Returns its path."""
-    folder = Path(folder) if folder else places.reports()
+    folder = Path(folder) if folder else paths.reports()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{report.study.name}.html"
     path.write_text(page(report), encoding="utf-8")

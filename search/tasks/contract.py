@@ -206,10 +206,10 @@ def _check_build(task: ModuleType) -> list[str]:
 
 def _check_script(task: ModuleType) -> None:
     """That its winner can be exported: the text of its frozen script is made, and holds together."""
-    from search import freeze  # which needs this package
+    from search import export
 
     with _blamed("the text of the frozen script"):
-        freeze.preview(task, space.ranges(task))
+        export.preview(task, space.ranges(task))
 
 
 # Its data

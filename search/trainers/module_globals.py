@@ -9,7 +9,7 @@ import functools
 import sys
 from types import ModuleType
 
-from search.sources import OURS
+from search.frozen_script.source_code import OURS
 
 Values = dict[ModuleType, dict[str, object]]
 

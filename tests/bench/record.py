@@ -18,8 +18,9 @@ from pathlib import Path
 
 import optuna
 
-from search import studies, tasks
-from search.trainers import GO_ON, STOP, Stop, Trainer
+from search import tasks
+from search.study import catalog
+from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
 CURVES = Path(__file__).parent / "curves"
 SEEDS = 5  # of the best; one of the others
@@ -75,7 +76,7 @@ def main():
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     task = tasks.find(options.task)
-    source = studies.default_source(task, None)
+    source = catalog.default_source(task, None)
     trainer = Trainer(task, task.DATA.prepare(source))
     trainer.train(task.Config(epochs=1), lambda entry: GO_ON)  # warm up
     drawn = configurations(task, options.count)

@@ -38,16 +38,17 @@ from rich.console import Console
 from rich.table import Table
 
 from objectives import bowl, chargpt
-from search import places, studies
+from search import paths
+from search.cli.display import Tally, watch
 from search.coordinator import search, train_all
+from search.executors.pool import Pool
+from search.executors.processes import Processes
+from search.executors.worker import PATIENCE
 from search.live import Live
 from search.log import Log, connect
-from search.progress import Tally, watch
-from search.study import Study
-from search.trainers import GO_ON, PAUSE
-from search.trainers.pool import Pool
-from search.trainers.processes import Processes
-from search.trainers.work import PATIENCE
+from search.study import catalog
+from search.study.study import Study
+from search.trainers.trainer import GO_ON, PAUSE
 
 NAME = "scale"
 BASE = 1000  # trials of the study that larger ones are made of
@@ -123,7 +124,7 @@ class Pretended(Pool):
 
 
 class _Pretended:
-    """One trainer: see `search.trainers.pool`, and `search.trainers.work` for what it does."""
+    """One trainer: see `search.executors.pool`, and `search.executors.worker` for what it does."""
 
     ready = True
 
@@ -250,14 +251,14 @@ class Folder:
                 with Study.open(chargpt, NAME, "builtin") as study:
                     search(study, Pretended(4, 0.0, Clock()), trials=size)
             else:
-                places.studies().mkdir(parents=True)
-                with open(studies.file(NAME), "w") as file:
+                paths.studies().mkdir(parents=True)
+                with open(catalog.file(NAME), "w") as file:
                     file.writelines(repeated(records, size))
         return home
 
     def _records(self):
         os.environ["TRIALBOOK_HOME"] = str(self.home(BASE))
-        return studies.file(NAME).read_text()
+        return catalog.file(NAME).read_text()
 
 
 def repeated(records, size):
@@ -346,7 +347,7 @@ def size(home, asks):
                 study.report(trial.number, entry(chargpt.Config(**trial.config), 1, 1.0))
             with timed(spent["tell"]):
                 study.tell(trial.number, "pruned", "measured")
-        return spent, {"memory": resident() - before, "journal": studies.file(NAME).stat().st_size}
+        return spent, {"memory": resident() - before, "journal": catalog.file(NAME).stat().st_size}
 
 
 def asked(study, spent):
@@ -398,7 +399,7 @@ def nods(trainers, seconds):
 
 
 class Nods:
-    """An ear that says to each report that the training is to go on: see `search.trainers`."""
+    """An ear that says to each report that the training is to go on: see `search.trainers.trainer`."""
 
     heard = 0
 

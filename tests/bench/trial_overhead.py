@@ -37,8 +37,8 @@ from objectives import langid
 from search.coordinator import search
 from search.live import Live
 from search.log import Log
-from search.study import Study
-from search.trainers import PAUSE, Trainer
+from search.study.study import Study
+from search.trainers.trainer import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
 EPOCHS = 20
@@ -50,7 +50,7 @@ SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the 
 
 
 class Idle:
-    """A trainer that reports and does not train: a plug, see `search.trainers`."""
+    """A trainer that reports and does not train: a plug, see `search.trainers.trainer`."""
 
     free = 1
     training = frozenset()

@@ -5,8 +5,8 @@ import pytest
 
 import data
 from data import sine
-from search import places
-from search.__main__ import main
+from search import paths
+from search.cli.commands import main
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_search_on_data_of_another_form_ends_before_anything_is_written(tmp_path
     said = (
         f"error: {tmp_path}/mnist.npz: train_images is float32 from 255 to 255: valid are uint8 from 0 to 255"
     )
-    assert capsys.readouterr().err.startswith(said) and not places.studies().exists()
+    assert capsys.readouterr().err.startswith(said) and not paths.studies().exists()
 
 
 def test_changed_byte_is_one_line(tmp_path, arrays):

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from search.__main__ import OPTIONS, VERBS
+from search.cli.commands import OPTIONS, VERBS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "cluster.md").read_text()

@@ -6,8 +6,8 @@
 import sys
 from pathlib import Path
 
-from search import freeze, tasks
-from search.script import recut
+from search import export, tasks
+from search.frozen_script.script import recut
 
 FROZEN = Path(__file__).parents[2] / "models" / "frozen"
 
@@ -16,4 +16,4 @@ if __name__ == "__main__":
         path = FROZEN / f"{name}.py"
         text = recut(path.read_text(encoding="utf-8"), tasks.find(name))
         print(f"{name}: {'as before' if text == path.read_text(encoding='utf-8') else 'cut anew'}")
-        freeze.write(path, text)
+        export.write(path, text)

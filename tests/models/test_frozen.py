@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from search import tasks
-from search.script import recut
+from search.frozen_script.script import recut
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "models" / "frozen").glob("*.py"))

@@ -10,8 +10,8 @@ from data.separable import Draws
 from objectives import perceptron
 from objectives.perceptron import LIMIT, Config
 from search.coordinator import search
-from search.study import Study
-from search.trainers.inline import Inline
+from search.executors.inline import Inline
+from search.study.study import Study
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from search import winner
 from search.coordinator import confirm, search
+from search.executors.inline import Inline
 from search.log import Log
-from search.study import Study
-from search.trainers.inline import Inline
+from search.strategy import winner
+from search.study.study import Study
 
 PATIENCE = 40  # seconds until a page must show what it has to
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -8,14 +8,15 @@ import signal
 
 import pytest
 
-from search import places, tasks, winner
+from search import paths, tasks
 from search.coordinator import Coordinator, confirm, search
 from search.errors import StoreError, TrialbookError
-from search.strategy import STARTUP
-from search.study import Study
-from search.trainers import GO_ON, PAUSE, STOP
-from search.trainers.inline import Inline
-from search.trial import numbers
+from search.executors.inline import Inline
+from search.strategy import winner
+from search.strategy.sampler import STARTUP
+from search.study.study import Study
+from search.study.trial import numbers
+from search.trainers.trainer import GO_ON, PAUSE, STOP
 
 
 class Watcher:
@@ -239,7 +240,7 @@ def test_a_full_disk_ends_the_search_and_loses_nothing(bowl):
         search(study, Inline(study), trials=4)
         before = list(study.trials())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    size = (places.studies() / "full.journal").stat().st_size
+    size = (paths.studies() / "full.journal").stat().st_size
     for more in (10, 3000, 5000):
         with Study.open(bowl, "full") as study:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, hard))

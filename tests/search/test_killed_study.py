@@ -6,13 +6,15 @@ import signal
 
 import pytest
 
-from search import audit, log, places, studies
-from search.__main__ import main
+from search import log, paths
+from search.cli.commands import main
 from search.coordinator import confirm, search
+from search.executors.inline import Inline
 from search.live import Live
-from search.study import Study
-from search.trainers.inline import Inline
-from search.winner import choose
+from search.maintenance import audit
+from search.strategy.winner import choose
+from search.study import catalog
+from search.study.study import Study
 
 NAME = "bowl-builtin"
 
@@ -42,7 +44,7 @@ def killed(bowl, database):
             search(study, Inline(study), trials=40, watchers=[live, Kill(study)])
         os._exit(0)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    return places.home()
+    return paths.home()
 
 
 def unfinished():
@@ -108,9 +110,9 @@ def test_a_trial_that_was_promoted_and_then_killed_is_retried_and_not_taken_for_
 
 
 def test_what_is_copied_of_a_killed_study_is_as_it_was(killed, bowl, tmp_path, monkeypatch):
-    before, records = unfinished(), list(studies.records(NAME).read_logs(0))
+    before, records = unfinished(), list(catalog.records(NAME).read_logs(0))
     with Study.hold(NAME) as study:
         log.Log(study).bring_up_to_date()
-        kept = list(studies.records(NAME).read_logs(0))
+        kept = list(catalog.records(NAME).read_logs(0))
     ended = [record for record in kept[len(records) :] if record["op_code"] == 6]
     assert ended == [] and unfinished() == before

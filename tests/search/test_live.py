@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 from faulty import FAULTS, PATIENCE, tracking_server
 
-from search import audit, live, log, rows
+from search import live, log, rows
 from search.coordinator import search
+from search.executors.inline import Inline
 from search.live import Live
 from search.log import Log
-from search.study import Study
-from search.trainers.inline import Inline
+from search.maintenance import audit
+from search.study.study import Study
 
 
 @pytest.fixture(scope="module")

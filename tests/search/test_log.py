@@ -10,18 +10,21 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
-from search import artifact_locations, audit, doctor, log, places, studies, winner
+from search import artifact_locations, log, paths
 from search.coordinator import confirm, search
+from search.executors.inline import Inline
 from search.log import Log
-from search.study import Study
-from search.trainers.inline import Inline
+from search.maintenance import audit, doctor
+from search.strategy import winner
+from search.study import catalog
+from search.study.study import Study
 
 
 class Shown:
     """What the store holds of one study."""
 
     def __init__(self, task="bowl"):
-        self.client = MlflowClient(f"sqlite:///{places.mlflow_database()}")
+        self.client = MlflowClient(f"sqlite:///{paths.mlflow_database()}")
         self.experiment = self.client.get_experiment_by_name(task)
         runs = self.client.search_runs([self.experiment.experiment_id], max_results=1000)
         self.parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -80,7 +83,7 @@ def test_one_experiment_a_task_one_parent_a_study_one_child_a_trial(logged):
     shown = Shown()
     assert [run.info.run_name for run in shown.parents] == ["logged"]
     assert shown.trials.keys() == {trial.number for trial in logged.trials()}
-    assert shown.experiment.artifact_location == str(places.artifacts() / "bowl")
+    assert shown.experiment.artifact_location == str(paths.artifacts() / "bowl")
 
 
 def test_a_trial_is_shown_as_it_was(logged):
@@ -163,7 +166,7 @@ def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
 
 def test_a_deleted_log_is_made_again_as_it_was(logged, fresh_database):
     before = Shown().everything()
-    places.mlflow_database().write_bytes(fresh_database.read_bytes())
+    paths.mlflow_database().write_bytes(fresh_database.read_bytes())
     up_to_date(logged)
     assert Shown().everything() == before
 
@@ -185,11 +188,11 @@ def test_a_run_that_was_deleted_in_the_browser_stays_deleted(logged):
 def test_a_trial_that_was_lost_with_the_machine_has_one_run_when_it_is_begun_anew(bowl, database):
     with Study.open(bowl) as study:
         search(study, Inline(study), trials=3)
-        on_disk = studies.file(study.name).read_bytes()
+        on_disk = catalog.file(study.name).read_bytes()
         lost = study.ask()
         Log(study).show(lost)
     assert Shown().trials[3].info.status == "RUNNING"
-    studies.file(study.name).write_bytes(on_disk)
+    catalog.file(study.name).write_bytes(on_disk)
     with Study.open(bowl) as study:
         again = Log(study)
         search(study, Inline(study), trials=5)
@@ -360,7 +363,7 @@ def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_databas
     home = tmp_path / "homes" / name
     home.mkdir(parents=True)
     monkeypatch.setenv("TRIALBOOK_HOME", str(home))
-    places.mlflow_database().write_bytes(fresh_database.read_bytes())
+    paths.mlflow_database().write_bytes(fresh_database.read_bytes())
     with Study.open(bowl, "s") as study:
         search(study, Inline(study), trials=2)
         up_to_date(study)
@@ -373,10 +376,10 @@ def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_databas
 @pytest.mark.parametrize("new", ["moved", "moved #%20?"])
 def test_a_home_that_was_moved_has_its_artifacts_where_it_is_now(new, bowl, database, tmp_path, monkeypatch):
     options = "--task bowl --study s --trainers inline --trials 2 --confirm 0"
-    toys = os.environ | {"PYTHONPATH": str(places.ROOT / "tests" / "toys")}
+    toys = os.environ | {"PYTHONPATH": str(paths.ROOT / "tests" / "toys")}
     command = [sys.executable, "-m", "search", "search", *options.split()]
-    subprocess.run(command, cwd=places.ROOT, env=toys, check=True, capture_output=True)
-    old = places.home()
+    subprocess.run(command, cwd=paths.ROOT, env=toys, check=True, capture_output=True)
+    old = paths.home()
     old.rename(tmp_path / new)
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / new))
     [violation] = audit.audit("s")

@@ -5,12 +5,14 @@ import json
 import optuna
 import pytest
 
-from search import audit, studies, tasks
-from search.__main__ import main
+from search import tasks
+from search.cli.commands import main
 from search.coordinator import INFEASIBLE, search
 from search.errors import StudyConflict, TrialbookError
-from search.study import Study
-from search.trainers.inline import Inline
+from search.executors.inline import Inline
+from search.maintenance import audit
+from search.study import catalog
+from search.study.study import Study
 
 X = 'Config(x=trial.suggest_float("x", 0, 1))'
 FIELDS = "    epochs: int = 4"
@@ -161,19 +163,19 @@ def test_a_direction_that_is_corrected_asks_what_its_old_trials_are_to_be(write_
 def test_another_metric_is_another_study(write_task):
     with Study.open(write_task("renamed")) as study:
         ended(study, 3)
-    before = studies.file("renamed-builtin").read_bytes()
+    before = catalog.file("renamed-builtin").read_bytes()
     renamed = ('"err", "minimize"', '"acc", "maximize"'), ("validation_err", "validation_acc")
     for old in (None, "aside", "void"):
         with pytest.raises(StudyConflict, match="by 'err', and task 'renamed' now scores 'acc': choose"):
             Study.open(write_task("renamed", *renamed), old=old)
-    assert studies.file("renamed-builtin").read_bytes() == before
+    assert catalog.file("renamed-builtin").read_bytes() == before
     assert Study.read("renamed-builtin").best().score > 0
 
 
 def test_what_another_program_enqueued_is_read_and_taken_up_by_the_next_search(write_task, database):
     with Study.open(write_task("enqueued")) as study:
         ended(study, 4)
-    backend = optuna.storages.journal.JournalFileBackend(str(studies.file("enqueued-builtin")))
+    backend = optuna.storages.journal.JournalFileBackend(str(catalog.file("enqueued-builtin")))
     storage = optuna.storages.JournalStorage(backend)
     optuna.load_study(study_name="enqueued-builtin", storage=storage).enqueue_trial({"x": 0.125})
     assert [trial.number for trial in Study.read("enqueued-builtin").trials()] == [0, 1, 2, 3]
@@ -209,11 +211,11 @@ def test_a_record_that_could_not_be_read_again_is_not_written(bowl):
     entry = {"epoch": 1, "seconds": 0.1, "time": 1e9, "train_loss": 1.0, "validation_loss": 1.0}
     with Study.open(bowl) as study:
         number = study.ask().number
-        before = studies.file(study.name).read_bytes()
+        before = catalog.file(study.name).read_bytes()
         for wrong in ({}, {"validation_height": "high"}, {"validation_height": 1.0, "more": [1]}):
             with pytest.raises(ValueError, match="epoch 1 has"):
                 study.report(number, entry | {"validation_height": None} | wrong)
-        assert studies.file(study.name).read_bytes() == before
+        assert catalog.file(study.name).read_bytes() == before
         study.report(number, entry | {"validation_height": 2.0})
     assert len(Study.read(study.name).trial(number).curve) == 1
 

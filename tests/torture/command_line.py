@@ -18,16 +18,16 @@ import sys
 from pathlib import Path
 
 import objectives
-from search import places
-from search.__main__ import VERBS, main, parse
+from search import paths
+from search.cli.commands import VERBS, main, parse
+from search.cli.options import OPTIONS
 from search.errors import UsageError
-from search.options import OPTIONS
 from tests.torture.homes import Skipped
 
 TITLE = "hostile command lines end in one line, and write nowhere else"
 QUICK, FULL = 1_020, 20_200  # of which 20 and 212 are real processes: see `how_many_real`
 
-ROOT = places.ROOT
+ROOT = paths.ROOT
 PATIENCE = 60  # seconds until a case must have ended
 EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 130, 143}
 MAY_FAIL = ("check-handin", "grade")  # with 1, and what is wrong on the screen: that is their answer
@@ -271,8 +271,8 @@ def finish(zip_path=None):
         code, said, complained = call(arguments)
         assert code == 0, said + complained
     if zip_path:
-        shutil.move(places.home() / "finished-handin.zip", zip_path)
-    shutil.rmtree(places.artifacts() / "bowl")  # megabytes of pages, which no case reads
+        shutil.move(paths.home() / "finished-handin.zip", zip_path)
+    shutil.rmtree(paths.artifacts() / "bowl")  # megabytes of pages, which no case reads
 
 
 def run(random, count, folder):

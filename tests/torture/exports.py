@@ -14,11 +14,13 @@ from html.parser import HTMLParser
 import hypothesis
 from hypothesis import strategies as st
 
-from search import freeze, places, studies, winner
-from search.crossing import Crossing
+from search import export, paths
 from search.errors import TrialbookError
 from search.reports import report
-from search.study import Study
+from search.strategy import winner
+from search.study import catalog
+from search.study.study import Study
+from search.study.void import Crossing
 from tests.torture.command_line import at_home, call, wrongs
 
 TITLE = "what is exported holds hostile values as data, or refuses them"
@@ -46,7 +48,7 @@ CODE = [
     "'\"></script><canary><!--",
     "[/x]",
     "$name ${name",
-    freeze.FLAG,
+    export.FLAG,
 ]
 SHOWN = (
     ["winner"],
@@ -115,7 +117,7 @@ def drawings():
         choices=st.lists(texts(), min_size=1, max_size=3),
         score=st.floats(),
         reason=texts(),
-        name=st.from_regex(studies.NAME, fullmatch=True),
+        name=st.from_regex(catalog.NAME, fullmatch=True),
     )
 
 
@@ -126,7 +128,7 @@ def run(random, count, folder):
     with at_home(folder / "home"), contextlib.chdir(here):
         yield from of_a_search(here)
         study = Study.read("hostile")
-        plain = tree_of(freeze.freeze(study, put(study, PLAIN), PLAIN.run_id))
+        plain = tree_of(export.freeze(study, put(study, PLAIN), PLAIN.run_id))
     for number in range(count - len(SHOWN) - 1):
         if number % BATCH == 0:
             batch = draw(random, BATCH)
@@ -164,7 +166,7 @@ def of_a_search(here):
         code, said, complained = call([verb, *named, *options])
         wrong = wrongs(verb, code, said, complained) + [f"exit code {code}: {complained[:200]}"] * (code != 0)
         if verb == "report" and not wrong:
-            wrong = planted((places.reports() / "hostile.html").read_text(encoding="utf-8"))
+            wrong = planted((paths.reports() / "hostile.html").read_text(encoding="utf-8"))
         wrong += ["a canary"] * any(here.iterdir())
         yield f"{verb}: {'; '.join(wrong)}" if wrong else None
 
@@ -196,16 +198,16 @@ def put(study, drawn):
 def of_script(study, standing, drawn, plain):
     """What is wrong with a script, in words."""
     try:
-        text = freeze.freeze(study, standing, drawn.run_id)
+        text = export.freeze(study, standing, drawn.run_id)
     except TrialbookError as refused:
         return [] if str(refused).isprintable() else [f"refused in more than a line: {refused}"]
-    path = freeze.write(places.frozen("texts"), text)
+    path = export.write(paths.frozen("texts"), text)
     wrong = []
     if tree_of(path.read_bytes()) != plain:
         wrong.append("its code is another")
-    if not same(freeze.values(path), drawn.settings):
+    if not same(export.values(path), drawn.settings):
         wrong.append("its settings are others")
-    record = freeze.record(path)
+    record = export.record(path)
     expected = {"machine": drawn.machine, "digest": drawn.digest, "score": drawn.score, "run": drawn.run_id}
     if not same({name: record[name] for name in expected}, expected):
         wrong.append("its record is another")
@@ -219,12 +221,12 @@ def of_flag(study, trial, drawn, plain, path):
     crossed = Crossing("void", (trial.number,), drawn.reason, drawn.commit, drawn.name)
     mine = study._past.ended
     study._past.ended = mine | {trial.number: replace(mine[trial.number], crossed=crossed)}
-    freeze.flag(study)
+    export.flag(study)
     first, _, rest = path.read_bytes().partition(b"\n")
-    if not first.startswith(freeze.FLAG.encode()) or rest != before or tree_of(path.read_bytes()) != plain:
+    if not first.startswith(export.FLAG.encode()) or rest != before or tree_of(path.read_bytes()) != plain:
         wrong.append("the line that crosses it out is more than a line")
     study._past.ended = mine
-    freeze.flag(study)
+    export.flag(study)
     if path.read_bytes() != before:
         wrong.append("it is another after it was crossed out and restored")
     return wrong

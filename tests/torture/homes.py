@@ -21,11 +21,12 @@ from multiprocessing import forkserver
 import torch
 
 from objectives.replay import THREADS
-from search import log, progress
-from search.__main__ import main
-from search.session import cores
-from search.study import Study
-from search.trial import STATES
+from search import log
+from search.cli import display
+from search.cli.commands import main
+from search.cli.session import cores
+from search.study.study import Study
+from search.study.trial import STATES
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
@@ -45,10 +46,10 @@ for library in (
     "mlflow.store.tracking.sqlalchemy_store",
     "matplotlib.pyplot",
     "plotly.graph_objects",
-    "search.artifacts",
+    "search.reports.trials_csv",
     "search.reports.report",
-    "search.trainers.inline",
-    "search.trainers.processes",
+    "search.executors.inline",
+    "search.executors.processes",
     "sklearn.ensemble",
     "sqlalchemy.dialects.sqlite",
 ):
@@ -180,7 +181,7 @@ class Home:
         for started in self._started:
             for number, said in ENDED.findall(started.said):
                 try:
-                    kept = progress.ending(study.trial(int(number)))
+                    kept = display.ending(study.trial(int(number)))
                 except KeyError:
                     kept = "not in the study"
                 if kept != said:

@@ -5,7 +5,7 @@ import os
 from random import Random
 
 from search import coordinator
-from search.study import Study
+from search.study.study import Study
 from tests.torture import homes
 
 TITLE = "what goes wrong in a training is recorded, and the search goes on"

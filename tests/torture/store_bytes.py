@@ -9,9 +9,10 @@ import json
 import os
 import shutil
 
-from search import places, studies
-from search.__main__ import VERBS
-from search.study import Study
+from search import paths
+from search.cli.commands import VERBS
+from search.study import catalog
+from search.study.study import Study
 from tests.torture.command_line import at_home, call, finish, wrongs
 from tests.torture.homes import Skipped
 
@@ -163,38 +164,38 @@ LINES = tuple(map(of_lines, (swap, delete, repeat, insert))) + 2 * tuple(
 
 
 def journal(random):
-    return rewritten(random, studies.file("finished"), random.choice((*BYTES, *LINES)))
+    return rewritten(random, catalog.file("finished"), random.choice((*BYTES, *LINES)))
 
 
 def database(random):
     if random.random() < 0.1:
-        return replaced(random, places.mlflow_database())
-    return rewritten(random, places.mlflow_database(), random.choice(BYTES))
+        return replaced(random, paths.mlflow_database())
+    return rewritten(random, paths.mlflow_database(), random.choice(BYTES))
 
 
 def script(random):
     if random.random() < 0.1:
-        return replaced(random, places.frozen("bowl"))
-    return rewritten(random, places.frozen("bowl"), random.choice(BYTES))
+        return replaced(random, paths.frozen("bowl"))
+    return rewritten(random, paths.frozen("bowl"), random.choice(BYTES))
 
 
 def something(random):
     """A file or a folder of the home is no file or no folder, or is of somebody else."""
-    home = places.home()
-    paths = [studies.file("finished"), home / "mlruns", places.studies(), places.artifacts()]
-    paths += [home / "models", places.frozen("bowl").parent, places.reports()]
+    home = paths.home()
+    places = [catalog.file("finished"), home / "mlruns", paths.studies(), paths.artifacts()]
+    places += [home / "models", paths.frozen("bowl").parent, paths.reports()]
     of_others = ["BAD NAME.journal", "x.journal", "finished.new", "finished.lock", ".journal"]
     if random.random() < 0.5:
-        path = places.studies() / random.choice(of_others)
+        path = paths.studies() / random.choice(of_others)
         path.write_bytes(random.choice(GARBAGE[:8]))
         return f"{path.name} is garbage"
-    return replaced(random, random.choice([*paths, studies.file("finished").with_suffix(".lock")]))
+    return replaced(random, random.choice([*places, catalog.file("finished").with_suffix(".lock")]))
 
 
 def locked(random):
     """Something may be neither read nor written."""
-    paths = [places.home(), places.studies(), studies.file("finished"), places.frozen("bowl")]
-    path = random.choice(paths)
+    places = [paths.home(), paths.studies(), catalog.file("finished"), paths.frozen("bowl")]
+    path = random.choice(places)
     path.chmod(0o500 if path.is_dir() else 0)
     return f"{path.name} is locked"
 
@@ -255,11 +256,11 @@ def case(random, kind):
     seldom = [EXPORT] if random.random() < SELDOM else []
     wrong, codes = [], []
     for arguments in [*LOOKS, *DOCTOR, *seldom, *WRITES]:
-        before = content_of(studies.file("finished"))
+        before = content_of(catalog.file("finished"))
         code, said, complained = call(arguments)
         codes.append(code)
         found = of_verb(arguments[0], code, said, complained)
-        if code == 3 and content_of(studies.file("finished")) != before:
+        if code == 3 and content_of(catalog.file("finished")) != before:
             found.append("what could not be read was written to")
         wrong += [f"{arguments[0]}: {each}" for each in found]
     if codes[0] == 0 and codes[-1] not in (0, 5):

@@ -7,9 +7,9 @@ from random import Random
 from written_tasks import draw
 
 import objectives
-from search import places
+from search import paths
 from search.errors import NoWinner
-from search.study import Study
+from search.study.study import Study
 from tests.torture import homes
 
 TITLE = "a task of any kind is searched, or one line says why not"
@@ -56,7 +56,7 @@ def violations(home, task, name, trainers):
             yield f"the search refused it: {search.error}"
         if search.said.count("\n") != 1 or not search.error.startswith("error: task "):
             yield f"it was not refused in one line: {search.said!r}"
-        if list(places.studies().glob("*")):
+        if list(paths.studies().glob("*")):
             yield "it was refused, and a study was written"
         return
     if task.wrong:

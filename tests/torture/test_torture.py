@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from search import studies
-from search.study import Study
-from search.trainers.inline import Inline
+from search.executors.inline import Inline
+from search.study import catalog
+from search.study.study import Study
 from tests.torture import __main__ as runner
 
 SEED = 1
@@ -63,7 +63,7 @@ def test_parts_that_are_none_are_said_in_one_line(capsys):
 def test_a_result_that_was_said_and_then_lost_is_found(homes, tmp_path):
     home = homes.Home(tmp_path / "lost")
     assert home.wrong(SEARCH, 4) == []
-    path = studies.file(homes.NAME)
+    path = catalog.file(homes.NAME)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     scored = [
         place for place, record in enumerate(records) if (record["op_code"], record.get("state")) == (6, 1)

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 from random import Random
 
-from search.study import Study
+from search.study.study import Study
 from tests.torture import homes
 
 TITLE = "a trainer that is killed costs its trial alone, and none outlives its search"

@@ -4,20 +4,21 @@ import json
 import sqlite3
 from contextlib import closing
 
-from search import places, studies
+from search import paths
+from search.study import catalog
 
 TOKEN = "ghp_" + "a1B2" * 9
 
 
 def in_log(statement, *values):
     """Change the log behind its back."""
-    with closing(sqlite3.connect(places.mlflow_database())) as database, database:
+    with closing(sqlite3.connect(paths.mlflow_database())) as database, database:
         assert database.execute(statement, values).rowcount
 
 
 def in_journal(change):
     """Change the study's records behind its back: `change(records)`."""
-    path = studies.file("audited")
+    path = catalog.file("audited")
     records = [json.loads(line) for line in path.read_text().splitlines()]
     change(records)
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -43,7 +44,7 @@ def append_to(path, text):
 
 
 def change_script(old, new):
-    path = places.frozen("bowl")
+    path = paths.frozen("bowl")
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
 
@@ -76,7 +77,7 @@ PLANTED = {
         1,
         lambda: in_log("UPDATE tags SET value = '99' WHERE key = 'trial' AND value = '4'"),
     ),
-    "no log": (1, lambda: places.mlflow_database().unlink()),
+    "no log": (1, lambda: paths.mlflow_database().unlink()),
     "a status": (2, lambda: in_log(f"UPDATE runs SET status = 'FAILED' WHERE run_uuid = {run_of(0)}")),
     "a state": (
         2,
@@ -126,12 +127,12 @@ PLANTED = {
     "a frozen value": (8, lambda: change_script("    y: int = ", "    y: int = 1")),
     "a frozen digest": (8, lambda: change_script('"digest": "', '"digest": "0')),
     "a frozen run": (8, lambda: change_script('"run": "', '"run": "0')),
-    "a torn end": (9, lambda: append_to(studies.file("audited"), '{"op_code"')),
+    "a torn end": (9, lambda: append_to(catalog.file("audited"), '{"op_code"')),
     "a lost page": (
         9,
-        lambda: places.mlflow_database().write_bytes(places.mlflow_database().read_bytes()[:-40000]),
+        lambda: paths.mlflow_database().write_bytes(paths.mlflow_database().read_bytes()[:-40000]),
     ),
     "a token in the study": (10, lambda: in_journal(lambda r: abouts(r)[1].update(proposal=TOKEN))),
     "a token in the log": (10, lambda: in_log("UPDATE tags SET value = ? WHERE key = 'why ended'", TOKEN)),
-    "a password in the report": (10, lambda: append_to(places.reports() / "a.html", "https://me:pass@host/")),
+    "a password in the report": (10, lambda: append_to(paths.reports() / "a.html", "https://me:pass@host/")),
 }

@@ -18,9 +18,10 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
-from search import studies, tasks
+from search import tasks
+from search.cli.session import cores
 from search.errors import TrialbookError, unknown
-from search.session import cores
+from search.study import catalog
 from tests.bench.real import methods
 
 RESULTS = Path(__file__).parent / "results.jsonl"
@@ -108,7 +109,7 @@ def main():
         for method in options.methods:
             if method not in methods.METHODS:
                 raise unknown("METHODS", method, methods.METHODS)
-        source = studies.default_source(tasks.find(options.task), None)
+        source = catalog.default_source(tasks.find(options.task), None)
     except TrialbookError as error:
         sys.exit(f"error: {error}")
     results = Results()

@@ -10,8 +10,8 @@ is kept: stop it when you like, it goes on where it was.
 import argparse
 import sys
 
+from search.cli.session import cores
 from search.errors import TrialbookError
-from search.session import cores
 from tests.bench.replay import methods, searches, tables
 
 SEEDS = 6  # about five minutes on two cores, most of which SMAC takes

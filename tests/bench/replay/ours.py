@@ -12,18 +12,18 @@ import time
 from functools import partial
 from pathlib import Path
 
-from search import coordinator, places
-from search.study import Study
-from search.trainers import GO_ON
+from search import coordinator, paths
+from search.study.study import Study
+from search.trainers.trainer import GO_ON
 from tests.bench.replay.core import Over
 
 LIBRARIES = ("optuna",)
 MEMORY = Path("/dev/shm")  # where there is no disk to wait for: it takes none of the simulated time
-WON = places.frozen("langid").parent  # the frozen winners of all tasks
+WON = paths.frozen("langid").parent  # the frozen winners of all tasks
 
 
 class Replay:
-    """One trainer that replays recorded curves. See `search.trainers`."""
+    """One trainer that replays recorded curves. See `search.trainers.trainer`."""
 
     training = frozenset()
 
@@ -82,7 +82,7 @@ def search(core, warm):
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as home:
         os.environ["TRIALBOOK_HOME"] = home
         if warm:
-            shutil.copytree(WON, places.frozen("langid").parent)
+            shutil.copytree(WON, paths.frozen("langid").parent)
         with Study.open(core.task, source="builtin", seed=core.seed) as study:
             coordinator.search(
                 study, Replay(core), stopping=lambda: core.over, watchers=[HandsOver(study, core)]

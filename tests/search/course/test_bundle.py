@@ -12,8 +12,8 @@ import pytest
 
 import data
 from data import words
-from search import places
-from search.__main__ import main
+from search import paths
+from search.cli.commands import main
 from search.course.bundle import write
 from search.errors import NoWinner
 
@@ -36,9 +36,9 @@ FROZEN = {
 def bundle(home, tmp_path):
     """A bundle of winners that are small enough to be trained in a test."""
     for task, values in FROZEN.items():
-        places.frozen(task).parent.mkdir(parents=True, exist_ok=True)
+        paths.frozen(task).parent.mkdir(parents=True, exist_ok=True)
         fields = "\n".join(f"    {name}: float = {value!r}  # searched" for name, value in values.items())
-        places.frozen(task).write_text(
+        paths.frozen(task).write_text(
             f"class Config:\n{fields}\n\n\nraise SystemExit('this is read, not run')\n"
         )
     write(tmp_path / "bundle")
@@ -91,7 +91,7 @@ def test_a_double_of_the_grader_gives_full_marks(bundle, tmp_path):
         test_images=images[test],
         test_labels=labels[test],
     )
-    shutil.copyfile(places.ROOT / "tests" / "toys" / "course_grader.py", bundle / "course_grader.py")
+    shutil.copyfile(paths.ROOT / "tests" / "toys" / "course_grader.py", bundle / "course_grader.py")
     command = [sys.executable, "course_grader.py", str(tmp_path / "words.npz"), str(tmp_path / "images.npz")]
     done = subprocess.run(command, cwd=bundle, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -133,7 +133,7 @@ def test_the_gpt_trains_and_writes(bundle, tmp_path):
 
 
 def test_a_frozen_script_that_cannot_be_read_is_no_winner(tmp_path):
-    path = places.frozen("regression")
+    path = paths.frozen("regression")
     path.parent.mkdir(parents=True)
     path.write_text("(")
     with pytest.raises(NoWinner, match="regression.py is no frozen script: SyntaxError"):

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 
-from search import places
+from search import paths
 
 
 def test_versions_are_named_and_a_spinning_line_is_drawn(home):
     environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
     command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]
-    done = subprocess.run(command, cwd=places.ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for name in ("torch", "numpy", "matplotlib"):
         assert f"\n{name} " in f"\n{done.stdout}"

@@ -11,8 +11,8 @@ from rich.console import Console
 
 import objectives
 from data import DataError, words
-from search import places
-from search.__main__ import main
+from search import paths
+from search.cli.commands import main
 from search.course import grade
 from search.course.grade import QUESTIONS
 
@@ -33,14 +33,14 @@ def frozen(home):
     """Puts a winner into the test's home: a committed one, with quick settings and texts replaced."""
 
     def put(task, *replaced, **settings):
-        text = (places.ROOT / "models" / "frozen" / f"{task}.py").read_text()
+        text = (paths.ROOT / "models" / "frozen" / f"{task}.py").read_text()
         for name, value in (QUICK[task] | settings).items():
             text, found = re.subn(rf"^(    {name}: \w+ =) .*", rf"\1 {value}", text, flags=re.MULTILINE)
             assert found == 1, name
         for old, new in replaced:
             assert old in text, old
             text = text.replace(old, new)
-        path = places.frozen(task)
+        path = paths.frozen(task)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
@@ -195,11 +195,11 @@ def test_the_text_that_a_network_writes_is_shown(frozen, capsys):
 def test_without_graphics_matplotlib_stays_away(frozen):
     frozen("perceptron")
     code = (
-        "import sys; from search.__main__ import main;"
+        "import sys; from search.cli.commands import main;"
         "code = main(['grade', '-qq1', '--NO_GRAPHICS=1']);"
         "sys.exit(code or 'matplotlib' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=places.ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -207,7 +207,7 @@ def test_without_graphics_matplotlib_stays_away(frozen):
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_committed_winner_gets_its_points(name, home, monkeypatch, capsys):
     home.mkdir()
-    (home / "models").symlink_to(places.ROOT / "models")
+    (home / "models").symlink_to(paths.ROOT / "models")
     monkeypatch.setenv("DATA_DIR", COURSE)
     (exam,) = grade.prepare([name])
     if exam.digest != exam.script.RECORD["digest"]:
@@ -217,4 +217,4 @@ def test_a_committed_winner_gets_its_points(name, home, monkeypatch, capsys):
     assert main(["grade", "-q", name, "--data", exam.source]) == 0
     out = capsys.readouterr().out
     assert f"{exam.question.points} of {exam.question.points} points" in out
-    assert (places.pictures() / f"{name}.png").exists() == (name in ("q1", "q2", "q3", "q4", "q5"))
+    assert (paths.pictures() / f"{name}.png").exists() == (name in ("q1", "q2", "q3", "q4", "q5"))

@@ -7,11 +7,11 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from objectives import regression
-from search import winner
 from search.coordinator import confirm
+from search.executors.inline import Inline
 from search.reports import advice
-from search.study import Study
-from search.trainers.inline import Inline
+from search.strategy import winner
+from search.study.study import Study
 
 
 def said(study, about):

@@ -7,12 +7,12 @@ import statistics
 import pytest
 from rich.console import Console
 
-from search import winner
-from search.__main__ import main
+from search.cli.commands import main
 from search.coordinator import confirm, search
+from search.executors.inline import Inline
 from search.reports import compare
-from search.study import Study
-from search.trainers.inline import Inline
+from search.strategy import winner
+from search.study.study import Study
 
 
 def shown(a, b):

@@ -2,7 +2,7 @@
 
 from objectives import regression
 from search.reports import evidence
-from search.study import Study
+from search.study.study import Study
 
 
 def test_a_trial_that_was_pruned_is_ranked_by_the_last_epoch_that_both_reached(tell):

@@ -10,12 +10,12 @@ import optuna
 import pytest
 from rich.console import Console
 
-from search import places
-from search.__main__ import main
+from search import paths
+from search.cli.commands import main
 from search.coordinator import confirm, search
+from search.executors.inline import Inline
 from search.reports import report
-from search.study import Study
-from search.trainers.inline import Inline
+from search.study.study import Study
 
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
 
@@ -60,7 +60,7 @@ def of(study):
 
 def journal(name):
     """A study as Optuna alone reads it."""
-    backend = optuna.storages.journal.JournalFileBackend(str(places.studies() / f"{name}.journal"))
+    backend = optuna.storages.journal.JournalFileBackend(str(paths.studies() / f"{name}.journal"))
     return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
 
 
@@ -225,7 +225,7 @@ def test_the_terminal_says_the_same(confirmed):
 def test_the_verb_writes_the_page_and_says_where(searched, tmp_path, capsys, home):
     searched.__exit__()
     assert main(["report", "--task", "bowl"]) == 0
-    path = places.reports() / "searched.html"
+    path = paths.reports() / "searched.html"
     assert f"wrote {path}" in capsys.readouterr().out
     assert Page(path.read_text()).text.startswith("searched: what was learned")
     assert main(["report", "--task", "bowl", "--out", str(tmp_path / "away")]) == 0

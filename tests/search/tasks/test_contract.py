@@ -3,8 +3,8 @@
 import pytest
 
 import data
-from search import places, tasks
-from search.__main__ import main
+from search import paths, tasks
+from search.cli.commands import main
 from search.errors import TaskError
 
 DOC = '"""Where does a line meet a number?\n\nTarget: none.\nSource: these tests.\n"""\n'
@@ -123,7 +123,7 @@ def test_search_of_a_task_with_a_mistake_says_it_in_one_line_and_writes_nothing(
     assert error.count("\n") == 1 and error.startswith("error: task 'wrong': ")
     parts = said.split(".*")
     assert all(part in error for part in parts), error
-    assert not list(places.studies().glob("*")) and not places.mlflow_database().exists()
+    assert not list(paths.studies().glob("*")) and not paths.mlflow_database().exists()
 
 
 @pytest.mark.parametrize("name", ["regression", "perceptron", "bowl", "texts"])

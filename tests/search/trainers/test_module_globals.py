@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.trainers import GO_ON, PAUSE, Trainer
+from search.trainers.trainer import GO_ON, PAUSE, Trainer
 
 STATEFUL = """
 import functools

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from search.errors import TrialbookError
-from search.trainers import GO_ON, PAUSE, STOP, Stop, Trainer, training
+from search.trainers import training
+from search.trainers.trainer import GO_ON, PAUSE, STOP, Stop, Trainer
 
 
 def trainer_of(task):

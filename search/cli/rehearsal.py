@@ -1,0 +1,66 @@
+"""A rehearsal for the author of a task: contract, data and a short training. Nothing is written."""
+
+import time
+from collections.abc import Iterator
+from types import ModuleType
+
+import data
+from search import tasks
+from search.cli.display import duration
+from search.errors import TaskError, TrialbookError
+from search.study import catalog
+from search.trainers import isolation
+from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
+
+SECONDS = 5.0  # after so many, the training ends with its next report
+
+
+def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> Iterator[str]:
+    """Check a task, then train its defaults for so many seconds or to the end.
+
+    Yields what was seen, in lines.
+
+    Args:
+        source: one of the task's sources of data; None for its default.
+
+    Raises TaskError at the first mistake; UsageError, data.DataError.
+    """
+    began = time.monotonic()
+    with isolation.State("cpu"):
+        notes = tasks.check(task)
+    yield f"Task {tasks.name_of(task)}: {tasks.question_of(task)}"
+    for name, range_ in tasks.ranges(task).items():
+        yield f"  searched   {name}: {tasks.describe(range_)}"
+    weights = tasks.count_weights(task, task.Config())
+    yield f"  network    {'weights unknown' if weights is None else f'{weights:,} weights'}"
+    source = catalog.default_source(task, source)
+    path = tasks.prepared(task, source)
+    yield f"  data       {source}, {path}"
+    arrays = data.read(path)
+    digest = data.digest(arrays)
+    with isolation.State("cpu"):
+        tasks.check_data(task, arrays)
+    yield from (f"  note       {note}" for note in notes)
+    yield f"  checked    in {duration(time.monotonic() - began)}, data included"
+    yield f"  training   {_train(task, path, digest, seconds)}"
+    yield f"The contract holds: make search TASK={tasks.name_of(task)}"
+
+
+def _train(task: ModuleType, path: object, digest: str, seconds: float) -> str:
+    """Train the defaults. Returns how that went, in words."""
+    config, reports, began = task.Config(), [], time.monotonic()
+
+    def reported(entry: dict) -> str:
+        reports.append(entry)
+        return STOP if time.monotonic() - began > seconds and entry["epoch"] < config.epochs else GO_ON
+
+    try:
+        score = Trainer(task, path, digest=digest).train(config, reported)
+    except Stop:
+        score = None
+    except TrialbookError as error:
+        raise TaskError(f"task {tasks.name_of(task)!r}: {error}") from None
+    took = duration(time.monotonic() - began)
+    loss = f"train loss {reports[-1]['train_loss']:.4g}"
+    told = f"{reports[-1]['epoch']} of {config.epochs} epochs in {took}, {loss}"
+    return told if score is None else f"{told}; {task.METRIC} {score[0]:.4g} ± {score[1]:.2g}"

@@ -1,0 +1,39 @@
+"""What won other tasks: a search begins with that, since networks of a kind want much the same.
+
+They are read from the frozen scripts, never run. A task's own winner is none of them: a search is to
+find it without having been told.
+"""
+
+import objectives
+from search import export, paths, tasks
+
+
+def starts(task):
+    """Configurations to begin with, each a dict of searched hyperparameters, as near as the ranges allow."""
+    ranges, found = tasks.ranges(task), []
+    for name in objectives.names():
+        path = paths.frozen(name)
+        if name == tasks.name_of(task) or not path.exists():
+            continue
+        start = _start(ranges, path)
+        if start is not None and start not in found:
+            found.append(start)
+    return found
+
+
+def _start(ranges, path):
+    """What a frozen script holds of these ranges; None where that is not all of them, or cannot be read."""
+    try:
+        won = export.values(path)
+        return {name: _nearest(ranges[name], won[name]) for name in ranges}
+    except export.UNREADABLE:
+        return None
+
+
+def _nearest(range_, value):
+    """The value of a range that is nearest to one that won. Raises ValueError where none is like it."""
+    choices = getattr(range_, "choices", [0])
+    numbers = all(isinstance(each, (int, float)) for each in (value, *choices))
+    if not numbers and value not in choices:
+        raise ValueError(f"{value!r} is of another kind")
+    return tasks.nearest(range_, value)

@@ -1,0 +1,113 @@
+"""Trainers on a real Ray cluster of three machines, each of which is some processes here."""
+
+import os
+
+import pytest
+
+from search import paths
+from search.cli.commands import main
+from search.coordinator import search
+from search.executors.inline import Inline
+from search.study.study import Study
+
+try:
+    import ray
+    from ray.cluster_utils import Cluster
+except ModuleNotFoundError:
+    pytestmark = pytest.mark.skip(reason="NOT TRIED ON A CLUSTER: ray is not installed (make .venv/ray)")
+else:
+    from search.executors.ray import Ray
+
+    pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A head, and three machines with a core each; their trainers find the toys, and a gate."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (paths.ROOT, paths.ROOT / "tests" / "toys"))))
+        patch.setenv("GATE", str(tmp_path_factory.mktemp("gate") / "open"))
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        for _ in range(3):
+            cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        yield cluster
+        cluster.shutdown()
+
+
+class Watcher:
+    """Does something once, when a trial is heard of first."""
+
+    def __init__(self, number, do):
+        self._number, self._do = number, do
+
+    def reported(self, trial):
+        if trial.number == self._number and self._do:
+            do, self._do = self._do, None
+            do()
+
+    def started(self, trial):
+        pass
+
+    paused = finished = started
+
+
+def test_a_cluster_finds_what_one_process_finds(bowl, cluster):
+    found = []
+    for name, plug in (
+        ("inline", Inline),
+        ("ray", lambda study: Ray(study, 1, cluster.address)),
+    ):
+        with Study.open(bowl, name) as study, plug(study) as trainers:
+            search(study, trainers, trials=12)
+            found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
+    assert found[0] == found[1]
+
+
+def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
+    from objectives import gated
+
+    gate = os.environ["GATE"]
+    with Study.open(gated) as study, Ray(study, address=cluster.address) as trainers:
+        assert trainers.jobs == 3
+
+        def change():
+            lost = next(trainer for trainer in trainers._trainers if trainer.number == 0)
+            node = ray.get(lost._node)
+            cluster.remove_node(next(each for each in cluster.list_all_nodes() if each.node_id == node))
+            cluster.add_node(num_cpus=2)
+            open(gate, "w").close()
+
+        search(study, trainers, trials=12, watchers=[Watcher(0, change)])
+        trials = list(study.trials())
+        assert study.counted() == 12
+    lost = [trial for trial in trials if trial.state == "interrupted"]
+    assert 0 in {trial.number for trial in lost}
+    for trial in lost:
+        assert trial.reason.startswith("the trainer ended: ") and "node" in trial.reason
+        assert [each.draw for each in trials if each.retry_of == trial.number] == [trial.draw]
+
+
+@pytest.mark.parametrize(
+    "mood, state, reason",
+    [("error", "failed", "RuntimeError: out of sorts"), ("exit", "failed", "the trainer ended: The actor")],
+)
+def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, cluster, mood, state, reason):
+    with Study.open(moody(mood, baseline=mood)) as study:
+        with Ray(study, 1, cluster.address) as trainers:
+            search(study, trainers, trials=4)
+        first = study.trial(0)
+        assert study.counted() == 4
+    assert first.state == state and first.reason.startswith(reason)
+
+
+def test_a_cluster_that_is_not_there_is_said_in_one_line(bowl, capsys):
+    typed = ["search", "--task", "bowl", "--trainers", "ray", "--address", "127.0.0.1:1"]
+    assert main(typed) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("error: no Ray cluster at ADDRESS '127.0.0.1:1'") and said.count("\n") == 1
+
+
+def test_what_is_said_of_a_cluster_needs_one(capsys):
+    assert main(["search", "--task", "bowl", "--gpus", "0.25"]) == 2
+    assert "GPUS is for TRAINERS=ray alone" in capsys.readouterr().err

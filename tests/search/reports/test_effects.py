@@ -1,0 +1,144 @@
+"""What a study is said to teach, recomputed from its trials."""
+
+import math
+import random
+import statistics
+
+import optuna
+import pytest
+from scipy import stats
+
+from objectives import regression
+from search.reports import effects, evidence
+from search.study.study import Study
+
+
+def drawn(chance):
+    """Hyperparameters of regression, at random."""
+    return {
+        "hidden_size": chance.randrange(100, 501, 20),
+        "layers": chance.randint(1, 3),
+        "learning_rate": 10 ** chance.uniform(-4, -2),
+        "batch_size": chance.choice([10, 20, 25, 40, 50, 100]),
+    }
+
+
+def of_rate(params, chance):
+    """A score that the learning rate decides."""
+    return abs(math.log10(params["learning_rate"]) + 3) + 0.1 + chance.uniform(0, 0.02)
+
+
+def of_nothing(params, chance):
+    """A score that nothing decides."""
+    return chance.uniform(0.1, 1)
+
+
+@pytest.fixture
+def studied(tell):
+    def studied(score, trials=30):
+        chance, study = random.Random(0), Study.open(regression, "told")
+        for _ in range(trials):
+            params = drawn(chance)
+            tell(study, score(params, chance), **params)
+        return study
+
+    return studied
+
+
+@pytest.fixture
+def by_rate(studied):
+    with studied(of_rate) as study:
+        yield study
+
+
+def said(sentences, about):
+    return next(sentence.text for sentence in sentences if sentence.about == about)
+
+
+def mattered(study):
+    return effects.mattered(study, *effects.importances(study))
+
+
+def test_of_too_few_trials_nothing_is_said_but_that(studied, tell):
+    with studied(of_rate, trials=9) as study:
+        (only,) = mattered(study)
+        assert "there are 9, 9 of them trained to the end" in only.text
+        tell(study, 0.5)
+        assert len(mattered(study)) > 5
+    with Study.open(regression, "empty") as study:
+        assert "there are 0" in mattered(study)[0].text
+
+
+def test_importance_is_optunas_where_all_are_completed(by_rate):
+    shares, by_chance = effects.importances(by_rate)
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=0.25)
+    expected = optuna.importance.get_param_importances(by_rate._optuna, evaluator=evaluator)
+    assert shares == pytest.approx(expected)
+    assert list(shares)[0] == "learning_rate" and by_chance < shares["learning_rate"]
+    text = said(mattered(by_rate), "importance")
+    assert f"best 8 of 30 trials from all: learning_rate {expected['learning_rate']:.0%}" in text
+    assert "learning_rate stands out." in text
+
+
+def test_how_a_hyperparameter_mattered_is_told_with_counts_and_chance(by_rate):
+    text = said(mattered(by_rate), "learning_rate")
+    trials = sorted(by_rate._optuna.trials, key=lambda trial: trial.params["learning_rate"])
+    ranks = stats.rankdata([trial.value for trial in trials])
+    thirds = [slice(0, 10), slice(10, 20), slice(20, 30)]
+    best = min(thirds, key=lambda third: statistics.fmean(ranks[third]))
+    rates = [trial.params["learning_rate"] for trial in trials[best]]
+    logs = [math.log(trial.value) for trial in trials[best]]
+    mean, factor = math.exp(statistics.fmean(logs)), math.exp(statistics.stdev(logs) / 10**0.5)
+    assert text.startswith(f"it matters: best {rates[0]:.3g} to {rates[-1]:.3g} (mean rank ")
+    assert f"mean rank {statistics.fmean(ranks[best]):.1f} of 30; 10 of 10 trained to the end" in text
+    assert f"geometric mean mse {mean:.4g} ×÷ {factor:.2g})" in text
+    chance = 4 * stats.kruskal(*(ranks[third] for third in thirds)).pvalue
+    assert f"chance alone does as much in {evidence.percent(chance)}" in text
+    assert said(mattered(by_rate), "layers").startswith(("no effect to be seen", "not sure"))
+
+
+def test_nothing_matters_where_nothing_does(studied):
+    with studied(of_nothing) as study:
+        sentences = mattered(study)
+        assert "none stands out." in said(sentences, "importance")
+        assert not [each for each in sentences if each.text.startswith("it matters")]
+
+
+def test_what_is_crossed_out_teaches_nothing(by_rate):
+    by_rate.cross("void", range(15), "a bug")
+    assert "best 5 of 15 trials" in said(mattered(by_rate), "importance")
+    numbers = {trial.number for trial in evidence.tried(by_rate)}
+    assert numbers == set(range(15, 30))
+
+
+def test_what_an_epoch_costs(tell):
+    chance = random.Random(0)
+    with Study.open(regression, "told") as study:
+        for _ in range(12):
+            params = drawn(chance)
+            seconds = params["hidden_size"] ** 1.5 / params["batch_size"] * chance.uniform(0.99, 1.01)
+            tell(study, chance.random(), curve=[{"validation_mse": 1.0, "seconds": seconds}], **params)
+        text = said(mattered(study), "training time")
+    assert "twice the hidden_size takes 2.8" in text and "twice the batch_size takes 0.50 times" in text
+    assert "twice the layers" not in text and "nothing else can be told to matter" in text
+
+
+def test_learning_rate_against_batch_size(tell):
+    chance = random.Random(0)
+    with Study.open(regression, "told") as study:
+        for number in range(24):
+            size = [10, 20, 40, 100][number % 4]
+            rate = 1e-4 * size * chance.uniform(0.8, 1) if number < 12 else 10 ** chance.uniform(-4, -2)
+            tell(study, 0.1 + number / 100, learning_rate=min(rate, 0.01), batch_size=size)
+        text = said(mattered(study), "learning_rate against batch_size")
+        better = study._optuna.trials[:12]
+        rank = stats.spearmanr(*([t.params[n] for t in better] for n in ("learning_rate", "batch_size")))
+    assert f"rank correlation {rank.statistic:.2f} (95%: " in text and "of the better 12 of 24" in text
+    assert "larger batches went with higher learning rates" in text
+
+
+def test_the_front_has_what_is_neither_beaten_in_time_nor_in_score(by_rate):
+    trials, front = by_rate.completed(), effects.front(by_rate)
+    for trial in trials:
+        beaten = any(o.seconds <= trial.seconds and o.score < trial.score for o in trials)
+        assert (trial in front) != beaten

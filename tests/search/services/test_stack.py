@@ -1,0 +1,303 @@
+"""The stack: a real PostgreSQL and a real MLflow server on free ports, killed in all the ways there are."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+from mlflow.exceptions import MlflowException
+
+from search import log, paths
+from search.cli.commands import main
+from search.errors import StoreError
+from search.services.stack import database, part, serve
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 60  # seconds until what must happen must have happened
+
+
+def installed():
+    try:
+        return bool(database.programs())
+    except StoreError:
+        return False
+
+
+needs_postgresql = pytest.mark.skipif(
+    not installed(), reason="THE STACK IS NOT TRIED: PostgreSQL is not installed (Debian: postgresql)"
+)
+
+
+def until(happened):
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := happened()):
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)
+    return value
+
+
+class Stack:
+    """`python -m search stack` in a folder that PostgreSQL may look into, whoever runs these tests."""
+
+    def __init__(self):
+        self.home = Path(tempfile.mkdtemp(prefix="stack-"))
+        self.home.chmod(0o755)
+        self.folder = self.home / "mlruns" / "stack"
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            self.port = one.getsockname()[1]
+        self.process = None
+
+    def start(self, ready="docs/cluster.md"):
+        """Start it, and wait until it says that it is `ready`. Returns what it said."""
+        said = self.home / "said"
+        with open(said, "w") as file:
+            environment = {**os.environ, "TRIALBOOK_HOME": str(self.home)}
+            command = [sys.executable, "-m", "search", "stack", "--port", str(self.port)]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        until(lambda: ready in said.read_text() or self.process.poll() is not None)
+        assert self.process.poll() is None, said.read_text()
+        return said.read_text()
+
+    def said(self):
+        """All that it said since it was started."""
+        return (self.home / "said").read_text()
+
+    def end(self, number):
+        """End it by a signal. Returns its exit code, and how many seconds it took."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE), time.monotonic() - began
+
+    def processes(self):
+        """What runs on its behalf: each process's command line, by its number."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.folder) in command or f"--port {self.port} " in command:
+                found[int(folder.name)] = command
+        return found
+
+    def number_of(self, part):
+        """The process of whose command line a text is a part."""
+        return next((number for number, command in self.processes().items() if part in command), None)
+
+    def connect(self, role, name=None, **how):
+        """A connection to its database with what a password file holds."""
+        how = {"passfile": str(self.folder / f"{role}.pgpass"), "connect_timeout": 5, **how}
+        return psycopg.connect(host="127.0.0.1", port=self.port + 1, user=role, dbname=name or role, **how)
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """A stack that runs. The tests below end it, one after the other."""
+    stack = Stack()
+    stack.start()
+    yield stack
+    if stack.process.poll() is None:
+        stack.end(signal.SIGTERM)
+    shutil.rmtree(stack.home)
+
+
+@needs_postgresql
+def test_each_role_has_a_password_that_is_told_to_nobody(stack):
+    files = [stack.folder / f"{role}.pgpass" for role in database.ROLES]
+    passwords = [file.read_text().strip().rpartition(":")[2] for file in files]
+    assert len(set(passwords)) == 2 and min(map(len, passwords)) >= 32
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+    told = stack.said() + "".join(path.read_text() for path in stack.folder.glob("*.log"))
+    told += "".join(stack.processes().values())
+    assert f"export PGPASSFILE={stack.folder}/trialbook.pgpass" in told
+    assert not [password for password in passwords if password in told]
+
+
+@needs_postgresql
+def test_the_database_is_sound_and_lets_nobody_in_but_its_roles(stack):
+    with stack.connect("trialbook") as connection:
+        settings = ("server_encoding", "data_checksums", "fsync", "listen_addresses")
+        shown = [connection.execute(f"SHOW {setting}").fetchone()[0] for setting in settings]
+        assert shown == ["UTF8", "on", "on", "127.0.0.1"]
+    for role, name in (("trialbook", "mlflow"), ("trialbook", "postgres"), ("postgres", "postgres")):
+        with pytest.raises(psycopg.OperationalError, match="no pg_hba.conf entry"):
+            stack.connect(role, name)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        stack.connect("trialbook", password="wrong")
+
+
+@needs_postgresql
+def test_mlflow_keeps_all_in_it_and_what_is_killed_comes_back(stack, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{stack.port}")
+    client = log.connect()
+    run = client.create_run(client.create_experiment("kept")).info.run_id
+    client.log_text(run, "hello", "said.txt")
+    assert [path.read_text() for path in (stack.home / "mlruns" / "artifacts").rglob("said.txt")] == ["hello"]
+    with stack.connect("mlflow") as connection:
+        assert connection.execute("SELECT run_uuid FROM runs").fetchall() == [(run,)]
+
+    before = stack.processes()
+    for started in ("postgres -D", "-m mlflow server"):  # the second leaves one behind that it has started
+        os.kill(stack.number_of(started), signal.SIGKILL)
+    until(lambda: before.keys() & stack.processes().keys() == {stack.process.pid})
+    until(lambda: status_of(client, run) == "RUNNING")
+    client.set_terminated(run)
+    assert status_of(client, run) == "FINISHED"
+    for name in ("PostgreSQL", "MLflow"):
+        assert f"{name} was ended by SIGKILL: it is started again in 1 s" in stack.said()
+
+
+def status_of(client, run):
+    """What MLflow says of a run; None where it does not answer."""
+    with contextlib.suppress(MlflowException):
+        return client.get_run(run).info.status
+
+
+@needs_postgresql
+def test_a_second_one_says_who_runs_it(stack, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_HOME", str(stack.home))
+    assert main(["stack", "--port", str(stack.port)]) == 4
+    said = f"error: the stack in {stack.folder} is run by process {stack.process.pid}\n"
+    assert capsys.readouterr().err == said
+
+
+@needs_postgresql
+def test_ctrl_c_ends_all_of_it_cleanly(stack):
+    with stack.connect("trialbook"):  # for which a server that is patient would wait
+        code, seconds = stack.end(signal.SIGINT)
+    assert (code, stack.processes()) == (130, {}) and seconds < 10
+    assert "database system is shut down" in (stack.folder / "postgresql.log").read_text().splitlines()[-1]
+
+
+@needs_postgresql
+def test_one_that_is_killed_leaves_no_process(stack):
+    assert "Setting up" not in stack.start()
+    assert stack.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    until(lambda: not stack.processes())
+
+
+@needs_postgresql
+def test_what_a_killed_one_left_is_used_and_a_signal_ends_it_while_it_starts(stack):
+    passwords = [(stack.folder / f"{role}.pgpass").read_text() for role in database.ROLES]
+    (stack.folder / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{stack.folder}/postgres\n")
+    stack.start("Starting MLflow")
+    assert passwords == [(stack.folder / f"{role}.pgpass").read_text() for role in database.ROLES]
+    stack.connect("mlflow").close()
+    assert stack.end(signal.SIGTERM)[0] == 143 and not stack.processes()
+
+
+def test_what_ends_again_and_again_is_started_ever_more_rarely(home, monkeypatch, capsys):
+    paths.stack().mkdir(parents=True)
+    monkeypatch.setattr(part, "FIRST", 0.01)
+    monkeypatch.setattr(part, "LONGEST", 0.05)
+    flimsy = part.Part("Flimsy", ["sh", "-c", "echo dear me; exit 3"], {signal.SIGTERM: 1.0})
+    with pytest.raises(StoreError, match="Flimsy ended with code 3; last it said: dear me"):
+        flimsy.start(lambda: False, lambda: False)
+    said = []
+    while len(said) < 4:
+        flimsy.look()
+        said += re.findall(
+            "Flimsy ended with code 3: it is started again in (\\S+) s", capsys.readouterr().out
+        )
+    assert said == ["0.02", "0.04", "0.05", "0.05"]
+    flimsy.stop()
+
+
+@needs_postgresql
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as whoever runs these tests")
+def test_a_folder_that_postgres_may_not_look_into_is_said_in_one_line(home, free, capsys):
+    paths.home().mkdir(mode=0o700)
+    assert main(["stack", "--port", str(free)]) == 3
+    said = capsys.readouterr().err
+    assert "cannot be set up" in said and "Permission denied" in said and said.count("\n") == 1
+    assert not database.data().exists()
+
+
+@needs_postgresql
+def test_a_password_that_is_lost_is_said_in_one_line(home, free, capsys):
+    database.data().mkdir(parents=True)
+    assert main(["stack", "--port", str(free)]) == 3
+    assert "trialbook.pgpass is missing: it holds a password that" in capsys.readouterr().err
+
+
+@pytest.fixture
+def free():
+    """A port that is free, as is the next."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
+
+
+def test_without_postgresql_the_package_is_named_and_nothing_is_written(home, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(database, "ELSEWHERE", Path("/nowhere"))
+    assert main(["stack"]) == 3
+    said = capsys.readouterr().err
+    assert "PostgreSQL is not installed" in said and "`postgresql`" in said and said.count("\n") == 1
+    assert not home.exists()
+
+
+@needs_postgresql
+@pytest.mark.parametrize(
+    "typed, wrong",
+    [
+        ("--port 65535", "PORT 65535 is not valid"),
+        ("--host nonsense", "HOST 'nonsense' is not valid"),
+        ("--host 0.0.0.0", "HOST 0.0.0.0 lets others in"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_written(typed, wrong, home, capsys):
+    assert main(["stack", *typed.split()]) == 2
+    assert wrong in capsys.readouterr().err and not home.exists()
+
+
+@needs_postgresql
+def test_a_port_that_is_taken_is_said_before_anything_is_written(home, free, monkeypatch, capsys):
+    monkeypatch.setattr(serve, "LEFT", 0.1)
+    with socket.create_server(("127.0.0.1", free + 1)):
+        assert main(["stack", "--port", str(free)]) == 2
+    assert f"PORT {free + 1} of 127.0.0.1 cannot be had" in capsys.readouterr().err and not home.exists()
+
+
+@pytest.mark.parametrize("guarded", [{}, {"MLFLOW_FLASK_SERVER_SECRET_KEY": "hush"}])
+def test_what_is_to_be_typed_can_be_typed_and_tells_no_secret(guarded, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "a home"))
+    monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "correct horse battery")
+    said = serve._said("db.example", 5000, guarded)
+    assert "hush" not in said and "horse" not in said
+    typed = [line for line in said.splitlines() if line.startswith("  export ")]
+    shown = subprocess.run(["bash", "-c", "\n".join([*typed, "env"])], capture_output=True, text=True).stdout
+    assert "MLFLOW_TRACKING_URI=http://db.example:5000\n" in shown
+    assert "TRIALBOOK_STORAGE=postgresql://trialbook@db.example:5001/trialbook\n" in shown
+    file = Path("~/.trialbook.pgpass").expanduser() if guarded else database.password_file("trialbook")
+    assert f"PGPASSFILE={file}\n" in shown
+    assert ("MLFLOW_TRACKING_USERNAME=admin\n" in shown) == bool(guarded)
+
+
+@pytest.mark.parametrize(
+    "host, listens, others",
+    [
+        ("127.0.0.1", "127.0.0.1", False),
+        ("192.0.2.1", "127.0.0.1,192.0.2.1", True),
+        ("0.0.0.0", "*", True),
+        ("::", "*", True),
+    ],
+)
+def test_only_the_studies_are_for_others_and_only_where_they_are_let_in(host, listens, others, home):
+    database.data().mkdir(parents=True)
+    command, *_ = database.server(host, 5433)
+    assert f"listen_addresses={listens}" in command and "port=5433" in command
+    rules = (database.data() / "pg_hba.conf").read_text().splitlines()
+    assert all(rule.endswith(" scram-sha-256") for rule in rules)
+    reached = [rule.split()[1:4] for rule in rules if "samehost" not in rule]
+    assert reached == ([["trialbook", "trialbook", "all"]] if others else [])

@@ -1,0 +1,340 @@
+"""Studies in a real PostgreSQL server: as in a file, shared, and whatever becomes of the server."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from random import Random
+
+import databases
+import optuna
+import pytest
+from databases import end_backends
+
+from search import paths
+from search.cli.commands import main
+from search.coordinator import confirm, search
+from search.errors import StoreError, StudyConflict
+from search.executors.inline import Inline
+from search.log import Log
+from search.maintenance import audit
+from search.storage import connection, postgres
+from search.study import catalog
+from search.study.study import Study
+
+pytestmark = pytest.mark.skipif(
+    not databases.tool("initdb"),
+    reason="NOT TRIED ON A DATABASE: PostgreSQL is not installed (Debian: apt install postgresql)",
+)
+
+
+def found(study):
+    return [(t.number, t.draw, t.state, t.params, t.score, t.epochs) for t in study.trials()]
+
+
+def test_a_search_on_a_database_is_that_on_a_file(bowl, storage, monkeypatch):
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=12)
+        confirm(study, Inline(study), repeats=2)
+    there = found(Study.read("bowl-builtin"))
+    monkeypatch.delenv("TRIALBOOK_STORAGE")
+    with Study.open(bowl) as study:
+        search(study, Inline(study), trials=12)
+        confirm(study, Inline(study), repeats=2)
+        assert found(study) == there
+
+
+def test_a_search_goes_on_and_its_books_agree(bowl, storage, database):
+    for trials in (5, 12):
+        with Study.open(bowl) as study:
+            search(study, Inline(study), trials=trials)
+            study.set_budget(trials, None)
+            Log(study).bring_up_to_date()
+    assert catalog.names() == ["bowl-builtin"] and Study.read("bowl-builtin").counted() == 12
+    assert audit.audit("bowl-builtin") == []
+
+
+def test_one_that_searches_alone_is_not_disturbed(bowl, storage):
+    with Study.open(bowl):
+        holder = postgres.Database(storage).holder("bowl-builtin")
+        assert holder.startswith(f"{os.getpid()} on ")
+        for others in (False, True):
+            with pytest.raises(StudyConflict, match=f"is being searched by process {os.getpid()} on "):
+                postgres.Database(storage).lock("bowl-builtin", shared=others)
+    assert postgres.Database(storage).holder("bowl-builtin") is None
+
+
+def test_what_a_killed_search_left_is_closed_and_retried(bowl, storage):
+    with Study.open(bowl) as study:
+        study.ask()
+    with Study.open(bowl) as study:
+        assert study.trial(0).state == "interrupted"
+        search(study, Inline(study), trials=3)
+        assert study.trial(1).retry_of == 0 and study.counted() == 3
+
+
+class Watcher:
+    """Does something whenever so many events have passed."""
+
+    def __init__(self, every, do):
+        self.events, self._every, self._do = 0, every, do
+
+    def started(self, trial):
+        self.events += 1
+        if self.events % self._every == 0:
+            self._do()
+
+    reported = paused = finished = started
+
+
+class Dies(Watcher):
+    """Ends its process at an epoch, in the middle of a trial."""
+
+    def __init__(self, epochs):
+        super().__init__(epochs, lambda: os._exit(9))
+
+    def nothing(self, trial):
+        pass
+
+    reported = Watcher.started
+    started = paused = finished = nothing
+
+
+def test_backends_that_are_ended_and_a_server_that_starts_anew_lose_nothing(bowl, storage, server):
+    with Study.open(bowl, "whole") as study:
+        search(study, Inline(study), trials=12)
+        whole = found(study)
+
+    def restart():
+        server.stop()
+        threading.Timer(1, server.start).start()
+
+    with Study.open(bowl, "disturbed") as study:
+        often = Watcher(10, lambda: end_backends(storage))
+        search(study, Inline(study), trials=12, watchers=[often, Watcher(25, restart)])
+        assert found(study) == whole and often.events > 25
+    assert found(Study.read("disturbed")) == whole
+
+
+def test_a_database_that_is_not_there_is_said_in_one_line(bowl, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    typed = ["search", "--task", "bowl", "--trials", "1", "--storage"]
+    assert main([*typed, "postgresql://nobody@127.0.0.1:1/none"]) == 3
+    assert main([*typed, "postgresql://nobody:secret@127.0.0.1:1/none"]) == 2
+    assert main([*typed, "nonsense"]) == 2
+    assert main([*typed, "postgresql://nobody@127..0.1:1/none"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("error: the database of STORAGE: ") and "connection" in said[0]
+    assert said[1] == "error: STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass"
+    assert all(line.startswith("error: STORAGE is not valid") for line in said[2:]) and len(said) == 4
+
+
+def test_joining_needs_a_database(bowl, capsys):
+    assert main(["search", "--task", "bowl", "--join"]) == 2
+    assert "JOIN=1 needs a database" in capsys.readouterr().err
+
+
+class Coordinators:
+    """Coordinators that share the study of the bowl, each a process that searches and dies as it is told."""
+
+    def __init__(self, count, trials, dying=0, lease=5):  # seconds: a process may be held up for one or two
+        self._children = []
+        for number in range(count):
+            if child := os.fork():
+                self._children.append(child)
+                continue
+            postgres.LEASE = lease
+            deaths = [Dies(7)] if number < dying else []
+            search_together(trials, deaths)
+
+    def disturb(self, storage):
+        """End all sessions, again and again, until the first coordinator has ended."""
+        random = Random(0)
+        while not os.waitid(os.P_PID, self._children[0], os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            end_backends(storage)
+            threading.Event().wait(random.expovariate(5))
+
+    def end(self):
+        return sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in self._children)
+
+
+def search_together(trials, watchers):
+    """What each coordinator does."""
+    from objectives import bowl
+    from search.study import shared
+
+    shared.BEAT = 0.2
+    try:
+        with Study.open(bowl, join=True) as study:
+            search(study, Inline(study), trials=trials, watchers=watchers)
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
+
+
+def test_four_coordinators_try_each_draw_once(bowl, storage, database):
+    assert Coordinators(4, 40).end() == [0] * 4
+    study = Study.read("bowl-builtin")
+    trials = list(study.trials())
+    assert study.counted() == len(trials) == 40 and not any(trial.state == "running" for trial in trials)
+    assert sorted(trial.draw for trial in trials) == list(range(40))
+    assert len({trial.coordinator for trial in trials}) > 1
+    with Study.hold("bowl-builtin") as study:
+        study.set_budget(40, None)
+        Log(study).bring_up_to_date()
+    assert audit.audit("bowl-builtin") == []
+
+
+def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
+    assert Coordinators(4, 40, dying=2).end() == [0, 0, 9, 9]
+    study = Study.read("bowl-builtin")
+    trials = list(study.trials())
+    assert study.counted() == 40 and not any(trial.state == "running" for trial in trials)
+    lost = [trial for trial in trials if trial.state == "interrupted"]
+    assert lost and all(
+        trial.draw in [each.draw for each in trials if each.retry_of is not None] for trial in lost
+    )
+
+
+def each_draw_was_tried_once(trials, count):
+    """Whether so many draws were each trained once, and all else ended before it was trained."""
+    assert not any(trial.state == "running" for trial in trials)
+    trained = [trial for trial in trials if trial.curve]
+    assert sorted(trial.draw for trial in trained) == list(range(count)), trained
+    return all(trial.state == "interrupted" for trial in trials if not trial.curve)
+
+
+def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl, storage, database):
+    coordinators = Coordinators(3, 40, lease=60)
+    coordinators.disturb(storage)
+    assert coordinators.end() == [0] * 3
+    study = Study.read("bowl-builtin")
+    assert study.counted() == 40 and each_draw_was_tried_once(list(study.trials()), 40)
+    with Study.hold("bowl-builtin") as study:
+        study.set_budget(40, None)
+        Log(study).bring_up_to_date()
+    assert audit.audit("bowl-builtin") == []
+
+
+def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monkeypatch):
+    space, losses = bowl.space, iter([1, 1, 0, 1])  # twice in one draw, and in the next but one
+
+    def cut_off(trial):
+        if isinstance(trial._trial, optuna.Trial) and next(losses, 0):
+            end_backends(storage)
+        return space(trial)
+
+    monkeypatch.setattr(bowl, "space", cut_off)
+    with Study.open(bowl, join=True) as study:
+        search(study, Inline(study), trials=6)
+        trials = list(study.trials())
+        assert each_draw_was_tried_once(trials, 6) and study.counted() == 6 and len(trials) == 9
+    assert found(Study.read("bowl-builtin")) == found(study)
+
+
+def every(count, marked=b""):
+    """Chooses the end of one in so many transactions whose statements have a mark."""
+    commits, seen = itertools.count(1), []
+
+    def chosen(content):
+        if marked in content:
+            seen.append(content)
+        if b"COMMIT" not in content or not seen:
+            return False
+        seen.clear()
+        return next(commits) % count == 0
+
+    return chosen
+
+
+def test_draw_that_is_rejected_in_a_turn_that_is_lost_is_tried_once(bowl, storage, server, monkeypatch):
+    monkeypatch.setattr(connection, "FIRST", 0.01)
+    space = bowl.space
+
+    def rejects(trial):
+        config = space(trial)
+        if config.x < 0.5:
+            raise ValueError("x is too small")
+        return config
+
+    monkeypatch.setattr(bowl, "space", rejects)
+    with closing(databases.CuttingProxy(server.port, every(2, b'"outcome"'))) as proxy:
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
+        with Study.open(bowl, join=True) as study:
+            search(study, Inline(study), trials=8)
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+        assert proxy.cuts >= 2
+    trials = list(Study.read("bowl-builtin").trials())
+    draws = [trial.draw for trial in trials if trial.state != "interrupted"]
+    assert sorted(draws) == list(range(8)) and not any(trial.state == "running" for trial in trials)
+    assert {"infeasible", "interrupted", "completed"} <= {trial.state for trial in trials}
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("count, marked", [(13, b""), (2, b'"about"'), (2, b'"op_code":4')])
+def test_statements_that_are_done_unheard_are_done_once(
+    bowl, storage, server, monkeypatch, joined, count, marked
+):
+    monkeypatch.setattr(connection, "FIRST", 0.01)
+    with closing(databases.CuttingProxy(server.port, every(count, marked))) as proxy:
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
+        with Study.open(bowl, join=joined) as study:
+            search(study, Inline(study), trials=5)
+        monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+        assert proxy.cuts >= 2
+    trials = list(Study.read("bowl-builtin").trials())
+    assert each_draw_was_tried_once(trials, 5) and (joined or len(trials) == 5)
+
+
+def test_a_coordinator_that_was_held_for_dead_goes_on_with_other_trials(bowl, storage, monkeypatch):
+    monkeypatch.setattr(postgres, "LEASE", 0)
+    with Study.open(bowl, join=True) as slow:
+        trial = slow.ask()
+        with Study._joined("bowl-builtin", None) as other:
+            other.beat()
+            assert other.trial(trial.number).state == "interrupted"
+        search(slow, Inline(slow), trials=3)
+        assert slow.counted() == 3 and slow.trial(trial.number).state == "interrupted"
+
+
+def test_a_study_is_taken_along_with_its_log_and_back(audited, storage, monkeypatch, capsys):
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    before = found(Study.read(audited))
+    assert main(["copy", "--study", audited, "--to", storage]) == 0
+    assert main(["copy", "--study", audited, "--to", storage]) == 4
+    monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
+    assert found(Study.read(audited)) == before
+    paths.studies().joinpath(f"{audited}.journal").unlink()
+    assert main(["copy", "--study", audited, "--to", "files"]) == 0
+    monkeypatch.setenv("TRIALBOOK_STORAGE", "")
+    assert found(Study.read(audited)) == before
+    said = capsys.readouterr()
+    assert said.out.count(f"{audited}: no violations") == 5  # the refused one said it of its side, too
+    assert said.err == f"error: there is a study {audited!r} at {storage} already\n"
+
+
+def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
+    path = os.pathsep.join(map(str, (paths.ROOT, paths.ROOT / "tests" / "toys")))
+    command = [sys.executable, "-m", "search", "search", "--task", "bowl", "--storage", storage, "--join"]
+    command += ["--trainers", "inline", "--trials", "12", "--confirm", "2"]
+    together = [
+        subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=120)[0] for each in together]
+    assert [each.returncode for each in together] == [0, 0], said
+    assert Study.read("bowl-builtin").counted() == 12
+    assert audit.audit("bowl-builtin") == [], said
+
+
+def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):
+    monkeypatch.setattr(connection, "PATIENCE", 0)
+    with Study.open(bowl) as study:
+        end_backends(storage)
+        with pytest.raises(StoreError, match="the database of STORAGE: "):
+            study.ask()

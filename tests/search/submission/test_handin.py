@@ -1,0 +1,339 @@
+"""A hand-in holds all of a study, and whoever changed it is found out."""
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+
+from search import export, paths
+from search.cli.commands import main
+from search.coordinator import confirm, search
+from search.errors import NoWinner, TrialbookError, UsageError
+from search.executors.inline import Inline
+from search.strategy import winner
+from search.study.study import Study
+from search.submission import check, handed, pack
+
+
+def made(bowl):
+    """A study with repeats, and with two trials that are crossed out, of which one has failed."""
+    study = Study.open(bowl, "searched")
+    search(study, Inline(study), trials=12)
+    confirm(study, Inline(study), repeats=2)
+    study.tell(study.ask().number, "failed", "FileNotFoundError: no '/home/ann/words/x.npz' here")
+    last = len(list(study.trials())) - 1
+    study.cross(
+        "void", [next(t.number for t in study.history() if t.state == "pruned"), last], "the mask was wrong"
+    )
+    # What is in the project counts as proved: no test needs to train it once more.
+    export.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
+    return study
+
+
+@pytest.fixture
+def study(bowl):
+    with made(bowl) as study:
+        yield study
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory):
+    """The files of its hand-in, which no test changes: made once."""
+    from objectives import bowl
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("home")))
+        with made(bowl) as study:
+            return pack.files(study, lambda _: "run")
+
+
+def found(members, run=False):
+    """What does not hold of a hand-in: name -> why."""
+    content = pack.packed({name: text for name, text in members.items() if name != "DIGESTS"})
+    return {each.name: each.said for each in check.findings(handed.Handin(content), run) if not each.holds}
+
+
+def edited(members, name, edit):
+    """A hand-in in which one JSON file is another, and the digests are right again."""
+    value = json.loads(members[name])
+    edit(value)
+    return members | {name: json.dumps(value).encode()}
+
+
+def read(path):
+    with zipfile.ZipFile(path) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def test_it_holds_every_trial_and_all_of_each(study):
+    members = pack.files(study, lambda _: "run")
+    trials = [handed.as_trial(fields) for fields in json.loads(members["trials.json"])]
+    assert len(trials) == len(list(study.trials()))
+    for trial, original in zip(trials, study.trials(), strict=True):
+        for name in ("number", "state", "config", "score", "curve", "started", "fingerprint", "provenance"):
+            assert getattr(trial, name) == getattr(original, name)
+    assert {trial.kind for trial in trials} == {"completed", "pruned", "repeats", "void"}
+    assert json.loads(members["study.json"])["winner"]["mean"] == winner.choose(study).mean
+    assert members.keys() == handed.NEEDED - {"DIGESTS"} | {"sine-builtin.npz"}
+
+
+def test_it_names_no_folder_and_no_user(study):
+    members = pack.files(study, lambda _: "run")
+    text = b"".join(members[name] for name in handed.NEEDED - {"DIGESTS"})
+    assert b"no 'x.npz' here" in members["trials.json"]
+    assert b"/home" not in text and str(paths.home()).encode() not in text
+    assert study.crossings()[0].who.encode() not in text
+
+
+def test_the_same_study_gives_the_same_bytes(study, tmp_path):
+    first = pack.write(study, lambda _: "run", tmp_path / "a")
+    assert pack.write(study, lambda _: "run").read_bytes() == first.read_bytes()
+    assert first.name == "searched-handin.zip" and not list(paths.home().glob("*.zip.*"))
+
+
+def test_all_of_it_holds_and_the_script_trains_as_the_trial_did(members):
+    findings = list(check.findings(handed.Handin(pack.packed(members))))
+    assert [finding.said for finding in findings if not finding.holds] == []
+    assert len(findings) == len(check.CHECKS) + 1
+    assert "4 values, equal to the last bit" in findings[-1].said
+
+
+def test_figures_are_computed_twice_by_two_ways(study):
+    members = pack.files(study, lambda _: "run")
+    said = pack.figures(study, winner.choose(study))
+    computed = handed.recomputed(handed.Handin(pack.packed(members)))
+    assert said == pytest.approx(computed, rel=1e-9)
+    assert said["void"] == 2 and said["winner's repeats"] == 2 and said["failed"] == 0
+
+
+def test_a_change_without_new_digests_is_found(members):
+    packed = read(io.BytesIO(pack.packed(members)))
+    packed["trials.json"] = packed["trials.json"].replace(b'"seconds"', b'"Seconds"', 1)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for name, text in packed.items():
+            file.writestr(name, text)
+    findings = check.findings(handed.Handin(content.getvalue()))
+    broken = {each.name: each.said for each in findings if not each.holds}
+    assert broken["digests"] == "trials.json is not the file that DIGESTS names"
+    assert "was not run" in broken["first report"]
+
+
+def worst(trials):
+    """The worst that is completed and counts."""
+    own = [t for t in trials if t["state"] == "completed" and t["confirms"] is t["crossed"] is None]
+    return max(own, key=lambda trial: trial["score"])
+
+
+def better_score(trials):
+    worst(trials)["score"] = -1.0
+
+
+def no_score(trials):
+    trials[3]["score"] = None
+
+
+def one_fewer(trials):
+    del trials[-1]
+
+
+def gap(trials):
+    del trials[4]
+
+
+def restored(trials):
+    trials[-1]["crossed"] = None
+
+
+def backwards(trials):
+    trials[3]["curve"].reverse()
+
+
+def infinite(trials):
+    trials[3]["curve"][0]["train_loss"] = float("inf")
+
+
+def out_of_range(trials):
+    trials[3]["params"]["x"] = trials[3]["config"]["x"] = 7.0
+
+
+def other_code(trials):
+    trials[3]["fingerprint"]["code"] = "0123456789ab"
+
+
+def shorter(trials):
+    worst(trials)["curve"][0]["seconds"] += 1
+
+
+def better_repeat(trials):
+    for trial in trials:
+        if trial["confirms"] is not None:
+            trial["score"] *= 0.5
+
+
+def nonsense(trials):
+    trials[3] = "\x1b[2Jnothing"
+
+
+@pytest.mark.parametrize(
+    "edit, name, said",
+    [
+        (better_score, "figures", "baseline score is .*, computed again -1.0"),
+        (no_score, "trials", "trial 3 is completed with score None"),
+        (one_fewer, "crossed out", "a trial is crossed out that is not handed in"),
+        (gap, "trials", "not numbered from 0"),
+        (restored, "crossed out", "is not crossed out as the list says"),
+        (backwards, "curves", "the epochs of trial 3 do not rise"),
+        (infinite, "curves", "epoch 1 of trial 3 is not finite"),
+        (out_of_range, "settings", "trial 3: x is out of range"),
+        (other_code, "fingerprints", "differ in their code"),
+        (shorter, "figures", "seconds is .*, computed again"),
+        (better_repeat, "the winner", "its mean is"),
+        (nonsense, "trials", r"cannot be read: TypeError"),
+    ],
+)
+def test_changed_trials_are_found(members, edit, name, said):
+    broken = found(edited(members, "trials.json", edit))
+    assert re.search(said, broken[name]), broken
+    assert all(text.isprintable() for text in broken.values())
+
+
+def test_another_winner_is_found(study):
+    members, other = pack.files(study, lambda _: "run"), winner.standings(study)[1]
+    said = {"trial": other.trial.number, "score": other.trial.score, "confirmed": True}
+    said |= {"scores": other.scores, "mean": other.mean, "standard_error": other.standard_error}
+    broken = found(edited(members, "study.json", lambda about: about.update(winner=said)))
+    assert f"trial {other.trial.number} is said to have won, and trial" in broken["the winner"]
+    assert "winner is" in broken["figures"] and "script" in broken
+
+
+@pytest.mark.parametrize("line", [b"best score: 0.0", b"best score: null", b"best score: 1e-9\ngood: 1"])
+def test_a_figure_that_the_trials_do_not_give_is_found(members, line):
+    text = members["report.txt"].split(b"\n")
+    at = next(number for number, each in enumerate(text) if each.startswith(b"best score:"))
+    text[at] = line
+    assert found(members | {"report.txt": b"\n".join(text)}).keys() == {"figures"}
+
+
+def test_a_page_that_says_what_the_trials_do_not_is_found(members):
+    page = members["report.html"]
+    assert b"mean of 2 fresh seeds" in page
+    told = page.replace(b"mean of 2 fresh seeds", b"mean of 9 fresh seeds")
+    assert found(members | {"report.html": told}).keys() == {"the page"}
+
+
+def test_a_script_that_trains_otherwise_is_found(members):
+    script = members["script.py"].decode()
+    other = script.replace("+ 1 / epoch", "+ 1.5 / epoch")
+    assert other != script
+    broken = found(members | {"script.py": other.encode()}, run=True)
+    assert broken.keys() == {"first report"} and "expected equal to the last bit" in broken["first report"]
+    failing = script.replace("def build(config):", "def build(config):\n    raise OSError('no\\x1b[2J')\n")
+    broken = found(members | {"script.py": failing.encode()}, run=True)
+    assert broken == {"first report": "the script failed: OSError: no?[2J"}
+
+
+def test_a_script_of_other_settings_is_not_even_run(members):
+    script = members["script.py"].replace(b"epochs: int = 5", b"epochs: int = 6")
+    broken = found(members | {"script.py": script}, run=True)
+    assert broken == {
+        "script": "its settings are not the winner's",
+        "first report": "the script was not run, since not all of the above holds",
+    }
+
+
+def test_on_another_machine_it_is_compared_within_a_tolerance(members):
+    def elsewhere(trials):
+        for trial in trials:
+            trial["provenance"]["machine"]["python"] = "3.0"
+
+    python = handed.Handin(pack.packed(members)).trials[0]["provenance"]["machine"]["python"]
+    moved = edited(members, "trials.json", elsewhere)
+    moved["script.py"] = moved["script.py"].replace(f'"{python}"'.encode(), b'"3.0"')
+    for change, broken in ((b"1.01", set()), (b"1.5", {"first report"})):
+        script = moved["script.py"].replace(b"+ 1 / epoch", b"+ " + change + b" / epoch")
+        assert found(moved | {"script.py": script}, run=True).keys() == broken
+
+
+def test_other_data_and_none_are_found(members):
+    assert "cannot be read" in found(members | {"sine-builtin.npz": b"PK"})["the data"]
+    moved = edited(members, "study.json", lambda about: about.update(data_file="course.npz"))
+    assert "neither handed in nor here: name its folder with DATA_DIR=" in found(moved)["the data"]
+    moved = edited(members, "study.json", lambda about: about.update(data_file="../x"))
+    assert "no name of a data file" in found(moved)["the data"]
+
+
+def zipped(*members):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in members:
+            file.writestr(name, text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"", "cannot be read: BadZipFile"),
+        (b"no zip at all", "cannot be read: BadZipFile"),
+        (zipped(("study.json", "{}")), "lacks DIGESTS, report.html, report.txt, script.py, trials.json"),
+        (zipped(("../x", "")), "names that a hand-in has not"),
+        (zipped(("/etc/x", "")), "names that a hand-in has not"),
+        (zipped(("folder/", "")), "names that a hand-in has not"),
+        (zipped(*((f"f{number}", "") for number in range(11))), "names that a hand-in has not"),
+        (zipped(("bomb", bytes(handed.BYTES + 1))), "unpacked it has more than 500,000,000 bytes"),
+    ],
+    ids=range(8),
+)
+def test_what_is_no_hand_in_is_wrong_usage(content, said, tmp_path, capsys):
+    path = tmp_path / "some.zip"
+    path.write_bytes(content)
+    assert main(["check-handin", "--zip", str(path)]) == 2
+    out, error = capsys.readouterr()
+    assert error.count("\n") == 1 and said in error and out == ""
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_torn_zip_is_wrong_usage(members):
+    content = bytearray(pack.packed(members))
+    content[len(content) // 2] ^= 255
+    with pytest.raises(UsageError, match="cannot be read: BadZipFile: Bad CRC|cannot be read: error"):
+        handed.Handin(bytes(content))
+
+
+def test_from_the_command_line(study, database, tmp_path, capsys):
+    study.__exit__()
+    named = ["handin", "--task", "bowl", "--study", "searched"]
+    assert main([*named, "--out", str(tmp_path / "out")]) == 0
+    path = tmp_path / "out" / "searched-handin.zip"
+    assert f"wrote {path}" in capsys.readouterr().out
+    assert main(["check-handin", "--zip", str(path), "--run", "0"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\nyes ") == len(check.CHECKS) - 1 and "The hand-in is what it says." in out
+    path.write_bytes(pack.packed(read(path) | {"report.txt": b""}))
+    assert main(["check-handin", "--zip", str(path), "--run", "0"]) == 1
+    assert "NO  figures" in capsys.readouterr().out
+    assert main(["check-handin", "--zip", str(tmp_path)]) == 2
+    assert main([*named, "--out", str(path)]) == 2
+
+
+def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not_pass(bowl, study):
+    with Study.open(bowl, "empty") as empty, pytest.raises(NoWinner):
+        pack.write(empty, lambda _: "run")
+    study.about = study.about | {"digest": "0123456789ab"}
+    with pytest.raises(TrialbookError, match="is not what the trial was trained on"):
+        pack.write(study, lambda _: "run")
+    # As if its script had been proved all the same.
+    export.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
+    with pytest.raises(TrialbookError, match="would not pass its check"):
+        pack.write(study, lambda _: "run")
+    assert not list(paths.home().glob("*.zip*"))
+
+
+def test_a_task_whose_trials_make_text_is_handed_in_too(moody):
+    with Study.open(moody("late nan", "error"), "moods") as study:
+        search(study, Inline(study), trials=12)
+        export.write(paths.frozen("moody"), export.freeze(study, winner.choose(study), "run"))
+        assert found(pack.files(study, lambda _: "run")) == {}

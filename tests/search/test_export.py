@@ -1,0 +1,466 @@
+"""A frozen script stands alone, holds only values, and reaches its score."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+
+import objectives
+from search import export, paths, tasks
+from search.cli.commands import main
+from search.coordinator import search
+from search.errors import TaskError, TrialbookError
+from search.executors.inline import Inline
+from search.frozen_script import defaults, script
+from search.strategy import winner
+from search.study.study import Study
+
+
+@pytest.fixture
+def carried(searched, tmp_path):
+    """The frozen winner of the bowl and its data, in an empty folder."""
+    folder = tmp_path / "elsewhere"
+    export.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
+    shutil.copyfile(searched.data_path, folder / searched.data_path.name)
+    return folder
+
+
+def run(script, *arguments):
+    """Run a script in a clean interpreter that sees no project."""
+    return subprocess.run(
+        [sys.executable, "-I", script.name, *arguments], cwd=script.parent, capture_output=True, text=True
+    )
+
+
+def test_it_reaches_its_score_to_the_last_bit(carried, searched):
+    done = run(carried / "bowl.py")
+    assert done.returncode == 0, done.stderr
+    assert f"recorded {searched.best().score!r}" in done.stdout
+    assert "As recorded: expected equal to the last bit" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("epoch")] == list("12345")
+
+
+def changed(script, old, new):
+    text = script.read_text()
+    assert text.count(old) == 1
+    script.write_text(text.replace(old, new))
+
+
+def test_a_changed_score_is_a_miss(carried, searched):
+    changed(
+        carried / "bowl.py",
+        f'"score": {searched.best().score!r}',
+        f'"score": {searched.best().score + 1e-15!r}',
+    )
+    done = run(carried / "bowl.py")
+    assert done.returncode == 1 and "MISSED" in done.stdout
+
+
+def test_elsewhere_it_is_compared_within_the_tolerance(carried, searched):
+    changed(carried / "bowl.py", '"python": "', '"python": "other ')
+    done = run(carried / "bowl.py")
+    assert (
+        done.returncode == 0 and "As recorded: expected within 1e-06, as these differ: python" in done.stdout
+    )
+    changed(carried / "bowl.py", f'"score": {searched.best().score!r}', '"score": -1.0')
+    assert run(carried / "bowl.py").returncode == 1
+
+
+def test_another_seed_or_setting_is_tried_from_the_command_line(carried):
+    done = run(carried / "bowl.py", "--epochs", "2", "--x", "0.5")
+    assert "epochs=2" in done.stdout and "epoch   3" not in done.stdout
+    assert done.returncode == 1 and "as these differ: config" in done.stdout
+    assert run(carried / "bowl.py", "--x", "five").returncode == 2
+
+
+NOTEBOOK = """
+import sys
+sys.argv = ["ipykernel_launcher.py", "-f", "kernel-0123.json"]
+with open("bowl.py") as file:
+    text = file.read()
+names = {"__name__": "__main__"}
+exec(text, names)
+print("and the next cell")
+"""
+
+
+def test_a_script_pasted_into_a_notebook_trains_with_its_defaults_and_goes_on(carried):
+    done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "As recorded: expected equal to the last bit" in done.stdout
+    assert done.stdout.splitlines()[-1] == "and the next cell"
+
+
+def test_a_script_pasted_into_a_notebook_finds_the_data_in_the_cache_below(carried):
+    (carried / "data" / "cache").mkdir(parents=True)
+    (carried / "sine-builtin.npz").rename(carried / "data" / "cache" / "sine-builtin.npz")
+    done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
+    assert done.returncode == 0 and "As recorded" in done.stdout
+
+
+def test_other_data_is_said(carried, searched):
+    changed(carried / "bowl.py", f'"digest": "{searched.about["digest"]}"', '"digest": "0123456789ab"')
+    done = run(carried / "bowl.py")
+    assert done.returncode == 0 and "as these differ: data" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [(None, "no sine-builtin.npz here"), (b"PK nonsense", "cannot read"), (b"", "cannot read")],
+)
+def test_missing_or_damaged_data_is_one_line(carried, content, said):
+    data = carried / "sine-builtin.npz"
+    data.unlink()
+    if content is not None:
+        data.write_bytes(content)
+    done = run(carried / "bowl.py")
+    assert done.returncode == 2
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_it_imports_nothing_but_the_standard_library_numpy_and_torch(carried):
+    tree = ast.parse((carried / "bowl.py").read_text())
+    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert {module.partition(".")[0] for module in modules} <= {"numpy", "torch"} | set(
+        sys.stdlib_module_names
+    )
+
+
+def test_definitions_stand_as_in_the_sources(carried, bowl):
+    import inspect
+
+    from models import langid
+    from objectives import replay
+
+    text = (carried / "bowl.py").read_text()
+    for part in (bowl.train, bowl.score, bowl.DATA.load, replay.replay, replay.verdict):
+        assert inspect.getsource(part) in text
+    assert "def space" not in text and "def prepare" not in text
+    assert inspect.getsource(langid.LanguageIDModel) not in text
+
+
+def test_winning_values_are_the_defaults_each_with_its_range(carried, searched):
+    namespace = {"__name__": "frozen"}
+    text = (carried / "bowl.py").read_text()
+    exec(compile(text, "bowl.py", "exec"), namespace)  # ours, made a moment ago
+    assert vars(namespace["Config"]()) == searched.best().config
+    config = searched.best().config
+    assert f"    x: float = {config['x']!r}  # to the right; searched 0.0 to 1.0\n" in text
+    assert f"    y: int = {config['y']}  # to the back; searched 0 to 100\n" in text
+    assert "    epochs: int = 5  # measurements, each nearer to the truth\n" in text
+
+
+def test_the_head_says_where_it_comes_from(carried, searched):
+    head = ast.get_docstring(ast.parse((carried / "bowl.py").read_text()))
+    best = searched.best()
+    for what in (
+        f"study searched, trial {best.number}, run run-1",
+        searched.about["digest"],
+        f"{best.score:.5g}",
+    ):
+        assert what in head
+    assert best.provenance["commit"] in head
+
+
+HOSTILE = [
+    "'",
+    '"',
+    '"""',
+    "\n",
+    "\\",
+    "\u2028",
+    "\ud800",
+    "😀",
+    "__import__('os').system('x')",
+    "{x}",
+    "#",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=repr)
+def test_text_is_held_as_a_value(text):
+    literal = defaults.literal({"key": text, text: [text][0]})
+    assert ast.literal_eval(literal) == {"key": text, text: text}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
+def test_what_is_no_plain_value_is_refused(value):
+    with pytest.raises(TrialbookError, match="is no plain value"):
+        defaults.literal(value)
+
+
+def test_a_number_of_thousands_of_digits_is_refused():
+    with pytest.raises(TrialbookError, match="^a number of thousands of digits is no plain value"):
+        defaults.literal(10**5000)
+
+
+@pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
+def test_a_head_that_is_no_plain_text_is_refused(searched, run_id):
+    with pytest.raises(TrialbookError, match="the head of a frozen script"):
+        export.freeze(searched, winner.choose(searched), run_id)
+
+
+def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
+    plain = export.freeze(searched, winner.choose(searched), "run")
+    choices = ["a\nimport os", "\r", "\x0c", "\u2028", "\ud800", "é"]
+    ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
+    searched.about["space"]["y"] = json.dumps(ranges)
+    text = export.freeze(searched, winner.choose(searched), "run")
+    assert "; searched one of a\\nimport os, \\r, \\x0c, \\u2028, \\ud800, é" in text
+    assert ast.dump(ast.parse(text.encode())) == ast.dump(ast.parse(plain))
+
+
+def test_a_comment_stands_behind_a_default_of_letters_with_accents():
+    from objectives import texts
+
+    with Study.open(texts, "accents") as study:
+        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+        text = export.freeze(study, winner.choose(study), "run")
+    assert "    accent: str = 'éé # \\u2028'  # on it\n" in text
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", "(", "\0", "RECORD = 3", "RECORD = {}", "RECORD = {'study': 'searched'}"]
+)
+def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
+    path = export.write(paths.frozen("bowl"), garbage)
+    searched.cross("void", [0], "the data was wrong")
+    assert export.flag(searched) is None and path.read_text() == garbage
+
+
+@pytest.mark.parametrize("name", sorted(set(objectives.names()) - {"bowl", "moody", "texts"}))
+def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
+    from search import tasks
+
+    task = tasks.find(name)
+    with Study.open(task, "short", source="builtin") as study:
+        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+        text = export.freeze(study, winner.choose(study), "run")
+    lines = text.splitlines()
+    assert 100 <= len(lines) <= 400
+    assert max(map(len, lines)) <= 110
+    compile(text, name, "exec")
+
+
+def test_regression_for_real(tmp_path):
+    """A real network, trained in a search, and again in another process from the script alone."""
+    from objectives import regression
+
+    with Study.open(regression, "real") as study:
+        search(study, Inline(study), trials=1)
+        export.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
+        done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "equal to the last bit" in done.stdout
+
+
+def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monkeypatch):
+    monkeypatch.setattr(searched.task, "TOLERANCE", 0)
+    standing = winner.choose(searched)
+    other = replace(standing, trial=replace(standing.trial, score=standing.trial.score - 1e-9))
+    with pytest.raises(TrialbookError, match="does not reach its score, and was not written: .*MISSED"):
+        export.export(searched, other, "run", tmp_path / "away")
+    assert not (tmp_path / "away").exists()
+    assert export.export(searched, standing, "run", tmp_path / "away").exists()
+
+
+def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(searched):
+    path = export.export(searched, winner.choose(searched), "run")
+    plain = path.read_text()
+    assert export.flag(searched) is None and path.read_text() == plain
+    number = export.record(path)["trial"]
+    searched.cross("void", [number], "the data was wrong")
+    assert export.flag(searched) == export.flag(searched) == path
+    first, rest = path.read_text().split("\n", 1)
+    assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
+    searched.cross("restore", [number], "it was right")
+    assert export.flag(searched) is None and path.read_text() == plain
+
+
+def test_the_head_says_what_the_score_is_worth(searched):
+    standing = winner.choose(searched)
+    assert "That was one seed, the best of several" in export.freeze(searched, standing, "run")
+    confirmed = replace(standing, scores=(0.25, 0.75), standard_error=0.125)
+    text = export.freeze(searched, confirmed, "run")
+    worse = 0.5 - standing.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
+    assert f'"tolerance": {worse!r}' in text
+    assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text
+
+
+def config_of(text):
+    """The class Config of a script, which is run but for its end."""
+    module = sys.modules["frozen"] = ModuleType("frozen")  # where dataclasses look annotations up
+    try:
+        exec(compile(text, "script.py", "exec"), vars(module))  # ours, made a moment ago
+    finally:
+        del sys.modules["frozen"]
+    return module.Config
+
+
+X, Y = "    x: float = 0.9  # to the right\n", "    y: int = 50  # to the back\n"
+FIELDS = "".join([X, Y, "    epochs: int = 5  # measurements, each nearer to the truth\n"])
+BASE = f'''@dataclass(frozen=True, kw_only=True)
+class Base:
+    """What all have."""
+
+{FIELDS}
+
+'''
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        (
+            [(X, "    x: float = (\n        0.9\n    )  # right\n")],
+            "    x: float = 0.25  # right; searched 0 to 1\n",
+        ),
+        ([(X, "    x: float = 0.9; z: str = None  # two\n")], "    z: str | None = None  # two\n"),
+        (
+            [
+                (X, "    x: float = field(default=0.9, repr=False)  # é\u2028\x0c!\n"),
+                ("import dataclass", "import dataclass, field"),
+            ],
+            "    x: float = 0.25  # é\u2028\x0c!; searched 0 to 1\n",
+        ),
+        (
+            [
+                (X, f"{X}    z: str = field(default_factory=str)\n"),
+                ("import dataclass", "import dataclass, field"),
+            ],
+            '    z: str = ""\n',
+        ),
+        (
+            [
+                (X, f"{X}    KIND: ClassVar[list] = [1]\n"),
+                ("import torch\n", "from typing import ClassVar\n\nimport torch\n"),
+            ],
+            "    KIND: ClassVar[list] = [1]\n",
+        ),
+        (
+            [
+                ("@dataclass(frozen=True, kw_only=True)\n", f"{BASE}@dataclass(frozen=True, kw_only=True)\n"),
+                ("class Config:", "class Config(Base):"),
+                (f'measure it."""\n\n{FIELDS}', 'measure it."""\n\n'),
+            ],
+            "    x: float = 0.25  # searched 0 to 1\n    y: int = 50\n",
+        ),
+        ([("kw_only=True)", "kw_only=True, slots=True)")], "    y: int = 50  # to the back\n"),
+        (
+            [(X, f"{X}    help: str = 'a'  # or data\n    data: bool = True\n")],
+            '    help: str = "a"  # or data\n',
+        ),
+        (
+            [
+                (
+                    "import torch\n",
+                    "import torch\n",
+                ),
+                ("from dataclasses", "from __future__ import annotations\n\nfrom dataclasses"),
+            ],
+            "    y: int = 50  # to the back\n",
+        ),
+    ],
+    ids=[
+        "lines",
+        "shared line",
+        "field",
+        "factory",
+        "class variable",
+        "inherited",
+        "slots",
+        "options",
+        "future",
+    ],
+)
+def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited_bowl, changes, line):
+    task = edited_bowl(*changes)
+    ranges = {"x": "0 to 1"}
+    values = tasks.defaults(task) | {"x": 0.25}
+    record = {"task": "edited", "machine": {}}
+    text = script.script_of(task, values, ranges, record, script.BEGINS)
+    assert line in text
+    config = config_of(text)()
+    assert {name: getattr(config, name) for name in values} == values
+    assert script.recut(text, task) == text
+
+
+def test_a_preview_is_the_script_of_the_defaults(bowl):
+    text = export.preview(bowl, tasks.ranges(bowl))
+    assert vars(config_of(text)()) == vars(bowl.Config())
+    assert "    x: float = 0.9  # to the right; searched 0.0 to 1.0\n" in text
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (("class Config:", "class Settings:"), "must itself hold one `class Config`"),
+        (("1 / epoch\n", "1 / epochs\n"), "would lack the name 'epochs', which train uses"),
+        (('"""Where is the lowest point of a bowl?', 'NOTE = """'), "has no docstring"),
+    ],
+    ids=["made elsewhere", "lacking name", "docstring"],
+)
+def test_a_preview_of_a_task_that_no_script_can_hold_is_one_line(edited_bowl, change, said):
+    changes = [change, ("import dataclass\n", "import dataclass, field\n")]
+    if "Settings" in change[1]:
+        changes.append(("def space(", "Config = Settings\n\n\ndef space("))
+    with pytest.raises(TaskError, match=said) as caught:
+        export.preview(edited_bowl(*changes), {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_script_repeats_a_docstring_of_any_letters(edited_bowl):
+    doc = 'A \\\\ or \\"\\"\\" or \\ud800\\u2028?'
+    task = edited_bowl(("Where is the lowest point of a bowl?", doc))
+    text = export.preview(task, {})
+    assert (
+        ast.get_docstring(ast.parse(text)).splitlines()[0] == 'A \\ or """ or \ud800\u2028?'.splitlines()[0]
+    )
+
+
+def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bowl, tmp_path):
+    change = (
+        "    point = build(config)\n    for",
+        "    training.x_N1.div_(2)\n    point = build(config)\n    for",
+    )
+    with Study.open(edited_bowl(change), "changed") as study:
+        search(study, Inline(study), trials=1)
+        text = export.freeze(study, winner.choose(study), "run")
+        digest = study.about["digest"]
+        export.write(tmp_path / "edited.py", text)
+        done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
+    assert f'"digest": "{digest}"' in text
+    assert done.returncode == 0 and "equal to the last bit" in done.stdout
+
+
+def test_a_proof_on_other_data_is_none(searched, tmp_path):
+    other = tmp_path / "sine-builtin.npz"
+    from data import read, write
+
+    arrays = read(searched.data_path)
+    write(other, arrays | {"test_x": arrays["test_x"] + 1})
+    text = export.freeze(searched, winner.choose(searched), "run")
+    with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
+        export.prove(text, other)
+
+
+def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
+    with Study.open(edited_bowl(), "edited-builtin") as study:
+        search(study, Inline(study), trials=2)
+        number = winner.choose(study).trial.number
+    edited_bowl(("1 / epoch\n", "2 / epoch\n"))
+    for verb in ("export", "handin"):
+        assert main([verb, "--task", "edited"]) == 4
+        said = capsys.readouterr().err
+        assert f"the code of task 'edited' changed since trial {number} of study 'edited-builtin'" in said
+        assert "make search TASK=edited STUDY=edited-builtin OLD=aside" in said and said.count("\n") == 1
+    assert not paths.frozen("edited").exists()
+    edited_bowl(("def space(trial):", "def space(trial):  # all of it"))
+    assert main(["export", "--task", "edited"]) == 0
