@@ -13,7 +13,7 @@ from types import ModuleType
 from search import paths, tasks
 from search.errors import NoWinner, TaskError, TrialbookError, readable
 from search.frozen_script.script import BEGINS, record_in, script_of, values_in
-from search.study import fingerprint
+from search.study.opening import require_same_code
 
 UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
 UNREADABLE += (OSError,)
@@ -26,7 +26,7 @@ def freeze(study, standing, run_id):
 
     Raises StudyConflict where the task's code has changed since; TrialbookError.
     """
-    fingerprint.require_same_code(study, standing.trial)
+    require_same_code(study, standing.trial)
     record = _record(study, standing, run_id)
     searched = {name: tasks.describe(ranges) for name, ranges in study.ranges().items()}
     return script_of(study.task, standing.trial.config, searched, record, _head(record, standing))
@@ -59,7 +59,7 @@ def export(study, standing, run_id, folder=None):
 
     Raises TrialbookError where the script does not reach its score; nothing is written then.
     """
-    name = study.about["task"]
+    name = study.description.task
     text = freeze(study, standing, run_id)
     prove(text, study.data_path)
     if folder is None:
@@ -87,13 +87,13 @@ def flag(study):
 
     Returns its path where it was made from a trial of this study that is crossed out, else None.
     """
-    path = paths.frozen(study.about["task"])
+    path = paths.frozen(study.description.task)
     trial = _trial_of(path, study) if path.exists() else None
     if trial is None:
         return None
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     plain = "".join(lines[1:] if lines[0].startswith(FLAG) else lines)
-    crossed = trial.crossed
+    crossed = trial.void
     text = f"{FLAG}{readable(' '.join(str(crossed).split()))}\n{plain}" if crossed else plain
     if text != "".join(lines):
         write(path, text)
@@ -139,15 +139,15 @@ def _record(study, standing, run_id):
     """What the script should reach, and where it comes from."""
     trial = standing.trial
     return {
-        "task": study.about["task"],
+        "task": study.description.task,
         "study": study.name,
         "trial": trial.number,
         "run": run_id,
         "commit": trial.provenance["commit"] + ("-dirty" if trial.provenance["dirty"] else ""),
         "data_file": study.data_path.name,
-        "digest": study.about["digest"],
-        "metric": study.about["metric"],
-        "direction": study.about["direction"],
+        "digest": study.description.digest,
+        "metric": study.description.metric,
+        "direction": study.description.direction,
         "score": trial.score,
         "tolerance": standing.tolerance or study.task.TOLERANCE,
         "machine": trial.provenance["machine"],

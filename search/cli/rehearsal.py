@@ -8,7 +8,7 @@ import data
 from search import tasks
 from search.cli.display import duration
 from search.errors import TaskError, TrialbookError
-from search.study import catalog
+from search.study.opening import source_of
 from search.trainers import isolation
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
@@ -33,7 +33,7 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
         yield f"  searched   {name}: {tasks.describe(range_)}"
     weights = tasks.count_weights(task, task.Config())
     yield f"  network    {'weights unknown' if weights is None else f'{weights:,} weights'}"
-    source = catalog.default_source(task, source)
+    source = source_of(task, source)
     path = tasks.prepared(task, source)
     yield f"  data       {source}, {path}"
     arrays = data.read(path)

@@ -9,7 +9,7 @@ from types import ModuleType
 from data import DataError
 from search import export, paths, tasks
 from search.errors import NoWinner, one_line
-from search.study import catalog
+from search.study.opening import source_of
 
 
 def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> int:
@@ -28,7 +28,7 @@ def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> i
     except export.UNREADABLE as error:
         raise NoWinner(f"{script} is no frozen script: {one_line(error)}") from None
     if source is not None:
-        source = catalog.default_source(task, source)
+        source = source_of(task, source)
         path, why = task.DATA.prepare(source), "as DATA= says"
     else:
         source, path, why = data_of(task, recorded)

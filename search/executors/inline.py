@@ -7,7 +7,7 @@ class Inline:
     """One trainer in this process. See `search.trainers.trainer`."""
 
     def __init__(self, study):
-        self._trainer = Trainer(study.task, study.data_path, study.device, study.about["digest"])
+        self._trainer = Trainer(study.task, study.data_path, study.device, study.description.digest)
         self._waiting = []
 
     @property

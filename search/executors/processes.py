@@ -28,7 +28,7 @@ class Processes(Pool):
     """So many trainers, each a process. See `search.trainers.trainer`."""
 
     def __init__(self, study, jobs):
-        self._what = study.task.__name__, str(study.data_path), study.device, study.about["digest"]
+        self._what = study.task.__name__, str(study.data_path), study.device, study.description.digest
         super().__init__(jobs)
 
     def _begin(self):

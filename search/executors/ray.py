@@ -63,7 +63,7 @@ class Ray(Pool):
         self._most = jobs
         _connect(address)
         arrays = ray.put(data.read(study.data_path))
-        self._what = study.task.__name__, arrays, study.device, study.about["digest"]
+        self._what = study.task.__name__, arrays, study.device, study.description.digest
         self._looked = time.monotonic()
         super().__init__(min(self._most, self._room()))
 

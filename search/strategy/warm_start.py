@@ -1,7 +1,6 @@
-"""What won other tasks: a search begins with that, since networks of a kind want much the same.
+"""Warm start: begin with the winning configurations of other tasks, as similar networks want similar values.
 
-They are read from the frozen scripts, never run. A task's own winner is none of them: a search is to
-find it without having been told.
+The frozen scripts are read, never run. A task's own winner is left out: a search must find it by itself.
 """
 
 import objectives

@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from stores import here
 
 import objectives
 from search import export, paths, tasks
@@ -18,7 +19,8 @@ from search.errors import TaskError, TrialbookError
 from search.executors.inline import Inline
 from search.frozen_script import defaults, script
 from search.strategy import winner
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_a_script_pasted_into_a_notebook_finds_the_data_in_the_cache_below(carri
 
 
 def test_other_data_is_said(carried, searched):
-    changed(carried / "bowl.py", f'"digest": "{searched.about["digest"]}"', '"digest": "0123456789ab"')
+    changed(carried / "bowl.py", f'"digest": "{searched.description.digest}"', '"digest": "0123456789ab"')
     done = run(carried / "bowl.py")
     assert done.returncode == 0 and "as these differ: data" in done.stdout
 
@@ -161,7 +163,7 @@ def test_the_head_says_where_it_comes_from(carried, searched):
     best = searched.best()
     for what in (
         f"study searched, trial {best.number}, run run-1",
-        searched.about["digest"],
+        searched.description.digest,
         f"{best.score:.5g}",
     ):
         assert what in head
@@ -211,7 +213,8 @@ def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
     plain = export.freeze(searched, winner.choose(searched), "run")
     choices = ["a\nimport os", "\r", "\x0c", "\u2028", "\ud800", "é"]
     ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
-    searched.about["space"]["y"] = json.dumps(ranges)
+    space = searched.description.space | {"y": json.dumps(ranges)}
+    searched.description = replace(searched.description, space=space)
     text = export.freeze(searched, winner.choose(searched), "run")
     assert "; searched one of a\\nimport os, \\r, \\x0c, \\u2028, \\ud800, é" in text
     assert ast.dump(ast.parse(text.encode())) == ast.dump(ast.parse(plain))
@@ -220,8 +223,8 @@ def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
 def test_a_comment_stands_behind_a_default_of_letters_with_accents():
     from objectives import texts
 
-    with Study.open(texts, "accents") as study:
-        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+    with open_study(here(), texts, "accents") as study:
+        study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
         text = export.freeze(study, winner.choose(study), "run")
     assert "    accent: str = 'éé # \\u2028'  # on it\n" in text
 
@@ -231,7 +234,7 @@ def test_a_comment_stands_behind_a_default_of_letters_with_accents():
 )
 def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
     path = export.write(paths.frozen("bowl"), garbage)
-    searched.cross("void", [0], "the data was wrong")
+    searched.void("void", [0], "the data was wrong")
     assert export.flag(searched) is None and path.read_text() == garbage
 
 
@@ -240,8 +243,8 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
     from search import tasks
 
     task = tasks.find(name)
-    with Study.open(task, "short", source="builtin") as study:
-        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+    with open_study(here(), task, "short", source="builtin") as study:
+        study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
         text = export.freeze(study, winner.choose(study), "run")
     lines = text.splitlines()
     assert 100 <= len(lines) <= 400
@@ -253,7 +256,7 @@ def test_regression_for_real(tmp_path):
     """A real network, trained in a search, and again in another process from the script alone."""
     from objectives import regression
 
-    with Study.open(regression, "real") as study:
+    with open_study(here(), regression, "real") as study:
         search(study, Inline(study), trials=1)
         export.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
         done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
@@ -276,11 +279,11 @@ def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(se
     plain = path.read_text()
     assert export.flag(searched) is None and path.read_text() == plain
     number = export.record(path)["trial"]
-    searched.cross("void", [number], "the data was wrong")
+    searched.void("void", [number], "the data was wrong")
     assert export.flag(searched) == export.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
     assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
-    searched.cross("restore", [number], "it was right")
+    searched.void("restore", [number], "it was right")
     assert export.flag(searched) is None and path.read_text() == plain
 
 
@@ -430,10 +433,10 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
         "    point = build(config)\n    for",
         "    training.x_N1.div_(2)\n    point = build(config)\n    for",
     )
-    with Study.open(edited_bowl(change), "changed") as study:
+    with open_study(here(), edited_bowl(change), "changed") as study:
         search(study, Inline(study), trials=1)
         text = export.freeze(study, winner.choose(study), "run")
-        digest = study.about["digest"]
+        digest = study.description.digest
         export.write(tmp_path / "edited.py", text)
         done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
     assert f'"digest": "{digest}"' in text
@@ -452,7 +455,7 @@ def test_a_proof_on_other_data_is_none(searched, tmp_path):
 
 
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
-    with Study.open(edited_bowl(), "edited-builtin") as study:
+    with open_study(here(), edited_bowl(), "edited-builtin") as study:
         search(study, Inline(study), trials=2)
         number = winner.choose(study).trial.number
     edited_bowl(("1 / epoch\n", "2 / epoch\n"))
@@ -460,7 +463,7 @@ def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_b
         assert main([verb, "--task", "edited"]) == 4
         said = capsys.readouterr().err
         assert f"the code of task 'edited' changed since trial {number} of study 'edited-builtin'" in said
-        assert "make search TASK=edited STUDY=edited-builtin OLD=aside" in said and said.count("\n") == 1
+        assert "make search TASK=edited STUDY=edited-builtin OLD=supersede" in said and said.count("\n") == 1
     assert not paths.frozen("edited").exists()
     edited_bowl(("def space(trial):", "def space(trial):  # all of it"))
     assert main(["export", "--task", "edited"]) == 0

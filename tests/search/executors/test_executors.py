@@ -7,13 +7,14 @@ import sys
 import threading
 
 import pytest
+from stores import here
 
 from data import DataError, read
 from search import paths
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.executors.processes import Processes
-from search.study.study import Study
+from search.study.opening import open_study
 from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
 
 KILLED = "the trainer was ended by SIGKILL, as a system does that runs out of memory"
@@ -26,7 +27,7 @@ def plug(request):
 
 
 def test_trials_are_trained_to_the_end(bowl, plug):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, plug(study), trials=6)
         trials = list(study.trials())
     assert len(trials) == 6
@@ -84,7 +85,7 @@ def shown(entry):
 def test_one_process_finds_exactly_what_inline_finds(bowl):
     found = []
     for name in ("inline", "one process"):
-        with Study.open(bowl, name.replace(" ", "-")) as study:
+        with open_study(here(), bowl, name.replace(" ", "-")) as study:
             search(study, PLUGS[name](study), trials=20)
             found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
     assert found[0] == found[1]
@@ -99,11 +100,11 @@ def test_one_process_finds_exactly_what_inline_finds(bowl):
     ],
 )
 def test_a_trainer_that_dies_is_replaced_and_its_trial_failed(moody, mood, reason):
-    with Study.open(moody(mood, baseline=mood)) as study:
+    with open_study(here(), moody(mood, baseline=mood)) as study:
         with Processes(study, 1) as trainers:
             search(study, trainers, trials=6)
         first = study.trial(0)
-        assert study.counted() == 6 and study.best().params == {"mood": "well"}
+        assert study.n_finished() == 6 and study.best().params == {"mood": "well"}
     assert (first.state, first.reason) == ("failed", reason)
 
 
@@ -126,7 +127,7 @@ class PausesOnce:
 
 
 def test_what_waits_for_a_trainer_that_dies_is_trained_by_the_one_in_its_place(moody):
-    with Study.open(moody()) as study, Processes(study, 1) as trainers:
+    with open_study(here(), moody()) as study, Processes(study, 1) as trainers:
         ear = PausesOnce()
         trainers.listen(ear, 60)
         for number, mood in enumerate(("well", "well", "hang")):
@@ -144,12 +145,12 @@ def test_what_waits_for_a_trainer_that_dies_is_trained_by_the_one_in_its_place(m
 def test_a_trainer_that_hangs_is_ended_and_its_trial_failed(moody, monkeypatch):
     monkeypatch.setattr("search.coordinator.LEAST", 2.0)
     monkeypatch.setattr("search.coordinator.FIRST", 30.0)
-    with Study.open(moody("hang", baseline="hang")) as study:
+    with open_study(here(), moody("hang", baseline="hang")) as study:
         with Processes(study, 1) as trainers:
             search(study, trainers, trials=6)
             processes = [trainer.process for trainer in trainers._trainers]
         first = study.trial(0)
-        assert study.counted() == 6 and study.best().params == {"mood": "well"}
+        assert study.n_finished() == 6 and study.best().params == {"mood": "well"}
     assert (first.state, first.epochs) == ("failed", 1)
     assert first.reason == "the trainer hung: no epoch in 10 times as long as one takes"
     assert not any(process.is_alive() for process in processes)
@@ -176,7 +177,7 @@ def test_a_trainer_refuses_data_that_changed_since_the_study_began(bowl):
 
 
 def test_the_end_leaves_no_process(bowl):
-    with Study.open(bowl) as study, Processes(study, 2) as plug:
+    with open_study(here(), bowl) as study, Processes(study, 2) as plug:
         processes = [trainer.process for trainer in plug._trainers]
     assert not any(process.is_alive() for process in processes)
 
@@ -184,9 +185,8 @@ def test_the_end_leaves_no_process(bowl):
 COORDINATOR = """
 import signal
 from objectives import bowl
-from search.study.study import Study
 from search.executors.processes import Processes
-with Study.open(bowl) as study:
+with open_study(here(), bowl) as study:
     plug = Processes(study, 1)
     plug.listen(None, 60)  # it says that it is ready
     print(plug._trainers[0].process.pid, flush=True)
@@ -253,7 +253,7 @@ def heard(trainers, task, kind, listener):
 @pytest.mark.parametrize("kind", [0, 1])
 def test_whatever_a_task_says_arrives_as_it_is_in_one_process(write_task, kind):
     task = write_task("talkative", HANDED_OVER)
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         (inline, inline_ends), (apart, apart_ends) = (
             heard(trainers, task, kind, Hears()) for trainers in (Inline(study), Processes(study, 1))
         )
@@ -280,7 +280,7 @@ def train(config, training, validation, report):
 
 def test_a_task_may_load_its_data_by_processes(write_task):
     task = write_task("loader", LOADER)
-    with Study.open(task) as study, Processes(study, 1) as trainers:
+    with open_study(here(), task) as study, Processes(study, 1) as trainers:
         entries, ends = heard(trainers, task, 0, Hears())
         split = task.DATA.load(read(study.data_path), "train")
     assert ends == [(0, "finished", (0.5, 0.01))]
@@ -293,7 +293,7 @@ def test_a_task_may_load_its_data_by_processes(write_task):
 
 def test_processes_of_a_task_end_with_a_trainer_that_is_killed(write_task):
     task = write_task("loader", LOADER)
-    with Study.open(task) as study, Processes(study, 1) as trainers:
+    with open_study(here(), task) as study, Processes(study, 1) as trainers:
         listener = Hears()
         while not trainers.free:
             trainers.listen(listener, 60)
@@ -323,7 +323,7 @@ def train(config, training, validation, report):
 
 def test_a_trainer_whose_task_does_not_stop_is_replaced(write_task):
     task, listener = write_task("endless", ENDLESS), Hears(STOP)
-    with Study.open(task) as study, Processes(study, 1) as trainers:
+    with open_study(here(), task) as study, Processes(study, 1) as trainers:
         while not trainers.free:
             trainers.listen(listener, 60)
         before = trainers._trainers[0].process
