@@ -1,23 +1,14 @@
 """From a winner to one script that stands alone: made by `search.frozen_script.script`, proved, put in its place."""
 
-import ast
-import os
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
-from types import ModuleType
 
 from search import paths, tasks
-from search.errors import NoWinner, TaskError, TrialbookError, readable
-from search.frozen_script.script import BEGINS, record_in, script_of, values_in
+from search.errors import TrialbookError, readable
+from search.frozen_script.files import UNREADABLE, prove, record, write
+from search.frozen_script.script import BEGINS, script_of
 from search.study.opening import require_same_code
 
-UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
-UNREADABLE += (OSError,)
-OTHER_DATA = re.compile(r"as these differ: (.*, )?data\b")  # what a script says that was given other data
 FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
 
 
@@ -30,28 +21,6 @@ def freeze(study, standing, run_id):
     record = _record(study, standing, run_id)
     searched = {name: tasks.describe(ranges) for name, ranges in study.ranges().items()}
     return script_of(study.task, standing.trial.config, searched, record, _head(record, standing))
-
-
-def preview(task: ModuleType, ranges: dict) -> str:
-    """The frozen script that the defaults of a task would have.
-
-    A search asks for it before its first trial, so that no export fails for the task's sake after it.
-
-    Args:
-        ranges: field -> its distribution, where it is searched.
-
-    Raises TaskError.
-    """
-    name = tasks.name_of(task)
-    stand_ins = ["study", "run", "commit", "data_file", "digest", "metric", "direction"]
-    record = {"task": name} | dict.fromkeys(stand_ins, "none") | {"trial": 0, "score": 0.0, "machine": {}}
-    try:
-        searched = {field: tasks.describe(distribution) for field, distribution in ranges.items()}
-        return script_of(task, tasks.defaults(task), searched, record, BEGINS)
-    except TaskError:
-        raise
-    except TrialbookError as error:
-        raise TaskError(f"task {name!r}: {error}") from None
 
 
 def export(study, standing, run_id, folder=None):
@@ -67,19 +36,6 @@ def export(study, standing, run_id, folder=None):
     path = write(Path(folder) / f"{name}.py", text)
     shutil.copyfile(study.data_path, path.with_name(study.data_path.name))
     return path
-
-
-def prove(text, data_path):
-    """Run a script in a clean interpreter, far from this project. Raises TrialbookError on a miss."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = write(Path(folder) / "script.py", text)
-        command = [sys.executable, "-I", script, "--data-file", data_path.resolve()]
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if OTHER_DATA.search(ran.stdout):
-        raise TrialbookError(f"{data_path} is not what the trial was trained on: the script was not written")
-    if ran.returncode != 0:
-        last = " ".join((ran.stdout + ran.stderr).strip().splitlines()[-2:])[:300]
-        raise TrialbookError(f"the script does not reach its score, and was not written: {last}")
 
 
 def flag(study):
@@ -107,32 +63,6 @@ def _trial_of(path, study):
         return study.trial(told["trial"]) if told["study"] == study.name else None
     except UNREADABLE:  # somebody changed it
         return None
-
-
-def record(path):
-    """The RECORD of a frozen script; the script is read, not run."""
-    return record_in(ast.parse(path.read_text(encoding="utf-8")))
-
-
-def values(path):
-    """The defaults of a frozen script's Config, by name; the script is read, not run."""
-    return values_in(ast.parse(path.read_text(encoding="utf-8")))
-
-
-def find(task_name):
-    """The frozen script of a task. Raises NoWinner."""
-    path = paths.frozen(task_name)
-    if not path.exists():
-        raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
-    return path
-
-
-def write(path, text):
-    """Put a script in its place: whole, or not at all. Returns the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)
 
 
 def _record(study, standing, run_id):

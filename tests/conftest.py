@@ -22,6 +22,7 @@ from objectives.replay import THREADS
 from search import export, log, paths, tasks
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
+from search.frozen_script import files
 from search.live import Live
 from search.strategy import winner
 from search.study.opening import open_study
@@ -131,7 +132,7 @@ def audited_home(tmp_path_factory, fresh_database):
             assert written.behind is None
             standing = winner.choose(study)
             text = export.freeze(study, standing, log.run_of(study, standing.trial.number))
-            export.write(paths.frozen("bowl"), text)
+            files.write(paths.frozen("bowl"), text)
         return paths.home()
 
 

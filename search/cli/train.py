@@ -7,8 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 from data import DataError
-from search import export, paths, tasks
+from search import paths, tasks
 from search.errors import NoWinner, one_line
+from search.frozen_script import files
 from search.study.opening import source_of
 
 
@@ -22,10 +23,10 @@ def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> i
     where its data cannot be had.
     """
     name = tasks.name_of(task)
-    script = export.find(name)
+    script = files.find(name)
     try:
-        recorded = export.record(script)["data_file"]
-    except export.UNREADABLE as error:
+        recorded = files.record(script)["data_file"]
+    except files.UNREADABLE as error:
         raise NoWinner(f"{script} is no frozen script: {one_line(error)}") from None
     if source is not None:
         source = source_of(task, source)

@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 
-from search import artifact_locations, export, log, paths, redact, tasks
+from search import artifact_locations, log, paths, redact, tasks
 from search.errors import StoreError, one_line
+from search.frozen_script import files
 from search.study.stored import StoredStudy
 
 NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
@@ -206,7 +207,7 @@ def counted_once(books):
 def frozen_is_its_trial(books):
     path = paths.frozen(books.study.description.task)
     try:
-        record, values = export.record(path), export.values(path)
+        record, values = files.record(path), files.values(path)
     except FileNotFoundError:
         return
     except NO_SCRIPT:
@@ -235,7 +236,7 @@ def _is_of_a_namesake(record, values, trial, books):
 def frozen_names_its_run(books):
     path = paths.frozen(books.study.description.task)
     try:
-        record, values = export.record(path), export.values(path)
+        record, values = files.record(path), files.values(path)
     except (FileNotFoundError, *NO_SCRIPT):
         return
     trial = dict(enumerate(books.trials)).get(record.get("trial"))

@@ -25,8 +25,9 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from search import export, log, paths
+from search import log, paths
 from search.errors import StoreError, TrialbookError, one_line
+from search.frozen_script import files
 from search.frozen_script.defaults import literal
 from search.log import Log
 from search.maintenance import audit
@@ -231,10 +232,10 @@ def _name_run(study):
     books = Books(study, log.connect())
     if any(audit.frozen_names_its_run(books)):
         path = paths.frozen(study.description.task)
-        record = export.record(path)
+        record = files.record(path)
         run = books.runs[record["trial"]][0].info.run_id
         lines = [f'    "run": {literal(each)},\n' for each in (record["run"], run)]
-        export.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
+        files.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
 
 
 def _renew(store):

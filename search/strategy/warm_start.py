@@ -4,7 +4,8 @@ The frozen scripts are read, never run. A task's own winner is left out: a searc
 """
 
 import objectives
-from search import export, paths, tasks
+from search import paths, tasks
+from search.frozen_script import files
 
 
 def starts(task):
@@ -23,9 +24,9 @@ def starts(task):
 def _start(ranges, path):
     """What a frozen script holds of these ranges; None where that is not all of them, or cannot be read."""
     try:
-        won = export.values(path)
+        won = files.values(path)
         return {name: _nearest(ranges[name], won[name]) for name in ranges}
-    except export.UNREADABLE:
+    except files.UNREADABLE:
         return None
 
 

@@ -19,6 +19,7 @@ from optuna.distributions import check_distribution_compatibility, json_to_distr
 import data
 from search import tasks
 from search.errors import StoreError, StudyConflict, unknown
+from search.frozen_script.script import preview
 from search.frozen_script.source_code import Sources
 from search.storage import StudyStore, backups
 from search.storage.base import LONGEST_NAME, Lock, check_name
@@ -56,8 +57,7 @@ def open_study(
     Raises UsageError, StudyConflict, StoreError, data.DataError. If the task breaks its contract, that is a
     TaskError, and nothing is written.
     """
-    with isolation.State("cpu"):
-        notes = tasks.check(task)
+    notes = check_task(task)
     if join:
         store.join(name or "")  # raises if this store cannot be shared
     source, name = resolve(store, task, name, source)
@@ -96,6 +96,15 @@ def open_study(
     if not join:
         study.close_unfinished()
     return study
+
+
+def check_task(task: Any) -> list[str]:
+    """Check a task but for its data, and that a winner could be exported. Returns notes. Raises TaskError."""
+    with isolation.State("cpu"):
+        notes: list[str] = tasks.check(task)
+        searched = {name: tasks.describe(range_) for name, range_ in tasks.ranges(task).items()}
+        preview(task, tasks.defaults(task), searched)
+    return notes
 
 
 def hold_study(store: StudyStore, name: str, lock: Lock | None = None) -> Study:

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from search import export, paths, tasks
 from search.errors import TrialbookError
+from search.frozen_script import files
 from search.strategy import winner
 from search.study.trial import KINDS
 from search.submission import check, handed
@@ -45,7 +46,7 @@ def write(study, run_of, folder=None):
 
     Raises NoWinner; TrialbookError where it would not pass its own check.
     """
-    content = packed(files(study, run_of))
+    content = packed(members_of(study, run_of))
     broken = [finding for finding in check.findings(Handin(content), run=False) if not finding.holds]
     if broken:
         raise TrialbookError(f"the hand-in would not pass its check: {broken[0].name}: {broken[0].said}")
@@ -69,7 +70,7 @@ def packed(members):
     return packed.getvalue()
 
 
-def files(study, run_of):
+def members_of(study, run_of):
     """What is in the hand-in but DIGESTS: name -> bytes."""
     standing = winner.choose(study)
     texts = {
@@ -166,7 +167,7 @@ def _script(study, standing, run_id):
     """The frozen winner: that of the project where it is the very same, else one that is proved now."""
     text, path = export.freeze(study, standing, run_id), paths.frozen(study.description.task)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        export.prove(text, study.data_path)
+        files.prove(text, study.data_path)
     return text
 
 

@@ -9,7 +9,7 @@ import functools
 import sys
 from types import ModuleType
 
-from search.frozen_script.source_code import OURS
+from search.paths import PACKAGES
 
 Values = dict[ModuleType, dict[str, object]]
 
@@ -18,7 +18,7 @@ class Globals:
     """The globals of all modules of tasks, models and data, as they are now."""
 
     def __init__(self) -> None:
-        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in OURS]
+        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES]
         self._values: Values = {module: dict(vars(module)) for module in modules}
         self._pristine, memo = {}, {}  # of what can change: most modules have none
         for module, values in self._values.items():

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from search.errors import one_line
-from search.tasks.values import number, plain, shown
+from search.values import number, plain, shown
 
 Entry = dict[str, int | float | str]
 

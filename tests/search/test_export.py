@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from previews import preview_of
 from stores import here
 
 import objectives
@@ -17,7 +18,7 @@ from search.cli.commands import main
 from search.coordinator import search
 from search.errors import TaskError, TrialbookError
 from search.executors.inline import Inline
-from search.frozen_script import defaults, script
+from search.frozen_script import defaults, files, script
 from search.strategy import winner
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
@@ -27,7 +28,7 @@ from search.study.opening import open_study
 def carried(searched, tmp_path):
     """The frozen winner of the bowl and its data, in an empty folder."""
     folder = tmp_path / "elsewhere"
-    export.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
+    files.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
     shutil.copyfile(searched.data_path, folder / searched.data_path.name)
     return folder
 
@@ -233,7 +234,7 @@ def test_a_comment_stands_behind_a_default_of_letters_with_accents():
     "garbage", ["", "(", "\0", "RECORD = 3", "RECORD = {}", "RECORD = {'study': 'searched'}"]
 )
 def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
-    path = export.write(paths.frozen("bowl"), garbage)
+    path = files.write(paths.frozen("bowl"), garbage)
     searched.void("void", [0], "the data was wrong")
     assert export.flag(searched) is None and path.read_text() == garbage
 
@@ -258,7 +259,7 @@ def test_regression_for_real(tmp_path):
 
     with open_study(here(), regression, "real") as study:
         search(study, Inline(study), trials=1)
-        export.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
+        files.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
         done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
@@ -278,7 +279,7 @@ def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(se
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
     assert export.flag(searched) is None and path.read_text() == plain
-    number = export.record(path)["trial"]
+    number = files.record(path)["trial"]
     searched.void("void", [number], "the data was wrong")
     assert export.flag(searched) == export.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
@@ -396,7 +397,7 @@ def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited
 
 
 def test_a_preview_is_the_script_of_the_defaults(bowl):
-    text = export.preview(bowl, tasks.ranges(bowl))
+    text = preview_of(bowl)
     assert vars(config_of(text)()) == vars(bowl.Config())
     assert "    x: float = 0.9  # to the right; searched 0.0 to 1.0\n" in text
 
@@ -415,14 +416,14 @@ def test_a_preview_of_a_task_that_no_script_can_hold_is_one_line(edited_bowl, ch
     if "Settings" in change[1]:
         changes.append(("def space(", "Config = Settings\n\n\ndef space("))
     with pytest.raises(TaskError, match=said) as caught:
-        export.preview(edited_bowl(*changes), {})
+        preview_of(edited_bowl(*changes))
     assert "\n" not in str(caught.value)
 
 
 def test_a_script_repeats_a_docstring_of_any_letters(edited_bowl):
     doc = 'A \\\\ or \\"\\"\\" or \\ud800\\u2028?'
     task = edited_bowl(("Where is the lowest point of a bowl?", doc))
-    text = export.preview(task, {})
+    text = preview_of(task)
     assert (
         ast.get_docstring(ast.parse(text)).splitlines()[0] == 'A \\ or """ or \ud800\u2028?'.splitlines()[0]
     )
@@ -437,7 +438,7 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
         search(study, Inline(study), trials=1)
         text = export.freeze(study, winner.choose(study), "run")
         digest = study.description.digest
-        export.write(tmp_path / "edited.py", text)
+        files.write(tmp_path / "edited.py", text)
         done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
     assert f'"digest": "{digest}"' in text
     assert done.returncode == 0 and "equal to the last bit" in done.stdout
@@ -451,7 +452,7 @@ def test_a_proof_on_other_data_is_none(searched, tmp_path):
     write(other, arrays | {"test_x": arrays["test_x"] + 1})
     text = export.freeze(searched, winner.choose(searched), "run")
     with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
-        export.prove(text, other)
+        files.prove(text, other)
 
 
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from search import export, paths
 from search.errors import TrialbookError
+from search.frozen_script import files
 from search.reports import report
 from search.storage.base import NAME
 from search.strategy import winner
@@ -201,13 +202,13 @@ def of_script(study, standing, drawn, plain):
         text = export.freeze(study, standing, drawn.run_id)
     except TrialbookError as refused:
         return [] if str(refused).isprintable() else [f"refused in more than a line: {refused}"]
-    path = export.write(paths.frozen("texts"), text)
+    path = files.write(paths.frozen("texts"), text)
     wrong = []
     if tree_of(path.read_bytes()) != plain:
         wrong.append("its code is another")
-    if not same(export.values(path), drawn.settings):
+    if not same(files.values(path), drawn.settings):
         wrong.append("its settings are others")
-    record = export.record(path)
+    record = files.record(path)
     expected = {"machine": drawn.machine, "digest": drawn.digest, "score": drawn.score, "run": drawn.run_id}
     if not same({name: record[name] for name in expected}, expected):
         wrong.append("its record is another")

@@ -30,7 +30,7 @@ def test_without_a_gpu_the_reason_is_a_phrase():
 
 @without_gpu
 def test_without_a_gpu_a_search_says_so_in_one_line_and_goes_on(bowl, database, capsys):
-    assert session.run(bowl, trials=2, trainers="inline", device="cuda", study="s", confirm=0) == 0
+    assert session.run(bowl, here(), trials=2, trainers="inline", device="cuda", study="s", confirm=0) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if "DEVICE" in line]
     assert len(said) == 1 and said[0].startswith("DEVICE=cuda: torch sees no GPU here (")
     assert said[0].endswith("); training on the CPU.")
@@ -41,7 +41,7 @@ def test_without_a_gpu_a_search_says_so_in_one_line_and_goes_on(bowl, database, 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 def test_a_gpu_is_what_a_trial_was_trained_on(bowl, database):
-    session.run(bowl, trials=1, trainers="inline", device="cuda", study="s", confirm=0)
+    session.run(bowl, here(), trials=1, trainers="inline", device="cuda", study="s", confirm=0)
     recorded = StoredStudy.read(here(), "s").trial(0).provenance["machine"]
     assert recorded == provenance("cuda")["machine"] != machine()
     assert recorded.keys() == machine().keys()
