@@ -12,9 +12,9 @@ import statistics
 import time
 
 from search.errors import Gone, TrialbookError
+from search.executors.executor import GO_ON, PAUSE, STOP
 from search.strategy import sampler, winner
 from search.study.trial import numbers
-from search.trainers.trainer import GO_ON, PAUSE, STOP
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
@@ -96,7 +96,7 @@ def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopp
 
 
 class Coordinator:
-    """Carries each trial from ask to tell. Trainers report to it: see `search.trainers.trainer`."""
+    """Carries each trial from ask to tell. It is a Listener: see `search.executors.executor`."""
 
     def __init__(self, study, trainers, watchers, over):
         self.study, self.trainers, self.watchers = study, trainers, watchers
@@ -124,7 +124,7 @@ class Coordinator:
             return
         self._rejected = 0
         self.running.add(trial.number)
-        self.trainers.start(trial.number, self.study.task.Config(**trial.config))
+        self.trainers.start(trial.number, trial.config)
         if not trial.curve:
             self._say("started", trial)
 

@@ -131,6 +131,11 @@ class Study(Shared):
         """The file that its trainers read."""
         return self.task.DATA.prepare(self.about["source"])
 
+    @property
+    def digest(self):
+        """The digest of the data that its trainers read."""
+        return self.about["digest"]
+
     def trials(self):
         """All trials, by number: repeats of others and those that are crossed out, too."""
         past = self._look_back()
