@@ -9,7 +9,7 @@ from search import tasks
 from search.cli.display import duration
 from search.errors import TaskError, TrialbookError
 from search.study.opening import check_task, source_of
-from search.trainers import isolation
+from search.tasks import isolation
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
 SECONDS = 5.0  # after so many, the training ends with its next report

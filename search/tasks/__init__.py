@@ -6,7 +6,7 @@
     network     how large its network is
     contract    whether the task's file keeps the contract, before the first trial
 
-Nothing here trains: see `search.trainers.trainer`.
+Nothing here trains: see `search.trainers`.
 """
 
 from search.tasks.contract import check, check_data, default_source, prepared
