@@ -14,7 +14,6 @@ from optuna.trial import TrialState
 import data
 from search import redact, tasks
 from search.errors import NoWinner, StudyConflict, TaskError, UsageError, unknown
-from search.storage import files
 from search.strategy import sampler, warm_start
 from search.strategy.halving import FACTOR, Rungs
 from search.strategy.winner import FEW
@@ -229,9 +228,8 @@ class Study(Shared):
                 taken = frozen.number + 1
         return plain
 
-    def copy(self, told):
-        """The same, but each trial has its own number, and what `told(trial)` gives as its attributes."""
-        storage = files.Memory()
+    def copy(self, told, storage):
+        """The same, in a `Memory`, but each trial has its own number, and `told(trial)` as its attributes."""
         plain = optuna.create_study(storage=storage, study_name=self.name, direction=self.about["direction"])
         taken, waiting = 0, optuna.trial.create_trial(state=TrialState.WAITING)
         for trial in self.trials():
