@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 from search import paths, tasks
-from search.errors import NoWinner, TaskError, TrialbookError, readable
+from search.errors import NoWinner, TaskError, TrialbookError
 from search.frozen_script.script import BEGINS, record_in, script_of, values_in
 from search.study import fingerprint
+from search.text import readable
 
 UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
 UNREADABLE += (OSError,)

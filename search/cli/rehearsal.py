@@ -6,9 +6,9 @@ from types import ModuleType
 
 import data
 from search import tasks
-from search.cli.display import duration
 from search.errors import TaskError, TrialbookError
 from search.study import catalog
+from search.text import duration
 from search.trainers import isolation
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 

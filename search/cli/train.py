@@ -8,8 +8,9 @@ from types import ModuleType
 
 from data import DataError
 from search import export, paths, tasks
-from search.errors import NoWinner, one_line
+from search.errors import NoWinner
 from search.study import catalog
+from search.text import one_line
 
 
 def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> int:

@@ -10,8 +10,9 @@ import ast
 from pathlib import Path
 
 from search import export, paths
-from search.errors import NoWinner, one_line
+from search.errors import NoWinner
 from search.frozen_script.defaults import literal
+from search.text import one_line
 
 SOURCES = Path(__file__).parent / "files"
 

@@ -21,9 +21,10 @@ from ray.exceptions import RayError
 
 import data
 from search import paths
-from search.errors import StoreError, one_line
+from search.errors import StoreError
 from search.executors.pool import Pool
 from search.executors.worker import work
+from search.text import one_line
 from search.trainers.trainer import CAUSE
 
 GIB = 2**30

@@ -9,7 +9,7 @@ plain data, whatever a task's code does.
 
 import importlib
 
-from search.errors import one_line
+from search.text import one_line
 from search.trainers.trainer import CAUSE, GO_ON, Trainer
 
 PATIENCE = 0.1  # seconds that a trainer waits for a verdict before it trains on without

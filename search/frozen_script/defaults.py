@@ -5,10 +5,11 @@ import json
 from dataclasses import fields
 from types import ModuleType, UnionType
 
-from search.errors import TaskError, TrialbookError, readable
+from search.errors import TaskError, TrialbookError
 from search.frozen_script.source_code import Source
 from search.frozen_script.statements import comments
 from search.tasks.values import TYPES, Plain
+from search.text import readable
 
 WIDTH = 110  # of a line
 NOT_FIELDS = ("ClassVar", "InitVar")  # in whose annotations these stand, those are no settings

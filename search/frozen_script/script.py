@@ -12,10 +12,11 @@ from types import ModuleType
 
 from objectives import replay
 from search import tasks
-from search.errors import TaskError, one_line
+from search.errors import TaskError
 from search.frozen_script.defaults import is_field, literal, searched_ranges, with_defaults
 from search.frozen_script.source_code import OURS, Sources
 from search.frozen_script.statements import missing_names, names_used
+from search.text import one_line
 
 BEGINS = "The best configuration that a search found for this task."
 END = """if __name__ == "__main__":

@@ -13,9 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from search import artifact_locations, export, log, paths, redact, tasks
-from search.errors import StoreError, one_line
+from search.errors import StoreError
 from search.study import catalog
 from search.study.study import Study
+from search.text import one_line
 
 NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
 

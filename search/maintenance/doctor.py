@@ -26,7 +26,7 @@ from contextlib import closing
 from pathlib import Path
 
 from search import export, log, paths
-from search.errors import StoreError, TrialbookError, one_line
+from search.errors import StoreError, TrialbookError
 from search.frozen_script.defaults import literal
 from search.log import Log
 from search.maintenance import audit
@@ -34,6 +34,7 @@ from search.maintenance.audit import Books
 from search.storage import backups, files
 from search.study import catalog
 from search.study.study import Study
+from search.text import one_line
 
 RENEWED = (
     "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"

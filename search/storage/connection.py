@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from search.errors import StoreError, StudyConflict, one_line
+from search.errors import StoreError, StudyConflict
+from search.text import one_line
 
 PATIENCE = 60.0  # seconds until a database that was lost must be there again
 FIRST, LONGEST = 0.1, 5.0  # seconds until that is tried again: doubled each time

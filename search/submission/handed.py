@@ -20,6 +20,7 @@ from optuna.trial import TrialState, create_trial
 import data
 from search import tasks
 from search.errors import UsageError
+from search.reports import page as report_page
 from search.reports import report
 from search.study.history import Past
 from search.study.study import Study
@@ -165,7 +166,7 @@ def as_trial(fields):
 
 def page(handin):
     """The report of its study, made of nothing but what was handed in."""
-    return report.page(report.report(Handed(handin)))
+    return report_page.page(report.report(Handed(handin)))
 
 
 def words(page):

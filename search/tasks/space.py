@@ -19,8 +19,9 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 
-from search.errors import TaskError, one_line
+from search.errors import TaskError
 from search.tasks.values import Plain, plain, shown
+from search.text import one_line
 
 DRAWS = 64  # random draws that show which ranges there are
 FIXED = ("epochs", "seed")  # fields that the search itself decides

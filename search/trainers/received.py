@@ -7,8 +7,8 @@ names the function of the task, the value seen and the valid values.
 import math
 from collections.abc import Mapping
 
-from search.errors import one_line
 from search.tasks.values import number, plain, shown
+from search.text import one_line
 
 Entry = dict[str, int | float | str]
 
