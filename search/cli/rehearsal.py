@@ -6,10 +6,10 @@ from types import ModuleType
 
 import data
 from search import tasks
-from search.cli.display import duration
 from search.errors import TaskError, TrialbookError
 from search.study.opening import check_task, source_of
 from search.tasks import isolation
+from search.text import duration
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
 SECONDS = 5.0  # after so many, the training ends with its next report

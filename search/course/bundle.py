@@ -10,9 +10,10 @@ import ast
 from pathlib import Path
 
 from search import paths
-from search.errors import NoWinner, one_line
+from search.errors import NoWinner
 from search.frozen_script import files
 from search.frozen_script.defaults import literal
+from search.text import one_line
 
 SOURCES = Path(__file__).parent / "files"
 

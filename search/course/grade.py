@@ -15,11 +15,11 @@ import torch
 from data import DataError, digest, read
 from objectives.replay import THREADS
 from search import paths, tasks
-from search.cli.display import duration
 from search.course import checks
 from search.course.scoring import Mark, lines, points, table
 from search.errors import NoWinner, unknown
 from search.frozen_script import files
+from search.text import duration
 
 
 class Question(NamedTuple):

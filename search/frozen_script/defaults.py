@@ -5,9 +5,10 @@ import json
 from dataclasses import fields
 from types import ModuleType, UnionType
 
-from search.errors import TaskError, TrialbookError, readable
+from search.errors import TaskError, TrialbookError
 from search.frozen_script.source_code import Source
 from search.frozen_script.statements import comments
+from search.text import readable
 from search.values import TYPES, Plain
 
 WIDTH = 110  # of a line

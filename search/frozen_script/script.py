@@ -12,11 +12,12 @@ from types import ModuleType
 from typing import Any
 
 from objectives import replay
-from search.errors import TaskError, TrialbookError, one_line
+from search.errors import TaskError, TrialbookError
 from search.frozen_script.defaults import is_field, literal, searched_ranges, with_defaults
 from search.frozen_script.source_code import Sources
 from search.frozen_script.statements import missing_names, names_used
 from search.paths import PACKAGES
+from search.text import one_line
 
 BEGINS = "The best configuration that a search found for this task."
 END = """if __name__ == "__main__":

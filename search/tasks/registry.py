@@ -6,7 +6,8 @@ import traceback
 from types import ModuleType
 
 import objectives
-from search.errors import TaskError, one_line, unknown
+from search.errors import TaskError, unknown
+from search.text import one_line
 
 
 def find(name: str) -> ModuleType:

@@ -19,7 +19,8 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 
-from search.errors import TaskError, one_line
+from search.errors import TaskError
+from search.text import one_line
 from search.values import Plain, plain, shown
 
 DRAWS = 64  # random draws that show which ranges there are

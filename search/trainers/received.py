@@ -7,7 +7,7 @@ names the function of the task, the value seen and the valid values.
 import math
 from collections.abc import Mapping
 
-from search.errors import one_line
+from search.text import one_line
 from search.trainers.messages import Entry, Score
 from search.values import number, plain, shown
 

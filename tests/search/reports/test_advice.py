@@ -125,16 +125,16 @@ def test_how_many_cannot_be_told_from_the_best(study, tell):
         tell(study, score)
     close = sum(score - 0.2 <= math.hypot(0.01, 0.01) for score in (0.21, 0.214, 0.215, 0.3))
     assert said(study, "noise").startswith(
-        f"{close} more of 5 trials with a score cannot be told from the best"
+        f"{close} more of 5 scores cannot be told from the best: they are within"
     )
 
 
 def test_what_fresh_seeds_said_of_the_winner(searched):
-    assert "CONFIRM=5" in said(searched, "luck")
+    assert "CONFIRM=5" in said(searched, "optimism")
     confirm(searched, Inline(searched), replicates=2)
     won = winner.choose(searched)
-    repeats = [t.score for t in searched.trials() if t.replicate_of == won.trial.number]
-    assert f"on 2 fresh seeds {statistics.fmean(repeats):.4g} ±" in said(searched, "luck")
+    replicates = [t.score for t in searched.trials() if t.replicate_of == won.trial.number]
+    assert f"on 2 fresh seeds {statistics.fmean(replicates):.4g} ±" in said(searched, "optimism")
 
 
 def test_a_study_without_trials_has_no_advice_but_more(study):

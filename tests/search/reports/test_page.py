@@ -1,4 +1,4 @@
-"""The report, read as a person reads it; its figures are recomputed from the study's journal."""
+"""The page of a report as a browser reads it; its figures are recomputed from the study's journal."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from search import paths
 from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.reports import report
+from search.reports import page, report, tables
 from search.study.opening import open_study
 
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
@@ -54,9 +54,14 @@ class Page(HTMLParser):
                 self.rows[-1]["cells"][-1] += data
 
 
+def html(study):
+    """The page of a study's report."""
+    return page.page(report.report(study))
+
+
 def of(study):
-    """A study's report as it is read in a browser."""
-    return Page(report.page(report.report(study)))
+    """The same as a browser reads it."""
+    return Page(html(study))
 
 
 def journal(name):
@@ -67,7 +72,7 @@ def journal(name):
 
 @pytest.fixture
 def confirmed(bowl):
-    """A study of the bowl: 40 trials, 2 crossed out, the best few trained again."""
+    """A study of the bowl: 40 trials, 2 void, the finalists trained on fresh seeds."""
     with open_study(here(), bowl, "bowls") as study:
         study.set_budget(40, None)
         search(study, Inline(study), trials=40)
@@ -92,7 +97,7 @@ def test_the_figures_are_those_of_the_journal(confirmed):
     states = [trial.user_attrs["outcome"]["state"] for trial in own]
     repeated = sum(map(len, repeats.values()))
     assert (
-        f"{states.count('completed')} completed, {states.count('pruned')} pruned, {repeated} replicates, 2 void"
+        f"{states.count('completed')} completed, {states.count('pruned')} pruned, {repeated} repeats, 2 void"
         in page.text
     )
     assert (
@@ -104,7 +109,7 @@ def test_the_figures_are_those_of_the_journal(confirmed):
     assert f"better than trial 0, which scored {defaults:.4g}" in page.text
 
 
-def test_the_table_has_all_trials_and_strikes_through_what_is_crossed_out(confirmed):
+def test_the_table_has_all_trials_and_strikes_through_void_ones(confirmed):
     page, trials = of(confirmed), journal("bowls").get_trials()
     head, *rows = page.rows
     assert head["cells"][:7] == ["trial", "state", "height", "±", "x", "y", "epochs"]
@@ -120,12 +125,19 @@ def test_the_table_has_all_trials_and_strikes_through_what_is_crossed_out(confir
         void = trial.number in (2, 3)
         assert (row["struck"] == sum(map(bool, row["cells"]))) == void and (row["struck"] > 0) == void
         assert (HOSTILE in row["attributes"].get("title", "")) == void
-        repeat = trial.user_attrs["about"].get("confirms")
-        assert (f"of trial {repeat})" in row["cells"][1]) == (repeat is not None)
+        about = trial.user_attrs["about"]
+        replicates = about.get("confirms")
+        state = f"(replicate {about.get('repeat')} of trial {replicates})"
+        assert row["cells"][1].endswith(state) == (replicates is not None)
+        assert row["cells"][1].startswith("void: ") == void
+        kind = "void" if void else "replicate" if replicates is not None else ""
+        assert row["attributes"]["class"] in (kind, "winner" if kind == "" else kind)
+        why = about.proposal, trial.user_attrs["outcome"]["reason"]
+        assert tuple(row["cells"][-2:]) == why
 
 
 def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
-    text = report.page(report.report(confirmed))
+    text = html(confirmed)
     page = Page(text)
     for tag, attributes in page.elements:
         assert "src" not in attributes and tag not in ("link", "iframe", "img", "object", "base")
@@ -195,7 +207,7 @@ def test_a_hyperparameter_that_no_completed_trial_has_is_in_the_report_and_in_no
         for number in range(12):
             tell(study, 0.1 + number, x=number / 16)
         tell(study, None, "pruned", [{}], x=0.95)
-        page = report.page(report.report(study))
+        page = html(study)
     assert "range of y" in page and "Slice: x" in page and "Slice: y" not in page
 
 
@@ -203,20 +215,20 @@ def test_a_study_whose_scores_are_all_equal_has_a_report(bowl, tell):
     with open_study(here(), bowl, "equal") as study:
         for number in range(12):
             tell(study, 0.5, x=number / 20)
-        assert "no effect to be seen" in of(study).text
+        assert "no visible effect" in of(study).text
 
 
 def terminal(study):
     """The report as it is read in a terminal."""
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(report.text(report.report(study)))
+    console.print(tables.of_report(report.report(study)))
     return " ".join(console.export_text().split())
 
 
 def test_the_terminal_says_the_same(confirmed):
     learned = report.report(confirmed)
     console = Console(width=2000, record=True, file=io.StringIO())
-    console.print(report.text(learned))
+    console.print(tables.of_report(learned))
     text, page = console.export_text(), of(confirmed)
     assert learned.answer in text and learned.answer in page.text
     for said in (*learned.question, *learned.winner, *learned.mattered, *learned.advice):
