@@ -48,8 +48,8 @@ def readable(text, letters=1000):
     return shown if len(shown) <= letters else f"{shown[: letters // 2]} ... {shown[-letters // 3 :]}"
 
 
-class Gone(Exception):
-    """A trial was ended by another coordinator, which held this one for dead."""
+class TrialLost(Exception):
+    """Another coordinator presumed this one dead and closed its trial."""
 
 
 def one_line(error, letters=200):

@@ -121,7 +121,7 @@ class Log:
         """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
         try:
-            self.study.in_turn(self._complete)
+            self.study.exclusive(self._complete)
         except Exception as error:  # MLflow lets through whatever its database or its server raises
             self.behind = one_line(error)
 
@@ -154,7 +154,7 @@ class Log:
         own = [run for run in runs if run.data.tags.get("kind") == "study"]
         for extra in own[1:]:  # of two coordinators that began at once
             set_aside(self._client, extra, "kind")
-        self.parent = own[0].info.run_id if own else self._create_parent(self.study.about)
+        self.parent = own[0].info.run_id if own else self._create_parent(self.study.description)
         self._concluded = own[0].data.tags.get("concluded") if own else None
         self._runs = {}  # trial number -> run id
         self._shown = {}  # trial number -> the tags of its run
@@ -194,11 +194,11 @@ class Log:
         tags = {
             "kind": "study",
             "study": self.study.name,
-            "data": about["source"],
-            "data_digest": about["digest"],
-            "seed": str(about["seed"]),
-            "metric": about["metric"],
-            "direction": about["direction"],
+            "data": about.source,
+            "data_digest": about.digest,
+            "seed": str(about.seed),
+            "metric": about.metric,
+            "direction": about.direction,
         }
         run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags_of(tags))
         ranges = self.study.ranges()
@@ -218,8 +218,8 @@ class Log:
             "draw": str(trial.draw),
             "state": "running",
             "why tried": trial.proposal,
-            "data": self.study.about["source"],
-            "data_digest": self.study.about["digest"],
+            "data": self.study.description.source,
+            "data_digest": self.study.description.digest,
             **{f"fingerprint.{what}": digest for what, digest in trial.fingerprint.items()},
             "commit": commit_of({**where, "dirty": False}),
             "dirty": str(where.get("dirty", "unknown")),
@@ -229,8 +229,8 @@ class Log:
         }
         if trial.retry_of is not None:
             tags["retry of"] = str(trial.retry_of)
-        if trial.confirms is not None:
-            tags |= {"kind": "repeat", "repeats": str(trial.confirms), "repeat": str(trial.repeat)}
+        if trial.replicate_of is not None:
+            tags |= {"kind": "repeat", "repeats": str(trial.replicate_of), "repeat": str(trial.replicate)}
         started, tags = int(trial.started.timestamp() * 1000), tags_of(tags)
         self._runs[trial.number] = self._writer.begin(name_of(trial), started, tags, params_of(trial))
         self._shown[trial.number] = {**tags, "mlflow.runName": name_of(trial)}
@@ -250,7 +250,8 @@ class Log:
         else:
             ended, new = int(trial.ended.timestamp() * 1000), ending(trial).items()
             metrics += [
-                Metric(name, value, ended, 0) for name, value in summary(trial, self.study.about).items()
+                Metric(name, value, ended, 0)
+                for name, value in summary(trial, self.study.description).items()
             ]
             # MLflow is slow to write a run's name: not again where it is the same.
             tags = [RunTag(*tag) for tag in new - self._shown[trial.number].items()]
@@ -269,26 +270,26 @@ class Log:
 
     def _conclude(self):
         """Write the study's own run: budget, winner, numbers, the table of trials and the report."""
-        study, known = self.study, self.study.extent()
+        study, known = self.study, self.study.revision()
         if known == self._concluded:
-            study.set_logged(known)
+            study.set_projected_revision(known)
             return
         self._revive(self.parent)
-        tags, metrics = {"budget": json.dumps(study.budget())}, {"trials": study.counted()}
+        tags, metrics = {"budget": json.dumps(study.budget())}, {"trials": study.n_finished()}
         try:
             standing = winner.choose(study)
         except NoWinner as none:
             tags["winner"] = str(none)
         else:
-            tags["winner"], found = what_won(standing, study.about)
+            tags["winner"], found = what_won(standing, study.description)
             metrics |= found
         self._describe_experiment()
         tags |= note(
             self._client.get_run(self.parent).data.tags, notes.of_study(study, self.page()), rows.TAG
         )
-        for number, look in enumerate(study.looks(), 1):
+        for number, look in enumerate(study.test_evaluations(), 1):
             tags[f"look {number} at the test data"] = json.dumps(look)
-        for standing in winner.standings(study):
+        for standing in winner.candidates(study):
             self._write_standing(standing)
         now = int(time.time() * 1000)
         self._client.log_batch(self.parent, [Metric(name, value, now, 0) for name, value in metrics.items()])
@@ -296,7 +297,7 @@ class Log:
         self._client.set_terminated(self.parent, "FINISHED", now)
         self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
-        study.set_logged(known)
+        study.set_projected_revision(known)
         _analyze()
 
     def _describe_experiment(self):
@@ -321,13 +322,13 @@ class Log:
         """Write what its repeats say of a configuration to the run of its first trial."""
         if not standing.confirmed:
             return
-        at = max(trial.ended for trial in self.study.trials() if trial.confirms == standing.trial.number)
+        at = max(trial.ended for trial in self.study.trials() if trial.replicate_of == standing.trial.number)
         values = {"confirmed_mean": standing.mean, "confirmed_standard_error": standing.standard_error}
         metrics = [
             Metric(name, value, int(at.timestamp() * 1000), len(standing.scores))
             for name, value in values.items()
         ]
-        said = [RunTag("confirmed", standing_line(standing, self.study.about))]
+        said = [RunTag("confirmed", standing_line(standing, self.study.description))]
         self._client.log_batch(self._runs[standing.trial.number], metrics, tags=said)
 
 
@@ -367,9 +368,9 @@ def find_runs(client, experiment, query):
 def name_of(trial):
     """What a trial's run is called."""
     name = f"trial-{trial.number:04}"
-    if trial.confirms is not None:
-        name += f" repeats {trial.confirms}"
-    return f"{name} ({trial.crossed.action})" if trial.crossed else name
+    if trial.replicate_of is not None:
+        name += f" repeats {trial.replicate_of}"
+    return f"{name} ({trial.void.action})" if trial.void else name
 
 
 def params_of(trial):
@@ -391,7 +392,7 @@ def ending(trial):
         {
             "state": trial.state,
             "why ended": trial.reason,
-            "crossed out": str(trial.crossed or "no"),
+            "crossed out": str(trial.void or "no"),
             "mlflow.runName": name_of(trial),
         }
     )
@@ -442,8 +443,8 @@ def summary(trial, about):
         last = trial.curve[-1]
         names = log_names.metric_names(last)
         metrics |= {f"last_{names[name]}": last[name] for name in names.keys() & numbers(last).keys()}
-        better = max if about["direction"] == "maximize" else min
-        scored = f"validation_{about['metric']}"
+        better = max if about.direction == "maximize" else min
+        scored = f"validation_{about.metric}"
         metrics["best_validation_loss"] = min(entry["validation_loss"] for entry in trial.curve)
         metrics[log_names.log_name(f"best_{scored}")] = better(entry[scored] for entry in trial.curve)
     return metrics

@@ -10,7 +10,7 @@ from search.cli.display import luck
 from search.errors import NoWinner
 from search.reports import tables
 from search.strategy import winner
-from search.study.void import ranges
+from search.study.trial import number_ranges
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
 READING = """Each study is a run, and each of its trials a run below it.
@@ -37,21 +37,21 @@ def of_study(study, link=None):
 
     `link` is the address of its trials.
     """
-    about, ways = study.about, {"maximize": "the higher the better", "minimize": "the lower the better"}
+    about, ways = study.description, {"maximize": "the higher the better", "minimize": "the lower the better"}
     space = [f"| `{name}` | {tables.range_of(range_)} |" for name, range_ in study.ranges().items()]
     paragraphs = [
         f"**{_question(study.task).splitlines()[0]}**",
         _won(study),
-        f"Score: {about['metric']} on validation data, {ways[about['direction']]}. Data: {about['source']}, "
-        f"digest {about['digest']}. Seed {about['seed']}. {_limits(study.budget())}",
+        f"Score: {about.metric} on validation data, {ways[about.direction]}. Data: {about.source}, "
+        f"digest {about.digest}. Seed {about.seed}. {_limits(study.budget())}",
         "\n".join(["| searched | range |", "|---|---|", *space]),
     ]
     if link:
         paragraphs.insert(
             2, f"[All trials, the best first]({link}). Mark some, and choose the chart above them."
         )
-    if out := [trial.number for trial in study.trials() if trial.crossed]:
-        paragraphs.append(f"Crossed out, and not learnt from: trials {ranges(out)}.")
+    if out := [trial.number for trial in study.trials() if trial.void]:
+        paragraphs.append(f"Crossed out, and not learnt from: trials {number_ranges(out)}.")
     if said := log_names.sentence(study.trials()):
         paragraphs.append(said)
     return "\n\n".join(paragraphs)
@@ -90,13 +90,15 @@ def _won(study):
         standing = winner.choose(study)
     except NoWinner as none:
         return f"No winner: {none}."
-    trial, metric = standing.trial, study.about["metric"]
+    trial, metric = standing.trial, study.description.metric
     first = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
     if not standing.confirmed:
         return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
     mean = f"{metric} **{standing.mean:.4g} ± {standing.standard_error:.2g}**"
     seeds = f"the mean of {len(standing.scores)} fresh seeds"
-    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {luck(standing, study.about)})."
+    return (
+        f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {luck(standing, study.description)})."
+    )
 
 
 def _limits(budget):

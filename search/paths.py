@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("data", "models", "objectives")  # training code
+PACKAGES = ("data", "models", "objectives")  # of training code, from which frozen scripts are cut
 
 
 def home():

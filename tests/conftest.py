@@ -14,15 +14,18 @@ from pathlib import Path
 import plain
 import pytest
 import torch
+from proposals import fixed
+from stores import here
 from task_files import TaskFiles, changed
 
 from objectives.replay import THREADS
 from search import export, log, paths, tasks
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
+from search.frozen_script import files
 from search.live import Live
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
@@ -105,7 +108,7 @@ def moody(monkeypatch):
 @pytest.fixture
 def searched(bowl):
     """A study of the bowl, of 12 trials."""
-    with Study.open(bowl, "searched") as study:
+    with open_study(here(), bowl, "searched") as study:
         search(study, Inline(study), trials=12)
         yield study
 
@@ -118,18 +121,18 @@ def audited_home(tmp_path_factory, fresh_database):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
         shutil.copyfile(fresh_database, paths.mlflow_database())
-        with Study.open(bowl, "audited") as study:
+        with open_study(here(), bowl, "audited") as study:
             looks, written = iter(range(3)), log.Log(study)
             with Live(written) as live:
                 search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
                 study.set_budget(8, None)
                 search(study, Inline(study), trials=8, watchers=[live])
-                confirm(study, Inline(study), repeats=2, watchers=[live])
+                confirm(study, Inline(study), replicates=2, watchers=[live])
             written.bring_up_to_date()
             assert written.behind is None
             standing = winner.choose(study)
             text = export.freeze(study, standing, log.run_of(study, standing.trial.number))
-            export.write(paths.frozen("bowl"), text)
+            files.write(paths.frozen("bowl"), text)
         return paths.home()
 
 
@@ -151,7 +154,7 @@ def tell():
     def tell(study, score=None, state="completed", curve=(), error=0.01, **params):
         params = tasks.baseline(study.task) | params
         number = len(list(study.trials()))
-        trial = study._begin(params, number, number, {"draw": number, "retry_of": None, "start": False})
+        trial = study.start(fixed(params, number))
         losses = {"train_loss": 1.0, "validation_loss": 1.0, f"validation_{study.task.METRIC}": 1.0}
         if score is not None and not curve:
             curve = [{}] * trial.config["epochs"]

@@ -62,6 +62,7 @@ def search(options):
         trials, timeout = TRIALS, TIMEOUT
     return run(
         _task(options),
+        options.store,
         trials=trials,
         timeout=timeout,
         jobs=options.jobs,
@@ -92,14 +93,14 @@ def check(options):
 def status(options):
     """All studies: what was tried, the best so far."""
     from search.reports import tables
-    from search.study import catalog
-    from search.study.study import Study
+    from search.study.stored import StoredStudy
 
     task = None if options.task is None else _task(options)
     found, unreadable = [], {}
-    for name in catalog.names():
+    store = options.store
+    for name in store.names():
         try:
-            found.append(Study.read(name))
+            found.append(StoredStudy.read(store, name))
         except TrialbookError as error:
             unreadable[name] = error
     found = [each for each in found if task in (None, each.task)]
@@ -107,23 +108,24 @@ def status(options):
         terminal.show(tables.of_studies(found), unwrapped=True)
     elif not unreadable:
         print("no studies yet: make search TASK=langid")
-    return _complain_of(unreadable)
+    return _complain_of(unreadable, store)
 
 
 @verb("task", "study", "data", "data-dir", "bar", "test", "storage")
 def winner(options):
     """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
+    from search.coordinator import evaluate_on_test
     from search.log import Log
     from search.reports import tables
-    from search.strategy.winner import look
+    from search.study.opening import hold_study
 
     study = _study(options)
     standing = _winner(study, options)
     if options.test:
-        with study.hold(study.name) as study:
-            value, error, looks = look(study, standing)
+        with hold_study(study.store, study.name) as study:
+            value, error, looks = evaluate_on_test(study, standing)
             Log(study).bring_up_to_date()
-        print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
+        print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, look {looks}")
     terminal.show(tables.of_winner(study, standing))
     return 0
 
@@ -144,13 +146,13 @@ def report(options):
 def compare(options):
     """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error."""
     from search.reports import compare
-    from search.study import catalog
-    from search.study.study import Study
+    from search.study.stored import StoredStudy
 
+    store = options.store
     for option in ("a", "b"):
         if getattr(options, option) is None:
-            raise missing(option, f"which study? Valid are {', '.join(catalog.names()) or 'none yet'}")
-    terminal.show(compare.compare(Study.read(options.a), Study.read(options.b)))
+            raise missing(option, f"which study? Valid are {', '.join(store.names()) or 'none yet'}")
+    terminal.show(compare.compare(StoredStudy.read(store, options.a), StoredStudy.read(store, options.b)))
     return 0
 
 
@@ -158,13 +160,13 @@ def compare(options):
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
     from search import export, log
-    from search.study import fingerprint
+    from search.study.opening import require_same_code
 
     _must_be_folder(options.out)
     study = _study(options)
     standing = _winner(study, options)
     trial = standing.trial
-    fingerprint.require_same_code(study, trial)
+    require_same_code(study, trial)
     print(
         f"Proving the script: it trains as trial {trial.number} did, {trial.seconds:.0f} s then ...",
         flush=True,
@@ -201,15 +203,15 @@ def unvoid(options):
 def audit(options):
     """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
     from search.maintenance import audit
-    from search.study import catalog
 
+    store = options.store
     found, unreadable = 0, {}
     for name in _names(options):
-        if by := catalog.holder(name):
+        if by := store.holder(name):
             print(f"{name}: process {by} searches it: not audited")
             continue
         try:
-            violations = audit.audit(name)
+            violations = audit.audit(store, name)
         except UsageError as error:  # its task's file was deleted, or cannot be imported
             print(f"{name}: not audited")
             unreadable[name] = error
@@ -220,7 +222,7 @@ def audit(options):
         found += len(violations)
     for number, (text, *_) in audit.INVARIANTS.items():
         print(f"{number:4}  {text}")
-    code = _complain_of(unreadable)
+    code = _complain_of(unreadable, store)
     if found:
         raise Damage(f"{found} violations; the number before each is that of the invariant")
     return code
@@ -232,10 +234,10 @@ def doctor(options):
     from search.maintenance import doctor
 
     names = _names(options)
-    found, errors = doctor.doctor(names, options.fix, print)
+    found, errors = doctor.doctor(options.store, names, options.fix, print)
     if not names:
         print("no studies yet: make search TASK=langid")
-    code = _complain_of(errors)
+    code = _complain_of(errors, options.store)
     if found and not options.fix:
         raise Damage(f"{found} to repair: the same with FIX=1 backs up, and repairs; nothing is deleted")
     return code
@@ -273,10 +275,11 @@ def grade(options):
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
     from search import log
+    from search.study.opening import hold_study
     from search.submission import pack
 
     _must_be_folder(options.out)
-    with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
+    with hold_study(options.store, _study(options).name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
         path = pack.write(study, functools.partial(log.run_of, study), options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
@@ -318,19 +321,21 @@ def ui(options):
     """Show the log in a browser: MLflow, on this machine only, or with a password on HOST=."""
     from search.services import mlflow_ui
 
-    return mlflow_ui.serve(options.port or 5000, mlflow_ui.HERE if options.host is None else options.host)
+    return mlflow_ui.serve(
+        options.store, options.port or 5000, mlflow_ui.HERE if options.host is None else options.host
+    )
 
 
 @verb("study", "storage", "to", "log")
 def copy(options):
     """Take a study with its log along: TO=postgresql://user@host/name, or TO=files; LOG= another server."""
     from search.maintenance import copy
-    from search.study import catalog
 
+    store = options.store
     for option in ("study", "to"):
         if getattr(options, option) is None:
-            raise missing(option, f"studies are {', '.join(catalog.names()) or 'none yet'}")
-    copy.copy(options.study, options.to, options.log, print)
+            raise missing(option, f"studies are {', '.join(store.names()) or 'none yet'}")
+    copy.copy(store, options.study, options.to, options.log, print)
     return 0
 
 
@@ -379,26 +384,26 @@ def _task(options):
 
 def _study(options):
     """The study that is meant, to look at: the one named, else the task's only one, else its default."""
-    from search.study import catalog, study
+    from search.study.opening import require_same, resolve, studies_of
+    from search.study.stored import StoredStudy
 
+    store = options.store
     task, name, source = _task(options), options.study, getattr(options, "data", None)
     if name is None:
-        own = catalog.of(options.task)
-        name = own[0] if len(own) == 1 and source is None else catalog.resolve(task, None, source)[1]
-        if name not in own and not catalog.exists(name):
+        own = studies_of(store, options.task)
+        name = own[0] if len(own) == 1 and source is None else resolve(store, task, None, source)[1]
+        if name not in own and not store.exists(name):
             hint = f"STUDY= {', '.join(own)}" if own else f"make search TASK={shlex.quote(options.task)}"
             raise NoWinner(f"task {options.task!r} has no study {name!r} yet: {hint}")
-    found = study.Study.read(name)
-    found.must_be(task)
+    found = StoredStudy.read(store, name)
+    require_same(name, found.description, task)
     return found
 
 
 def _names(options):
     """The names of the studies that are meant: all, or the one of STUDY= or of TASK=."""
-    from search.study import catalog
-
     one = options.study is not None or options.task is not None
-    return [_study(options).name] if one else catalog.names()
+    return [_study(options).name] if one else options.store.names()
 
 
 def _winner(study, options):
@@ -413,32 +418,35 @@ def _cross(options, action):
     from search import export
     from search.log import Log
     from search.maintenance.doctor import remedy
-    from search.study import void
+    from search.study.opening import hold_study
+    from search.study.trial import number_ranges
 
     looked_at = _study(options)
     _meant(looked_at, options, action)  # before anything is written: it may be wrong
-    with looked_at.hold(looked_at.name) as study:
+    with hold_study(options.store, looked_at.name) as study:
         numbers = _meant(study, options, action)
-        study.cross(action, numbers, options.reason or "restored")
+        study.void(action, numbers, options.reason or "restored")
         log = Log(study)
         log.bring_up_to_date()
         flagged = export.flag(study)
         done = "count again" if action == "restore" else "are void"
-        print(f"trials {void.ranges(numbers)} of study {study.name} {done}; {study.counted()} trials count")
+        print(
+            f"trials {number_ranges(numbers)} of study {study.name} {done}; {study.n_finished()} trials count"
+        )
         if flagged:
             print(f"{flagged} was made from a trial that is void: it says so now")
         if log.behind:
-            print(f"The log is incomplete ({log.behind}): {remedy()}.")
+            print(f"The log is incomplete ({log.behind}): {remedy(study.store)}.")
     return 0
 
 
 def _meant(study, options, action):
     """The numbers of the trials that are to be crossed out or restored. Raises UsageError."""
-    from search.study import void
+    from search.cli import selection
 
-    trials = [trial for trial in study.trials() if bool(trial.crossed) == (action == "restore")]
+    trials = [trial for trial in study.trials() if bool(trial.void) == (action == "restore")]
     everyone = list(study.trials()) if options.trials is not None else trials
-    return void.chosen(everyone, options.trials, options.since, options.code)
+    return selection.chosen(everyone, options.trials, options.since, options.code)
 
 
 def _must_be_folder(out):
@@ -514,8 +522,7 @@ def main(arguments):
         function, options = parse(arguments)
         if folder := getattr(options, "data_dir", None) or os.environ.get("DATA_DIR"):
             os.environ["DATA_DIR"] = os.path.expanduser(folder)  # for the trainers too
-        if hasattr(options, "storage"):
-            _settle_stores(options.storage)
+        options.store = _chosen_store(getattr(options, "storage", None))
         return function(options)
     except TrialbookError as error:
         code, message = error.exit_code, error
@@ -533,31 +540,30 @@ def main(arguments):
     return code
 
 
-def _settle_stores(storage):
-    """Let all of this process use a database, where one was typed. Raises UsageError for no addresses."""
-    if storage:
-        os.environ["TRIALBOOK_STORAGE"] = storage
-    elif known := os.environ.get("TRIALBOOK_STORAGE"):
+def _chosen_store(address):
+    """The store of studies: at the address that was typed, or at that of the environment. Raises UsageError."""
+    from search import storage
+
+    if known := None if address else os.environ.get("TRIALBOOK_STORAGE"):
         OPTIONS["storage"][0](known)
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         tracking_server(uri)
+    return storage.chosen(address or known)
 
 
 def _complain(message):
     print(f"error: {readable(message)}", file=sys.stderr)
 
 
-def _complain_of(unreadable):
+def _complain_of(unreadable, store):
     """Complain of each study that could not be read, and of each stray file. Returns the exit code.
 
     Args:
         unreadable: study name -> TrialbookError.
     """
-    from search.study import catalog
-
     for name, error in unreadable.items():
         _complain(error if name in str(error) else f"study {name!r}: {error}")
-    for stray in catalog.strays():
+    for stray in store.strays():
         _complain(stray)
     return max((error.exit_code for error in unreadable.values()), default=0)
 

@@ -152,7 +152,7 @@ OPTIONS = {
     ),
     "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
     "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
-    "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
+    "old": (str, "WHAT", "trials of other code, ranges or data than today's: supersede, or void"),
     "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
     "storage": (storage, "URL", "the database that holds the studies: postgresql://user@host/name (files)"),
     "join": (flag("JOIN"), None, "work on a study of that database together with other searches"),

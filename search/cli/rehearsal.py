@@ -8,7 +8,7 @@ import data
 from search import tasks
 from search.cli.display import duration
 from search.errors import TaskError, TrialbookError
-from search.study import catalog
+from search.study.opening import check_task, source_of
 from search.trainers import isolation
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
@@ -26,14 +26,13 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
     Raises TaskError at the first mistake; UsageError, data.DataError.
     """
     began = time.monotonic()
-    with isolation.State("cpu"):
-        notes = tasks.check(task)
+    notes = check_task(task)
     yield f"Task {tasks.name_of(task)}: {tasks.question_of(task)}"
     for name, range_ in tasks.ranges(task).items():
         yield f"  searched   {name}: {tasks.describe(range_)}"
     weights = tasks.count_weights(task, task.Config())
     yield f"  network    {'weights unknown' if weights is None else f'{weights:,} weights'}"
-    source = catalog.default_source(task, source)
+    source = source_of(task, source)
     path = tasks.prepared(task, source)
     yield f"  data       {source}, {path}"
     arrays = data.read(path)

@@ -12,10 +12,8 @@ from search import coordinator, log_names, paths, tasks
 from search.cli import display, terminal
 from search.errors import NoWinner, UsageError, unknown
 from search.reports import tables
-from search.storage import backups
 from search.strategy import winner
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import default_name, open_study
 from search.tasks.device import usable
 
 TRAINERS = ("processes", "inline", "ray")
@@ -24,6 +22,7 @@ GRACE = 5.0  # seconds after a signal in which the log is brought up to date
 
 def run(
     task,
+    store,
     *,
     trials=None,
     timeout=None,
@@ -34,7 +33,7 @@ def run(
     trainers=None,
     cluster=None,
     device="cpu",
-    confirm=winner.REPEATS,
+    confirm=winner.REPLICATES,
     bar=None,
     old=None,
     join=False,
@@ -43,10 +42,11 @@ def run(
 
     Args:
         task: the module of a task.
+        store: where the study lives.
         trials: how many in total; None for no limit.
         timeout: seconds to search; None for no limit.
         jobs: trainers at once; by default one a core, of this machine or of the cluster.
-        study, seed, data, old, join: see `Study.open`.
+        study, seed, data, old, join: see `open_study`.
         trainers: "processes" (default), "inline" or "ray".
         cluster: for "ray": address, cpus, gpus and memory by name, see `search.executors.ray`.
         device: "cpu", or "cuda"; where torch can use no GPU the CPU is taken, and that is said.
@@ -62,12 +62,12 @@ def run(
     slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
     slow.start()
     try:
-        opened = Study.open(task, study, data, seed, old, join)
+        opened = open_study(store, task, study, data, seed, old, join)
     finally:
         slow.cancel()
     with Signals() as signals, opened:
-        done = opened.counted()
-        say(f"Task {opened.about['task']}: {tasks.question_of(task)}")
+        done = opened.n_finished()
+        say(f"Task {opened.description.task}: {tasks.question_of(task)}")
         say(_what(opened, done))
         for note in opened.notes:
             say(f"Note: {note}.")
@@ -78,13 +78,15 @@ def run(
         to_search = not trials or done < trials
         if to_search:
             opened.set_budget(trials, timeout)
-        if to_search or (confirm and winner.next_repeat(opened, confirm, bar)):
+        if to_search or (confirm and winner.next_replicate(opened, confirm, bar)):
             limits = {"trials": trials or math.inf, "seconds": timeout or math.inf} if to_search else None
-            again = {"repeats": confirm, "bar": bar}
+            again = {"replicates": confirm, "threshold": bar}
             _train(opened, limits, again, jobs, functools.partial(_trainers, trainers, cluster), signals)
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
-            if opened.logged() != opened.extent():  # the search that did it was killed before it could
+            if (
+                opened.projected_revision() != opened.revision()
+            ):  # the search that did it was killed before it could
                 from search.log import Log
 
                 _bring_up_to_date(Log(opened, signals.overdue))
@@ -96,7 +98,7 @@ def run(
 def _train(study, limits, again, jobs, plug, signals):
     """Search within the limits, where there are any, then train again; everything is shown and logged."""
     console, say = terminal.console(soft_wrap=False), terminal.console().print
-    most = limits["trials"] - study.counted() if limits and not again["repeats"] else math.inf
+    most = limits["trials"] - study.n_finished() if limits and not again["replicates"] else math.inf
     with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
         jobs = trainers.jobs
         say(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
@@ -113,9 +115,9 @@ def _train(study, limits, again, jobs, plug, signals):
         try:
             with Live(log) as live:
                 if limits:
-                    tally = display.Tally(study, **limits, jobs=jobs, repeats=again["repeats"])
+                    tally = display.Tally(study, **limits, jobs=jobs, repeats=again["replicates"])
                     show(tally, coordinator.search, **limits)
-                if again["repeats"] and signals.received is None:
+                if again["replicates"] and signals.received is None:
                     _train_again(say, study, again, jobs, show)
         finally:
             _bring_up_to_date(log)
@@ -123,7 +125,7 @@ def _train(study, limits, again, jobs, plug, signals):
 
 def _train_again(say, study, again, jobs, show):
     """Train the best few again."""
-    few, repeats = winner.candidates(study, again["bar"]), again["repeats"]
+    few, repeats = winner.finalists(study, again["threshold"]), again["replicates"]
     if few:
         numbers = ", ".join(str(trial.number) for trial in few)
         say(f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ...")
@@ -140,14 +142,13 @@ def _bring_up_to_date(log):
     if said := log_names.sentence(log.study.trials()):
         say(said)
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): {remedy()}.")
+        say(f"The log is incomplete ({log.behind}): {remedy(log.study.store)}.")
 
 
 def _keep_copy(say, study):
     """Copy the study, so that there is a way back where its file is damaged; where that fails, say so."""
     try:
-        if catalog.database() is None:
-            backups.rotate(catalog.file(study.name))
+        study.store.keep_copy(study.name)
     except OSError as error:
         failed = f"The study could not be copied to {paths.backups()}: {error.strerror}."
         say(failed)
@@ -172,15 +173,15 @@ def _trainers(kind, cluster, study, jobs, most):
 
 def _what(study, done):
     """The study and its data, in one line."""
-    about = study.about
+    about = study.description
     history = f"goes on after {done} trials" if done else "is new"
-    data = f"{about['source']}, {study.data_path} (digest {about['digest']})"
+    data = f"{about.source}, {study.data_path} (digest {about.digest})"
     return f"Study {study.name} {history}. Data: {data}."
 
 
 def _found(say, study, signals):
     """What came of it, and what to type next."""
-    name, default = study.about["task"], catalog.default_name(study.task, study.about["source"])
+    name, default = study.description.task, default_name(study.task, study.description.source)
     which = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
         say(f"Stopped. `make search {which}` goes on from here.")

@@ -9,8 +9,9 @@ ours as it stands, since the course has it in a file of its own.
 import ast
 from pathlib import Path
 
-from search import export, paths
+from search import paths
 from search.errors import NoWinner, one_line
+from search.frozen_script import files
 from search.frozen_script.defaults import literal
 
 SOURCES = Path(__file__).parent / "files"
@@ -24,7 +25,7 @@ def write(folder):
     texts = {path.name: with_winners(path.read_text()) for path in sorted(SOURCES.glob("*.py"))}
     gpt = (paths.ROOT / "models" / "chargpt.py").read_text()
     texts["gpt_model.py"] = gpt.replace("from models.attention import", "from models import")
-    return [export.write(Path(folder) / name, text) for name, text in texts.items()]
+    return [files.write(Path(folder) / name, text) for name, text in texts.items()]
 
 
 def with_winners(text):
@@ -41,8 +42,8 @@ def with_winners(text):
 
 def winning(task_name):
     """The defaults of `Config` in a task's frozen script, by name. Raises NoWinner."""
-    path = export.find(task_name)
+    path = files.find(task_name)
     try:
-        return export.values(path)
-    except export.UNREADABLE as error:
+        return files.values(path)
+    except files.UNREADABLE as error:
         raise NoWinner(f"{path} is no frozen script: {one_line(error)}") from None

@@ -14,11 +14,12 @@ import torch
 
 from data import DataError, digest, read
 from objectives.replay import THREADS
-from search import export, paths, tasks
+from search import paths, tasks
 from search.cli.display import duration
 from search.course import checks
 from search.course.scoring import Mark, lines, points, table
 from search.errors import NoWinner, unknown
+from search.frozen_script import files
 
 
 class Question(NamedTuple):
@@ -109,7 +110,7 @@ def prepare(names, source=None):
     sources = {each for module in modules.values() for each in module.SOURCES}
     if source is not None and source not in sources:
         raise unknown("DATA", source, sources)
-    scripts = {name: load(export.find(QUESTIONS[name].task)) for name in names}
+    scripts = {name: load(files.find(QUESTIONS[name].task)) for name in names}
     exams = []
     for name, module in modules.items():
         chosen = source if source in module.SOURCES else module.default_source()

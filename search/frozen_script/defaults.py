@@ -8,7 +8,7 @@ from types import ModuleType, UnionType
 from search.errors import TaskError, TrialbookError, readable
 from search.frozen_script.source_code import Source
 from search.frozen_script.statements import comments
-from search.tasks.values import TYPES, Plain
+from search.values import TYPES, Plain
 
 WIDTH = 110  # of a line
 NOT_FIELDS = ("ClassVar", "InitVar")  # in whose annotations these stand, those are no settings

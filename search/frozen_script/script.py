@@ -9,13 +9,14 @@ import ast
 import inspect
 import warnings
 from types import ModuleType
+from typing import Any
 
 from objectives import replay
-from search import tasks
-from search.errors import TaskError, one_line
+from search.errors import TaskError, TrialbookError, one_line
 from search.frozen_script.defaults import is_field, literal, searched_ranges, with_defaults
-from search.frozen_script.source_code import OURS, Sources
+from search.frozen_script.source_code import Sources
 from search.frozen_script.statements import missing_names, names_used
+from search.paths import PACKAGES
 
 BEGINS = "The best configuration that a search found for this task."
 END = """if __name__ == "__main__":
@@ -46,7 +47,7 @@ def script_of(task: ModuleType, values: dict, searched: dict, record: dict, head
     in_place = bool(needed & names_used(config))
     parts += [] if in_place else [config]
     replaced = {mine.definition("Config"): config if in_place else None}
-    untitled = (*OURS, task.__name__)  # a room's docstring describes the room; the task's is the head
+    untitled = (*PACKAGES, task.__name__)  # a room's docstring describes the room; the task's is the head
     for source in sources.in_order():
         blocks = source.texts(replaced if source is mine else {})
         if blocks and source.name not in untitled:
@@ -55,6 +56,29 @@ def script_of(task: ModuleType, values: dict, searched: dict, record: dict, head
     text = "\n\n\n".join([*parts, END]) + "\n"
     _require_whole(text, task, mine.file, values)
     return text
+
+
+def preview(task: ModuleType, defaults: dict[str, Any], searched: dict[str, str]) -> str:
+    """The frozen script that the defaults of a task would have.
+
+    A search asks for it before its first trial, so that no export fails for the task's sake after it.
+
+    Args:
+        defaults: field of Config -> its value.
+        searched: field -> its range in words, where it is searched.
+
+    Raises TaskError, which names the task.
+    """
+    name = task.__name__.rpartition(".")[2]
+    stand_ins = ["study", "run", "commit", "data_file", "digest", "metric", "direction"]
+    record = {"task": name} | dict.fromkeys(stand_ins, "none") | {"trial": 0, "score": 0.0, "machine": {}}
+    try:
+        return script_of(task, defaults, searched, record, BEGINS)
+    except TrialbookError as error:
+        named = f"task {name!r}"
+        raise TaskError(f"{error}" if named in str(error) else f"{named}: {error}") from None
+    except Exception as error:
+        raise TaskError(f"task {name!r}: the text of the frozen script raised {one_line(error)}") from None
 
 
 def recut(text: str, task: ModuleType) -> str:
@@ -85,7 +109,7 @@ def values_in(tree: ast.Module) -> dict:
 
 def _require_whole(text, task, file, values):
     """Raise TaskError where a script is no Python, lacks a name or has other defaults than these."""
-    name = tasks.name_of(task)
+    name = task.__name__.rpartition(".")[2]
     try:
         with warnings.catch_warnings(action="ignore"):
             tree, code = ast.parse(text), compile(text, f"{name}.py", "exec")

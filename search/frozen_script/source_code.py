@@ -18,8 +18,8 @@ from types import ModuleType
 
 from search.errors import TaskError
 from search.frozen_script.statements import IMPORTS, Statement, meaning, statements
+from search.paths import PACKAGES
 
-OURS = ("data", "models", "objectives")
 LEGEND = re.compile(r"[A-Z] \w+(, [A-Z] [\w ]+)*\.$")  # "L letters, B batch, H hidden units."
 RESERVED = {"RECORD": "the frozen script itself"}  # name -> what defines it in every script
 WIDTH = 108  # of a comment
@@ -37,7 +37,7 @@ class Import:
 
     @property
     def is_ours(self) -> bool:
-        return _package(self.module) in OURS
+        return _package(self.module) in PACKAGES
 
     @property
     def target(self) -> str:
@@ -103,7 +103,9 @@ class Sources:
             ) from None
         while sorter.is_active():
             waiting |= set(sorter.get_ready())
-            name = min(waiting, key=lambda name: (OURS.index(_package(name)), name.endswith(".replay"), name))
+            name = min(
+                waiting, key=lambda name: (PACKAGES.index(_package(name)), name.endswith(".replay"), name)
+            )
             waiting.remove(name)
             sorter.done(name)
             ordered.append(self.modules[name])
@@ -272,7 +274,7 @@ def _own_module(imported: Import) -> str | None:
         return imported.target
     found = getattr(importlib.import_module(imported.module), imported.original, None)
     name = found.__name__ if isinstance(found, ModuleType) else ""
-    return name if _package(name) in OURS else None
+    return name if _package(name) in PACKAGES else None
 
 
 def _module_used(source: Source, imported: Import, module: str, user: Statement | None) -> str:
@@ -294,7 +296,7 @@ def _require_no_own_import(source: Source, statement: Statement) -> None:
                 [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             )
             relative = bool(getattr(node, "level", 0))
-            if relative or any(_package(name) in OURS for name in named):
+            if relative or any(_package(name) in PACKAGES for name in named):
                 raise TaskError(
                     f"{source.file}, line {node.lineno}: `{ast.unparse(node)}` cannot be cut into one "
                     "script: import the names at the top level of the file"

@@ -1,21 +1,22 @@
-"""A study is taken along, with its log: from files into a database, from one to another, and back."""
+"""Copy a study and its log: from files into a database, from one database to another, and back."""
 
 import contextlib
 import os
 
+from search import storage
 from search.errors import Damage, StoreError, StudyConflict
 from search.log import Log
 from search.maintenance import audit
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study
 
 FILES = "files"  # instead of an address: mlruns/studies
 
 
-def copy(name, to, log, say):
+def copy(store, name, to, log, say):
     """Copy a study that nobody searches; both sides are audited.
 
     Args:
+        store: where the study lives.
         name: the study's.
         to: the address of a database, or FILES.
         log: the address of the tracking server that is to have its log; None for the same as here.
@@ -23,26 +24,26 @@ def copy(name, to, log, say):
 
     Raises UsageError, StudyConflict, StoreError, Damage.
     """
-    with Study.hold(name) as study:
+    with hold_study(store, name) as study:
         Log(study).bring_up_to_date()  # which a search that was killed has not done
-        records = list(catalog.records(name).read_logs(0))
-        _must_be_clean(name, "here", say)
-    there = {"TRIALBOOK_STORAGE": "" if to == FILES else to} | ({"MLFLOW_TRACKING_URI": log} if log else {})
-    with _environment(there):
-        if catalog.exists(name):
+        records = list(store.open(name).read_logs(0))
+        _must_be_clean(store, name, "here", say)
+    target = storage.chosen(None if to == FILES else to)
+    with _environment({"MLFLOW_TRACKING_URI": log} if log else {}):
+        if target.exists(name):
             raise StudyConflict(f"there is a study {name!r} at {to} already")
-        catalog.put(name, records)
-        with Study.hold(name) as study:
+        target.create(name, records)
+        with hold_study(target, name) as study:
             written = Log(study)
             written.bring_up_to_date()
         if written.behind:
             raise StoreError(f"study {name!r} is at {to}, but its log is incomplete: {written.behind}")
-        _must_be_clean(name, "there", say)
+        _must_be_clean(target, name, "there", say)
     say(f"study {name!r} with {len(records)} records is at {to}")
 
 
-def _must_be_clean(name, where, say):
-    violations = audit.audit(name)
+def _must_be_clean(store, name, where, say):
+    violations = audit.audit(store, name)
     for violation in violations:
         say(f"  {violation.invariant}: {violation.said}")
     if violations:

@@ -25,15 +25,16 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from search import export, log, paths
+from search import log, paths
 from search.errors import StoreError, TrialbookError, one_line
+from search.frozen_script import files
 from search.frozen_script.defaults import literal
 from search.log import Log
 from search.maintenance import audit
 from search.maintenance.audit import Books
-from search.storage import backups, files
-from search.study import catalog
-from search.study.study import Study
+from search.storage import backups
+from search.study.opening import hold_study
+from search.study.stored import StoredStudy
 
 RENEWED = (
     "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"
@@ -66,7 +67,7 @@ BEYOND = {
 }
 
 
-def doctor(names, fix, say):
+def doctor(store, names, fix, say):
     """Look after the database of the log, and then after studies; with `fix`, repair what is found.
 
     Returns how much was found that can be repaired, and, by name, the TrialbookErrors of studies that could
@@ -74,37 +75,37 @@ def doctor(names, fix, say):
     Raises StudyConflict where the database must be made anew and a study is being searched; StoreError.
     """
     found, errors = 0, {}
-    broken = fault(paths.mlflow_database())
+    broken = fault(store, paths.mlflow_database())
     if broken:
         found += 1
         say(f"the log: {broken}; {RENEWED}")
         if fix:
-            say(f"  repaired; as it was: {_renew()}")
+            say(f"  repaired; as it was: {_renew(store)}")
     client = log.reader() if fix or not broken else None
     for name in names:
-        if by := catalog.holder(name):
+        if by := store.holder(name):
             say(f"{name}: process {by} searches it: skipped")
             continue
         try:
-            found += _look_after(name, client, fix, say)
+            found += _look_after(store, name, client, fix, say)
         except TrialbookError as error:
             errors[name] = error
     return found, errors
 
 
-def _look_after(name, client, fix, say):
+def _look_after(store, name, client, fix, say):
     """Say what is to be repaired in a study and its log, or repair it. Returns how much that was."""
-    books = Books(Study.read(name), client)
+    books = Books(StoredStudy.read(store, name), client)
     wrong = list(to_repair(books))
     say(f"{name}: {len(wrong) or 'nothing'} to repair")
     for said in wrong:
         say(f"  {said}")
     if fix and wrong:
         database = [paths.mlflow_database()] if log.is_local() else []
-        with catalog.lock(name) as lock:
-            kept = backups.keep([*_changing(name), *database])
-            _mend(name, lock)
-        books = Books(Study.read(name), client)
+        with contextlib.closing(store.lock(name)) as lock:
+            kept = backups.keep([*_changing(store, name), *database])
+            _mend(store, name, lock)
+        books = Books(StoredStudy.read(store, name), client)
         if still := list(to_repair(books)):
             raise StoreError(f"study {name!r} could not be repaired: {still[0]}; as it was: {kept}")
         say(f"  repaired; as it was: {kept}")
@@ -120,8 +121,8 @@ def _look_after(name, client, fix, say):
 
 def to_repair(books):
     """What can be repaired of a study and its log, and how, in a line each."""
-    if catalog.database() is None and (torn := files.torn_end(catalog.file(books.study.name))):
-        yield f"its journal ends in the middle of a record: the last {len(torn)} bytes are cut off"
+    for problem in books.study.store.problems(books.study.name):
+        yield problem.message
     if books.client:
         for said in sum(_differences(books).values(), []):
             yield f"{said}: it is written to the log anew"
@@ -156,12 +157,12 @@ def _part(books, runs, trials, parents):
     return part
 
 
-def fault(database):
+def fault(store, database):
     """What is wrong with a database of the log as a whole, in one line; None where nothing is."""
     if not log.is_local():
         return None
     if not database.exists():
-        return f"{database} is missing" if catalog.names() else None
+        return f"{database} is missing" if store.names() else None
     for said in audit.unsound(database):
         return said
     try:
@@ -171,10 +172,10 @@ def fault(database):
     return None
 
 
-def remedy() -> str:
+def remedy(store) -> str:
     """The command that completes a log that could not be written, in words."""
     with contextlib.suppress(StoreError):  # another process writes the database just now: it is whole
-        if fault(paths.mlflow_database()):
+        if fault(store, paths.mlflow_database()):
             return REMEDY
     return "`make ui` completes it"
 
@@ -182,18 +183,18 @@ def remedy() -> str:
 # Repair
 
 
-def _changing(name):
+def _changing(store, name):
     """The files that a repair of a study may change, but for the database."""
-    yield catalog.file(name)
+    yield from store.files(name)
     with contextlib.suppress(TrialbookError):
-        yield paths.frozen(Study.read(name).about["task"])
+        yield paths.frozen(StoredStudy.read(store, name).description.task)
 
 
-def _mend(name, lock):
+def _mend(store, name, lock):
     """Repair a study and its log, which can be read. `lock` is the study's. Raises StoreError."""
-    if catalog.database() is None:
-        files.cut_torn_end(catalog.file(name))
-    study = Study.hold(name, lock)
+    for problem in store.problems(name):
+        problem.repair()
+    study = hold_study(store, name, lock)
     _write_anew(study)
     _name_run(study)
 
@@ -230,42 +231,42 @@ def _name_run(study):
     """Have the frozen script name the run that its trial has now."""
     books = Books(study, log.connect())
     if any(audit.frozen_names_its_run(books)):
-        path = paths.frozen(study.about["task"])
-        record = export.record(path)
+        path = paths.frozen(study.description.task)
+        record = files.record(path)
         run = books.runs[record["trial"]][0].info.run_id
         lines = [f'    "run": {literal(each)},\n' for each in (record["run"], run)]
-        export.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
+        files.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
 
 
-def _renew():
+def _renew(store):
     """Move the database away, and put a mended one or a new one in its place. Returns where it is now.
 
     Raises StudyConflict where a study is being searched.
     """
     database = paths.mlflow_database()
     with contextlib.ExitStack() as stack:
-        locks = {name: stack.enter_context(catalog.lock(name)) for name in catalog.names()}
-        kept = backups.keep([file for name in locks for file in _changing(name)])
+        locks = {name: stack.enter_context(contextlib.closing(store.lock(name))) for name in store.names()}
+        kept = backups.keep([file for name in locks for file in _changing(store, name)])
         with tempfile.TemporaryDirectory(dir=kept) as folder:
-            mended = _mended(database, Path(folder))
+            mended = _mended(store, database, Path(folder))
             backups.move(database, kept)
             if mended:
                 mended.rename(database)
         for name, lock in locks.items():
             with contextlib.suppress(TrialbookError):  # one that is damaged hides no other, and is said below
-                _mend(name, lock)
+                _mend(store, name, lock)
     return kept
 
 
-def _mended(database, folder):
+def _mended(store, database, folder):
     """A copy of a database that sqlite or MLflow mended; None where they cannot."""
     mended = folder / database.name
     for file in backups.with_beside(database):
         shutil.copyfile(file, folder / file.name)
-    if mended.exists() and _has_tables(mended) and fault(mended):
+    if mended.exists() and _has_tables(mended) and fault(store, mended):
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", paths.store_uri(mended)]
         subprocess.run(command, capture_output=True, check=False)
-    return None if fault(mended) else mended
+    return None if fault(store, mended) else mended
 
 
 def _has_tables(database):

@@ -157,7 +157,7 @@ def infeasible(study):
     lost = [trial for trial in study.history() if trial.state == "infeasible"]
     if not lost:
         return None
-    text = f"{len(lost)} of {study.counted()} draws, the last because of {lost[-1].reason}. "
+    text = f"{len(lost)} of {study.n_finished()} draws, the last because of {lost[-1].reason}. "
     return Sentence("infeasible", f"{text}Ranges that cannot draw such values leave more to train.")
 
 
@@ -166,7 +166,7 @@ def failed(study):
     lost = [trial for trial in study.history() if trial.state == "failed"]
     if not lost:
         return None
-    text = f"{len(lost)} of {study.counted()} trials ended with an error; the last one: {lost[-1].reason}."
+    text = f"{len(lost)} of {study.n_finished()} trials ended with an error; the last one: {lost[-1].reason}."
     return Sentence("failed", text)
 
 
@@ -191,7 +191,7 @@ def budget(study):
             "budget", text + "The last third brought nothing: more of the same would hardly help."
         )
     text += f"The last third brought {gained:.2g} ± {error:.2g}: "
-    more = f"more may help, as TRIALS={2 * study.counted()}."
+    more = f"more may help, as TRIALS={2 * study.n_finished()}."
     return Sentence("budget", text + ("no more than noise." if gained <= error else more))
 
 
@@ -214,4 +214,4 @@ def fortune(study, standing):
         text = f"the winner's score, {first}, is the best of several with one seed each: it flatters. "
         return Sentence("luck", f"{text}CONFIRM=5 trains the best few again.")
     seeds = f"{len(standing.scores)} fresh seeds {standing.mean:.4g} ± {standing.standard_error:.2g}"
-    return Sentence("luck", f"first score {first}, on {seeds}: {luck(standing, study.about)}.")
+    return Sentence("luck", f"first score {first}, on {seeds}: {luck(standing, study.description)}.")

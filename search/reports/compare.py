@@ -30,7 +30,11 @@ def compare(a, b):
 def rows(a, b):
     """What is compared, and what each study has: three texts a row."""
     for what in ("task", "metric", "source", "digest", "seed"):
-        yield {"source": "data"}.get(what, what), str(a.about[what]), str(b.about[what])
+        yield (
+            {"source": "data"}.get(what, what),
+            str(getattr(a.description, what)),
+            str(getattr(b.description, what)),
+        )
     yield "code", _code(a), _code(b)
     for name in _names(a.ranges(), b.ranges()):
         if (one := _range(a, name)) != (other := _range(b, name)):
@@ -56,7 +60,7 @@ def _winners(a, b):
 
 
 def standing(study):
-    """The winner's Standing, or None."""
+    """The winner's Candidate, or None."""
     try:
         return winner.choose(study)
     except NoWinner:
@@ -85,7 +89,7 @@ def _range(study, name):
 def _score(standing):
     if standing is None:
         return "none"
-    score, error = standing.known
+    score, error = standing.estimate
     seeds = f"mean of {len(standing.scores)} fresh seeds" if standing.confirmed else "one seed, unconfirmed"
     return f"{score:.5g} ± {error:.2g} ({seeds})"
 
@@ -96,9 +100,13 @@ def _score(standing):
 def verdict(a, b):
     """Whether the winners' scores can be compared, and whether they can be told apart."""
     one, other = standing(a), standing(b)
-    if unlike := [what for what in ("task", "metric", "direction") if a.about[what] != b.about[what]]:
+    if unlike := [
+        what
+        for what in ("task", "metric", "direction")
+        if getattr(a.description, what) != getattr(b.description, what)
+    ]:
         return f"Their scores cannot be compared: another {' and another '.join(unlike)}."
-    if a.about["digest"] != b.about["digest"]:
+    if a.description.digest != b.description.digest:
         return "Their scores cannot be compared: they are of other data."
     if one is None or other is None:
         return "There is nothing to compare: " + " and ".join(
@@ -117,5 +125,5 @@ def verdict(a, b):
 
 def difference(one, other):
     """By how much the second of two winners is better than the first, and the standard error of that."""
-    (score, error), (against, error_against) = one.known, other.known
+    (score, error), (against, error_against) = one.estimate, other.estimate
     return one.sign * (against - score), math.hypot(error, error_against)

@@ -167,7 +167,7 @@ def _did(study, group, ranks, of):
         f"mean rank {statistics.fmean(ranks):.1f} of {of}; {len(scored)} of {len(group)} trained to the end"
     )
     kind = "geometric mean" if relative(study) else "mean"
-    return f"{text}, {kind} {study.about['metric']} {mean_error(study, scored)}" if scored else text
+    return f"{text}, {kind} {study.description.metric} {mean_error(study, scored)}" if scored else text
 
 
 def together(study):
@@ -238,8 +238,8 @@ def _an_epoch(trial):
 def front(study):
     """The completed trials than which none is both faster and better, the fastest first."""
     found = []
-    for trial in sorted(study.completed(), key=lambda trial: (trial.seconds, study.rank(trial))):
-        if not found or study.rank(trial)[0] < study.rank(found[-1])[0]:
+    for trial in sorted(study.completed(), key=lambda trial: (trial.seconds, study.sort_key(trial))):
+        if not found or study.sort_key(trial)[0] < study.sort_key(found[-1])[0]:
             found.append(trial)
     return found
 

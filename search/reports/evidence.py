@@ -33,7 +33,7 @@ def ranked(study, trials):
     Each two trials are compared: by their scores, else by the metric at the last epoch that both reached,
     and a diverged one loses. They rank by how many comparisons they win.
     """
-    metric = f"validation_{study.about['metric']}"
+    metric = f"validation_{study.description.metric}"
     longest = max((len(trial.curve) for trial in trials), default=0)
     values = numpy.full((len(trials), longest + 2), -math.inf)  # an epoch a column; no epoch; the score
     for row, trial in zip(values, trials, strict=True):

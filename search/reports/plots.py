@@ -59,7 +59,7 @@ def plots(study, shares, by_chance):
 
 def _optunas(study, names):
     """Optuna's plots."""
-    searched, score, log = study.for_plots(), f"validation {study.about['metric']}", _spans(study)
+    searched, score, log = study.for_plots(), f"validation {study.description.metric}", _spans(study)
     target = (lambda frozen: math.log10(frozen.value)) if log else None
     coloured = {"target": target, "target_name": f"log10 {score}" if log else score}
     scale = LOG if log else {}
@@ -91,7 +91,7 @@ def _spans(study):
 
 def curves(study):
     """The validation metric of every trial by epoch."""
-    scored, figure = f"validation_{study.about['metric']}", go.Figure()
+    scored, figure = f"validation_{study.description.metric}", go.Figure()
     trials = [trial for trial in evidence.tried(study) if trial.curve]
     step = math.ceil(sum(len(trial.curve) for trial in trials) / POINTS)
     for state, colour in reversed(COLOURS.items()):
@@ -111,7 +111,7 @@ def curves(study):
             )
     values = [value for trace in figure.data for value in trace.y if value is not None]
     log = min(values) > 0 and max(values) > 10 * min(values)
-    figure.update_yaxes(LOG if log else {}, title=f"validation {study.about['metric']}")
+    figure.update_yaxes(LOG if log else {}, title=f"validation {study.description.metric}")
     figure.update_xaxes(title="epoch")
     return Plot("Learning curves", "Grey ones were pruned, red ones diverged.", figure)
 
@@ -141,7 +141,7 @@ def against_time(study):
     )
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title="seconds of training", type="log")
-    figure.update_yaxes(LOG if _spans(study) else {}, title=f"validation {study.about['metric']}")
+    figure.update_yaxes(LOG if _spans(study) else {}, title=f"validation {study.description.metric}")
     caption = "No trial is both faster and better than the blue ones. Bars are one standard error."
     return Plot("Score against time", caption, figure)
 

@@ -23,9 +23,9 @@ from search.reports import effects, tables
 from search.reports.advice import advice
 from search.reports.evidence import Sentence, shown
 from search.strategy import winner
-from search.strategy.winner import Standing
-from search.study import void
-from search.study.study import Study
+from search.strategy.winner import Candidate
+from search.study.trial import number_ranges
+from search.study.view import StudyView
 
 EVIDENCE = (
     "Trials are ranked by their scores; one that was pruned, by the last epoch that it and the other both "
@@ -38,8 +38,8 @@ BEST = 10  # trials in the terminal
 class Report:
     """What both forms are made of."""
 
-    study: Study
-    standing: Standing | None  # the winner's
+    study: StudyView
+    standing: Candidate | None  # the winner's
     question: list
     answer: str
     winner: list
@@ -77,30 +77,30 @@ def title(study):
 
 def question(study):
     """What was asked, of what, within which limits."""
-    about = study.about
-    yield Sentence("task", f"{about['task']}: {title(study)}")
+    about = study.description
+    yield Sentence("task", f"{about.task}: {title(study)}")
     if target := re.search(r"^Target: (.*?)(?=^Source:|^$|\Z)", tasks.doc_of(study.task), re.M | re.S):
         yield Sentence("target", " ".join(target[1].split()))
-    yield Sentence("score", f"{about['metric']} on the validation data, to {about['direction']}")
+    yield Sentence("score", f"{about.metric} on the validation data, to {about.direction}")
     for name, ranges in study.ranges().items():
         yield Sentence(f"range of {name}", tasks.describe(ranges))
     yield Sentence("budget", tables.budget(study))
     kinds = [f"{count} {kind}" for kind, count in tables.kinds(study).items()]
     yield Sentence("trials", ", ".join(kinds) or "none yet")
-    yield Sentence("data", f"{about['source']}, digest {about['digest']}; seed of the study {about['seed']}")
+    yield Sentence("data", f"{about.source}, digest {about.digest}; seed of the study {about.seed}")
     crossed = {}
     for trial in study.trials():
-        if trial.crossed:
-            crossed.setdefault(str(trial.crossed), []).append(trial.number)
+        if trial.void:
+            crossed.setdefault(str(trial.void), []).append(trial.number)
     for why, numbers in crossed.items():
-        yield Sentence("crossed out", f"trials {void.ranges(numbers)}: {why}")
+        yield Sentence("crossed out", f"trials {number_ranges(numbers)}: {why}")
 
 
 def answer(study, standing):
     """The answer, in one or two sentences."""
     if standing is None:
         return "There is no answer yet: no trial has been trained to the end."
-    trial, metric = standing.trial, study.about["metric"]
+    trial, metric = standing.trial, study.description.metric
     if standing.confirmed:
         score = f"{standing.mean:.4g} ± {standing.standard_error:.2g}"
         score += f", the mean of {len(standing.scores)} fresh seeds"
@@ -121,14 +121,16 @@ def won(study, standing):
     said.append(Sentence("why it was tried", trial.proposal))
     if defaults := against_defaults(study, standing):
         said.append(defaults)
-    for other in winner.standings(study):
+    for other in winner.candidates(study):
         if other.trial.number != trial.number and other.scores:
             said.append(Sentence(f"against trial {other.trial.number}", tables.against(other)))
-    for number, look in enumerate(study.looks(), 1):
+    for number, look in enumerate(study.test_evaluations(), 1):
         if look["trial"] == trial.number:
             score = f"{look['score']:.5g} ± {look['standard_error']:.2g}"
             said.append(
-                Sentence("test data", f"{score}, look {number} of {len(study.looks())} in this study")
+                Sentence(
+                    "test data", f"{score}, look {number} of {len(study.test_evaluations())} in this study"
+                )
             )
     return said
 
@@ -140,7 +142,7 @@ def against_defaults(study, standing):
         return None
     if defaults.number == standing.trial.number:
         return Sentence("against the defaults", "the winner is the task's defaults.")
-    score, error = standing.known
+    score, error = standing.estimate
     better = study.sign * (score - defaults.score)
     error = (error**2 + defaults.standard_error**2) ** 0.5
     text = f"{abs(better):.2g} ± {error:.2g} {'better' if better >= 0 else 'worse'} than trial "
@@ -165,7 +167,7 @@ def text(report):
         if said:
             parts += [Text(), Rule(heading, align="left"), _lines(said)]
     if study.completed():
-        parts += [Text(), Rule(f"The best of {study.counted()} trials", align="left"), _best(study)]
+        parts += [Text(), Rule(f"The best of {study.n_finished()} trials", align="left"), _best(study)]
     return Group(*parts, Text(EVIDENCE, style="dim"))
 
 
@@ -250,7 +252,7 @@ def _figure(plot):
 def _table(study, standing):
     """All trials: crossed-out ones struck through, repeats as such."""
     names = list(study.ranges())
-    heads = ["trial", "state", study.about["metric"], "±", *names, "epochs", "seconds", "weights"]
+    heads = ["trial", "state", study.description.metric, "±", *names, "epochs", "seconds", "weights"]
     heads = [*heads, "why it was tried", "why it ended"]
     buttons = "".join(f'<th scope="col"><button>{html.escape(head)}</button></th>' for head in heads)
     won = standing.trial.number if standing else None
@@ -259,15 +261,15 @@ def _table(study, standing):
 
 
 def _row(trial, names, won):
-    state = f"{trial.crossed.action}: {trial.state}" if trial.crossed else trial.state
-    if trial.confirms is not None:
-        state += f" (repeat {trial.repeat} of trial {trial.confirms})"
+    state = f"{trial.void.action}: {trial.state}" if trial.void else trial.state
+    if trial.replicate_of is not None:
+        state += f" (repeat {trial.replicate} of trial {trial.replicate_of})"
     values = [trial.number, state, trial.score, trial.standard_error]
     values += [trial.params.get(name) for name in names]
     values += [len(trial.curve), round(trial.seconds, 2), trial.weights, trial.proposal, trial.reason]
-    kind = "out" if trial.crossed else "repeat" if trial.confirms is not None else "winner" if won else ""
-    why = f' title="{html.escape(str(trial.crossed))}"' if trial.crossed else ""
-    cells = (_cell(value, trial.crossed, number >= len(values) - 2) for number, value in enumerate(values))
+    kind = "out" if trial.void else "repeat" if trial.replicate_of is not None else "winner" if won else ""
+    why = f' title="{html.escape(str(trial.void))}"' if trial.void else ""
+    cells = (_cell(value, trial.void, number >= len(values) - 2) for number, value in enumerate(values))
     return f'<tr class="{kind}"{why}>{"".join(cells)}</tr>'
 
 

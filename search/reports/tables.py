@@ -24,8 +24,8 @@ def of_studies(studies):
             score = "none"
         table.add_row(
             study.name,
-            study.about["task"],
-            study.about["source"],
+            study.description.task,
+            study.description.source,
             "\n".join(f"{count} {state}" for state, count in states.items()) or "none",
             score,
             duration(sum(trial.seconds for trial in trials if trial.ended)),
@@ -40,32 +40,34 @@ def kinds(study):
 
 def _best(study, standing):
     if standing.confirmed:
-        return f"{study.about['metric']}\n{standing.mean:.4g} ± {standing.standard_error:.2g}"
+        return f"{study.description.metric}\n{standing.mean:.4g} ± {standing.standard_error:.2g}"
     first = standing.trial
-    return f"{study.about['metric']}\n{first.score:.4g} ± {first.standard_error:.2g}\nunconfirmed"
+    return f"{study.description.metric}\n{first.score:.4g} ± {first.standard_error:.2g}\nunconfirmed"
 
 
 def of_winner(study, standing):
     """The winner of a study: its score, where it comes from, its configuration and the ranges."""
-    trial, metric = standing.trial, study.about["metric"]
-    title = f"Winner of study {study.name} ({study.about['task']})"
+    trial, metric = standing.trial, study.description.metric
+    title = f"Winner of study {study.name} ({study.description.task})"
     table = Table(title=title, title_justify="left", show_header=False, min_width=len(title))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in _scores(study, standing):
         table.add_row(*row)
     table.add_row(
-        "trial", f"{trial.number}, trained for {duration(trial.seconds)}; {study.counted()} trials count"
+        "trial", f"{trial.number}, trained for {duration(trial.seconds)}; {study.n_finished()} trials count"
     )
     table.add_row("why tried", trial.proposal)
     curve = trial.curve
     table.add_row("train loss", f"{curve[-1]['train_loss']:.4g} after {curve[-1]['epoch']} epochs")
     table.add_row("weights", "unknown" if trial.weights is None else f"{trial.weights:,}")
-    table.add_row("data", f"{study.about['source']}, digest {study.about['digest']}")
-    for number, look in enumerate(study.looks(), 1):
+    table.add_row("data", f"{study.description.source}, digest {study.description.digest}")
+    for number, look in enumerate(study.test_evaluations(), 1):
         if look["trial"] == trial.number:
             score = f"{metric} {look['score']:.5g} ± {look['standard_error']:.2g}"
-            table.add_row("test data", f"{score}, look {number} of {len(study.looks())} in this study")
+            table.add_row(
+                "test data", f"{score}, look {number} of {len(study.test_evaluations())} in this study"
+            )
     ranges = study.ranges()
     for name, value in trial.config.items():
         searched = f"searched: {range_of(ranges[name])}" if name in ranges else "fixed"
@@ -76,7 +78,7 @@ def of_winner(study, standing):
 
 def _scores(study, standing):
     """How good the winner is, as rows."""
-    trial, metric = standing.trial, study.about["metric"]
+    trial, metric = standing.trial, study.description.metric
     first = f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
     if not standing.confirmed:
         yield "score", first
@@ -84,8 +86,8 @@ def _scores(study, standing):
         return
     yield "score", f"validation {metric} {standing.mean:.5g} ± {standing.standard_error:.2g}"
     yield "confirmed", f"yes: the mean of {len(standing.scores)} fresh seeds"
-    yield "first score", f"{trial.score:.5g}, {luck(standing, study.about)}"
-    for other in winner.standings(study):
+    yield "first score", f"{trial.score:.5g}, {luck(standing, study.description)}"
+    for other in winner.candidates(study):
         if other.trial.number != trial.number and other.scores:
             yield f"against {other.trial.number}", against(other)
 

@@ -12,8 +12,8 @@ def trials_csv(study):
         row = {"trial": trial.number, "state": trial.state, "score": trial.score}
         row |= {"standard_error": trial.standard_error, **trial.config}
         row |= {"epochs": len(trial.curve), "seconds": round(trial.seconds, 3)}
-        row |= {"weights": trial.weights, "retry_of": trial.retry_of, "repeats": trial.confirms}
-        row |= {"crossed_out": str(trial.crossed or ""), "code": trial.fingerprint.get("code")}
+        row |= {"weights": trial.weights, "retry_of": trial.retry_of, "repeats": trial.replicate_of}
+        row |= {"crossed_out": str(trial.void or ""), "code": trial.fingerprint.get("code")}
         row |= {"why_tried": trial.proposal, "why_ended": trial.reason}
         if trial.curve:
             metrics = numbers(trial.curve[-1]).keys() - {"epoch", "time", "seconds"}

@@ -28,12 +28,12 @@ class Quiet(WSGIRequestHandler):
 
 def serve(study, port):
     """Serve a copy of a study until Ctrl-C."""
-    copy = study.copy(told)
+    copy, storage = study.optuna_copy(told)
     with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
-        copy.set_metric_names([f"validation {study.about['metric']}"])
+        copy.set_metric_names([f"validation {study.description.metric}"])
     save_note(copy, notes.of_study(study))
     try:
-        server = make_server(HOST, port, ours(wsgi(copy._storage), port), Server, Quiet)
+        server = make_server(HOST, port, ours(wsgi(storage), port), Server, Quiet)
     except OSError as error:
         raise UsageError(f"PORT {port} cannot be had: {error.strerror}") from None
     with server:

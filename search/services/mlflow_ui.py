@@ -10,8 +10,7 @@ from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
 from search.log import Log, is_local
 from search.maintenance import doctor
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 HERE = "127.0.0.1"
@@ -19,7 +18,7 @@ PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # that MLflow gives its first user, "ad
 LEAST = 12  # letters of it
 
 
-def serve(port, host=HERE):
+def serve(store, port, host=HERE):
     """Bring the log up to date, then become MLflow's server. Raises UsageError.
 
     A `host` that others can reach needs PASSWORD in the environment.
@@ -27,7 +26,7 @@ def serve(port, host=HERE):
     guarded = guard(host)
     if is_local():
         must_be_free(host, port)
-    pages = _bring_up_to_date()
+    pages = _bring_up_to_date(store)
     if not is_local():
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
@@ -79,12 +78,12 @@ def names_of(host):
     return list(dict.fromkeys(names))
 
 
-def _bring_up_to_date():
+def _bring_up_to_date(store):
     """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
-    for name in catalog.names():
+    for name in store.names():
         try:
-            with Study.hold(name) as study:
+            with hold_study(store, name) as study:
                 log = Log(study)
                 log.bring_up_to_date()
         except StudyConflict:
@@ -94,11 +93,11 @@ def _bring_up_to_date():
             continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
-            if broken := doctor.fault(paths.mlflow_database()):
+            if broken := doctor.fault(store, paths.mlflow_database()):
                 raise StoreError(f"{broken}: {doctor.REMEDY}")
         else:
             pages[name] = log.page()
-    for stray in catalog.strays():
+    for stray in store.strays():
         print(stray, file=sys.stderr)
     return pages
 

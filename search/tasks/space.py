@@ -20,7 +20,7 @@ from optuna.distributions import (
 )
 
 from search.errors import TaskError, one_line
-from search.tasks.values import Plain, plain, shown
+from search.values import Plain, plain, shown
 
 DRAWS = 64  # random draws that show which ranges there are
 FIXED = ("epochs", "seed")  # fields that the search itself decides

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping
 
 from search.errors import one_line
-from search.tasks.values import number, plain, shown
 from search.trainers.messages import Entry, Score
+from search.values import number, plain, shown
 
 NAME_LETTERS = 1000  # of a metric's name, at the most
 TEXT_LETTERS = 100_000  # of a text that are kept

@@ -32,12 +32,13 @@ from contextlib import ExitStack
 import optuna
 from rich.console import Console
 from rich.table import Table
+from stores import here
 
 from objectives import langid
 from search.coordinator import search
 from search.live import Live
 from search.log import Log
-from search.study.study import Study
+from search.study.opening import open_study
 from search.trainers.trainer import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
@@ -110,7 +111,7 @@ def accuracy(config):
 
 def fill(study, size):
     """Add completed trials to a study until it has so many."""
-    ranges, told = study.ranges(), list(study._storage.every_trial(study._id))
+    ranges, told = study.ranges(), list(study._storage.every_trial(0))
     random, added = optuna.samplers.RandomSampler(seed=0), []
     for number in range(len(told), size):
         like = told[number % len(told)]
@@ -133,7 +134,7 @@ def measure(study, log, trials):
     """Milliseconds a trial, by part, of so many more trials."""
     spent, before = Counter(), sum(1 for _ in study.trials())
     started, busy = time.perf_counter(), time.process_time()
-    search(Timed(study, spent), Idle(), trials=study.counted() + trials)
+    search(Timed(study, spent), Idle(), trials=study.n_finished() + trials)
     searched = time.perf_counter()
     for number in range(before, before + trials):
         log.show(study.trial(number))
@@ -160,7 +161,7 @@ def measure_logged(repetitions):
 def milliseconds_logged(name, place):
     """Of a trial of a search; `place` is where it is logged: None nowhere, "" on this machine."""
     os.environ["MLFLOW_TRACKING_URI"] = place or ""
-    with Study.open(langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
+    with open_study(here(), langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
         watchers = [ends.enter_context(Live(Log(study, overdue=lambda: True)))] if place is not None else []
         started = time.perf_counter()
         search(study, Idle(), trials=LOGGED, watchers=watchers)
@@ -170,14 +171,15 @@ def milliseconds_logged(name, place):
 def measure_sizes(window, repetitions):
     """By size, so many measurements one after the other; and how many trials ended in which state."""
     measured = {}
-    with Study.open(langid, source="builtin") as study:
+    with open_study(here(), langid, source="builtin") as study:
         for size in SIZES:
             search(study, Idle(), trials=min(SIZES))
             fill(study, size)
             log = Log(study)
             log.show(study.trial(0))  # it opens the store
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
-        study.set_logged(study.extent())  # as after a search that ended well: what was added by hand is not
+        # As after a search that ended well: what was added by hand is not in the log.
+        study.set_projected_revision(study.revision())
         return measured, Counter(trial.state for trial in study.trials())
 
 

@@ -12,12 +12,13 @@ from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+from stores import here
 
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.log import Log
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
 
 PATIENCE = 40  # seconds until a page must show what it has to
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -33,10 +34,10 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def study(bowl, database):
     """A study with a winner that is confirmed and a trial that is crossed out, and its page."""
-    with Study.open(bowl, "looked-at") as study:
+    with open_study(here(), bowl, "looked-at") as study:
         search(study, Inline(study), trials=8)
-        confirm(study, Inline(study), repeats=2)
-        study.cross("void", [study.completed()[-1].number], "the mask was wrong")
+        confirm(study, Inline(study), replicates=2)
+        study.void("void", [study.completed()[-1].number], "the mask was wrong")
         log = Log(study)
         log.bring_up_to_date()
     return study, log.page()

@@ -9,6 +9,8 @@ from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from previews import preview_of
+from stores import here
 
 import objectives
 from search import export, paths, tasks
@@ -16,16 +18,17 @@ from search.cli.commands import main
 from search.coordinator import search
 from search.errors import TaskError, TrialbookError
 from search.executors.inline import Inline
-from search.frozen_script import defaults, script
+from search.frozen_script import defaults, files, script
 from search.strategy import winner
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 
 @pytest.fixture
 def carried(searched, tmp_path):
     """The frozen winner of the bowl and its data, in an empty folder."""
     folder = tmp_path / "elsewhere"
-    export.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
+    files.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
     shutil.copyfile(searched.data_path, folder / searched.data_path.name)
     return folder
 
@@ -104,7 +107,7 @@ def test_a_script_pasted_into_a_notebook_finds_the_data_in_the_cache_below(carri
 
 
 def test_other_data_is_said(carried, searched):
-    changed(carried / "bowl.py", f'"digest": "{searched.about["digest"]}"', '"digest": "0123456789ab"')
+    changed(carried / "bowl.py", f'"digest": "{searched.description.digest}"', '"digest": "0123456789ab"')
     done = run(carried / "bowl.py")
     assert done.returncode == 0 and "as these differ: data" in done.stdout
 
@@ -161,7 +164,7 @@ def test_the_head_says_where_it_comes_from(carried, searched):
     best = searched.best()
     for what in (
         f"study searched, trial {best.number}, run run-1",
-        searched.about["digest"],
+        searched.description.digest,
         f"{best.score:.5g}",
     ):
         assert what in head
@@ -211,7 +214,8 @@ def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
     plain = export.freeze(searched, winner.choose(searched), "run")
     choices = ["a\nimport os", "\r", "\x0c", "\u2028", "\ud800", "é"]
     ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
-    searched.about["space"]["y"] = json.dumps(ranges)
+    space = searched.description.space | {"y": json.dumps(ranges)}
+    searched.description = replace(searched.description, space=space)
     text = export.freeze(searched, winner.choose(searched), "run")
     assert "; searched one of a\\nimport os, \\r, \\x0c, \\u2028, \\ud800, é" in text
     assert ast.dump(ast.parse(text.encode())) == ast.dump(ast.parse(plain))
@@ -220,8 +224,8 @@ def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
 def test_a_comment_stands_behind_a_default_of_letters_with_accents():
     from objectives import texts
 
-    with Study.open(texts, "accents") as study:
-        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+    with open_study(here(), texts, "accents") as study:
+        study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
         text = export.freeze(study, winner.choose(study), "run")
     assert "    accent: str = 'éé # \\u2028'  # on it\n" in text
 
@@ -230,8 +234,8 @@ def test_a_comment_stands_behind_a_default_of_letters_with_accents():
     "garbage", ["", "(", "\0", "RECORD = 3", "RECORD = {}", "RECORD = {'study': 'searched'}"]
 )
 def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
-    path = export.write(paths.frozen("bowl"), garbage)
-    searched.cross("void", [0], "the data was wrong")
+    path = files.write(paths.frozen("bowl"), garbage)
+    searched.void("void", [0], "the data was wrong")
     assert export.flag(searched) is None and path.read_text() == garbage
 
 
@@ -240,8 +244,8 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
     from search import tasks
 
     task = tasks.find(name)
-    with Study.open(task, "short", source="builtin") as study:
-        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+    with open_study(here(), task, "short", source="builtin") as study:
+        study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
         text = export.freeze(study, winner.choose(study), "run")
     lines = text.splitlines()
     assert 100 <= len(lines) <= 400
@@ -253,9 +257,9 @@ def test_regression_for_real(tmp_path):
     """A real network, trained in a search, and again in another process from the script alone."""
     from objectives import regression
 
-    with Study.open(regression, "real") as study:
+    with open_study(here(), regression, "real") as study:
         search(study, Inline(study), trials=1)
-        export.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
+        files.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
         done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
@@ -275,12 +279,12 @@ def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(se
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
     assert export.flag(searched) is None and path.read_text() == plain
-    number = export.record(path)["trial"]
-    searched.cross("void", [number], "the data was wrong")
+    number = files.record(path)["trial"]
+    searched.void("void", [number], "the data was wrong")
     assert export.flag(searched) == export.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
     assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
-    searched.cross("restore", [number], "it was right")
+    searched.void("restore", [number], "it was right")
     assert export.flag(searched) is None and path.read_text() == plain
 
 
@@ -393,7 +397,7 @@ def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited
 
 
 def test_a_preview_is_the_script_of_the_defaults(bowl):
-    text = export.preview(bowl, tasks.ranges(bowl))
+    text = preview_of(bowl)
     assert vars(config_of(text)()) == vars(bowl.Config())
     assert "    x: float = 0.9  # to the right; searched 0.0 to 1.0\n" in text
 
@@ -412,14 +416,14 @@ def test_a_preview_of_a_task_that_no_script_can_hold_is_one_line(edited_bowl, ch
     if "Settings" in change[1]:
         changes.append(("def space(", "Config = Settings\n\n\ndef space("))
     with pytest.raises(TaskError, match=said) as caught:
-        export.preview(edited_bowl(*changes), {})
+        preview_of(edited_bowl(*changes))
     assert "\n" not in str(caught.value)
 
 
 def test_a_script_repeats_a_docstring_of_any_letters(edited_bowl):
     doc = 'A \\\\ or \\"\\"\\" or \\ud800\\u2028?'
     task = edited_bowl(("Where is the lowest point of a bowl?", doc))
-    text = export.preview(task, {})
+    text = preview_of(task)
     assert (
         ast.get_docstring(ast.parse(text)).splitlines()[0] == 'A \\ or """ or \ud800\u2028?'.splitlines()[0]
     )
@@ -430,11 +434,11 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
         "    point = build(config)\n    for",
         "    training.x_N1.div_(2)\n    point = build(config)\n    for",
     )
-    with Study.open(edited_bowl(change), "changed") as study:
+    with open_study(here(), edited_bowl(change), "changed") as study:
         search(study, Inline(study), trials=1)
         text = export.freeze(study, winner.choose(study), "run")
-        digest = study.about["digest"]
-        export.write(tmp_path / "edited.py", text)
+        digest = study.description.digest
+        files.write(tmp_path / "edited.py", text)
         done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
     assert f'"digest": "{digest}"' in text
     assert done.returncode == 0 and "equal to the last bit" in done.stdout
@@ -448,11 +452,11 @@ def test_a_proof_on_other_data_is_none(searched, tmp_path):
     write(other, arrays | {"test_x": arrays["test_x"] + 1})
     text = export.freeze(searched, winner.choose(searched), "run")
     with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
-        export.prove(text, other)
+        files.prove(text, other)
 
 
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
-    with Study.open(edited_bowl(), "edited-builtin") as study:
+    with open_study(here(), edited_bowl(), "edited-builtin") as study:
         search(study, Inline(study), trials=2)
         number = winner.choose(study).trial.number
     edited_bowl(("1 / epoch\n", "2 / epoch\n"))
@@ -460,7 +464,7 @@ def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_b
         assert main([verb, "--task", "edited"]) == 4
         said = capsys.readouterr().err
         assert f"the code of task 'edited' changed since trial {number} of study 'edited-builtin'" in said
-        assert "make search TASK=edited STUDY=edited-builtin OLD=aside" in said and said.count("\n") == 1
+        assert "make search TASK=edited STUDY=edited-builtin OLD=supersede" in said and said.count("\n") == 1
     assert not paths.frozen("edited").exists()
     edited_bowl(("def space(trial):", "def space(trial):  # all of it"))
     assert main(["export", "--task", "edited"]) == 0

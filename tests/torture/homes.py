@@ -19,14 +19,15 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import forkserver
 
 import torch
+from stores import here
 
 from objectives.replay import THREADS
 from search import log
 from search.cli import display
 from search.cli.commands import main
 from search.cli.session import cores
-from search.study.study import Study
-from search.study.trial import STATES
+from search.study.stored import StoredStudy
+from search.study.trial import TrialState
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
@@ -36,7 +37,7 @@ INCOMPLETE = "The log is incomplete ("  # what it says where the log could not b
 NAME = "bowl-builtin"  # what the study of the bowl is called
 FOUND = re.compile(r"^  \d+: .*|.*: not audited$", re.MULTILINE)  # a violation, as the audit says it
 ENDED = re.compile(
-    rf"^\[[^]]*\] trial (\d+) ((?:completed in|(?:{'|'.join(STATES)}) after) .*?)(?: \(best so far\))?\n",
+    rf"^\[[^]]*\] trial (\d+) ((?:completed in|(?:{'|'.join(list(TrialState))}) after) .*?)(?: \(best so far\))?\n",
     re.MULTILINE,
 )
 
@@ -158,10 +159,10 @@ class Home:
         code, started = self.run(arguments)
         if code != 0:
             return [f"`{arguments}` ended with {code}: {started.error}"]
-        study = Study.read(name)
+        study = StoredStudy.read(here(), name)
         wrong = [*self.tracebacks(), *self.audited(), *self.lost(study)]
-        if study.counted() != trials:
-            wrong.append(f"{study.counted()} trials count, and {trials} were asked for")
+        if study.n_finished() != trials:
+            wrong.append(f"{study.n_finished()} trials count, and {trials} were asked for")
         return wrong
 
     def audited(self):
@@ -190,7 +191,7 @@ class Home:
 
 def best(name=NAME):
     """The best trial of a study: its score and its draw."""
-    found = Study.read(name).best()
+    found = StoredStudy.read(here(), name).best()
     return found.score, found.draw
 
 

@@ -9,10 +9,11 @@ import json
 import os
 import shutil
 
+from stores import here
+
 from search import paths
 from search.cli.commands import VERBS
-from search.study import catalog
-from search.study.study import Study
+from search.study.stored import StoredStudy
 from tests.torture.command_line import at_home, call, finish, wrongs
 from tests.torture.homes import Skipped
 
@@ -164,7 +165,7 @@ LINES = tuple(map(of_lines, (swap, delete, repeat, insert))) + 2 * tuple(
 
 
 def journal(random):
-    return rewritten(random, catalog.file("finished"), random.choice((*BYTES, *LINES)))
+    return rewritten(random, here().path("finished"), random.choice((*BYTES, *LINES)))
 
 
 def database(random):
@@ -182,19 +183,19 @@ def script(random):
 def something(random):
     """A file or a folder of the home is no file or no folder, or is of somebody else."""
     home = paths.home()
-    places = [catalog.file("finished"), home / "mlruns", paths.studies(), paths.artifacts()]
+    places = [here().path("finished"), home / "mlruns", paths.studies(), paths.artifacts()]
     places += [home / "models", paths.frozen("bowl").parent, paths.reports()]
     of_others = ["BAD NAME.journal", "x.journal", "finished.new", "finished.lock", ".journal"]
     if random.random() < 0.5:
         path = paths.studies() / random.choice(of_others)
         path.write_bytes(random.choice(GARBAGE[:8]))
         return f"{path.name} is garbage"
-    return replaced(random, random.choice([*places, catalog.file("finished").with_suffix(".lock")]))
+    return replaced(random, random.choice([*places, here().path("finished").with_suffix(".lock")]))
 
 
 def locked(random):
     """Something may be neither read nor written."""
-    places = [paths.home(), paths.studies(), catalog.file("finished"), paths.frozen("bowl")]
+    places = [paths.home(), paths.studies(), here().path("finished"), paths.frozen("bowl")]
     path = random.choice(places)
     path.chmod(0o500 if path.is_dir() else 0)
     return f"{path.name} is locked"
@@ -256,16 +257,16 @@ def case(random, kind):
     seldom = [EXPORT] if random.random() < SELDOM else []
     wrong, codes = [], []
     for arguments in [*LOOKS, *DOCTOR, *seldom, *WRITES]:
-        before = content_of(catalog.file("finished"))
+        before = content_of(here().path("finished"))
         code, said, complained = call(arguments)
         codes.append(code)
         found = of_verb(arguments[0], code, said, complained)
-        if code == 3 and content_of(catalog.file("finished")) != before:
+        if code == 3 and content_of(here().path("finished")) != before:
             found.append("what could not be read was written to")
         wrong += [f"{arguments[0]}: {each}" for each in found]
     if codes[0] == 0 and codes[-1] not in (0, 5):
         wrong.append("the study can be read no more after it was written to")
-    if kind is database and (codes[-2] != 0 or Study.read("finished").counted() != 13):
+    if kind is database and (codes[-2] != 0 or StoredStudy.read(here(), "finished").n_finished() != 13):
         wrong.append(f"a damaged log stopped a search, which ended with {codes[-2]}")
     return f"{done}: {'; '.join(wrong)}" if wrong else None
 

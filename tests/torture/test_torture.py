@@ -5,10 +5,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from stores import here
 
 from search.executors.inline import Inline
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import open_study
 from tests.torture import __main__ as runner
 
 SEED = 1
@@ -63,7 +63,7 @@ def test_parts_that_are_none_are_said_in_one_line(capsys):
 def test_a_result_that_was_said_and_then_lost_is_found(homes, tmp_path):
     home = homes.Home(tmp_path / "lost")
     assert home.wrong(SEARCH, 4) == []
-    path = catalog.file(homes.NAME)
+    path = here().path(homes.NAME)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     scored = [
         place for place, record in enumerate(records) if (record["op_code"], record.get("state")) == (6, 1)
@@ -93,7 +93,7 @@ def test_a_reason_that_is_not_that_of_the_mood_is_found(moody):
     from search.coordinator import search
     from tests.torture import moods
 
-    with Study.open(moody("error", baseline="error")) as study:
+    with open_study(here(), moody("error", baseline="error")) as study:
         search(study, Inline(study), trials=1)
         trial = study.trial(0)
     assert list(moods.untold(trial)) == []

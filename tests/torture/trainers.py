@@ -5,7 +5,9 @@ import signal
 from pathlib import Path
 from random import Random
 
-from search.study.study import Study
+from stores import here
+
+from search.study.stored import StoredStudy
 from tests.torture import homes
 
 TITLE = "a trainer that is killed costs its trial alone, and none outlives its search"
@@ -45,7 +47,9 @@ def kill_a_trainer(random, home):
     if code != 0:
         yield f"the search ended with {code}: {search.error}"
     yield from home.wrong(BOWL, TRIALS)
-    failed = [trial.reason for trial in Study.read(homes.NAME).trials() if trial.state == "failed"]
+    failed = [
+        trial.reason for trial in StoredStudy.read(here(), homes.NAME).trials() if trial.state == "failed"
+    ]
     if failed not in ([], [KILLED]):
         yield f"these trials failed: {failed}"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from search import paths, redact, tasks
 from search.errors import UsageError, unknown
 from search.storage import postgres
-from search.study import catalog
+from search.storage.base import check_name
+from search.study.opening import source_of
 
 SCRIPTS = {"ray": "slurm-ray.sh", "join": "slurm-join.sh"}  # by HOW=
 RAY_ALONE = ("cpus", "gpus", "memory")
@@ -42,8 +43,8 @@ def _check(how, said):
     """Raises UsageError where the search would, or where the script could not hold what was said."""
     task = tasks.find(said["task"])
     if "study" in said:
-        catalog.check_name(said["study"])
-    catalog.default_source(task, said.get("data"))
+        check_name(said["study"])
+    source_of(task, said.get("data"))
     if how == "join":
         if "storage" not in said:
             raise UsageError("HOW=join needs STORAGE=postgresql://..., the database that coordinators share")

@@ -21,10 +21,11 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from stores import here
 
 from search import coordinator, tasks
 from search.executors.processes import Processes
-from search.study.study import Study
+from search.study.opening import open_study
 from search.trainers.trainer import Stop, Trainer
 from tests.bench import record
 
@@ -133,7 +134,7 @@ def ours(work):
         from search.log import Log
 
         with (
-            Study.open(work.module, source=work.source, seed=work.seed) as study,
+            open_study(here(), work.module, source=work.source, seed=work.seed) as study,
             Processes(study, work.cores) as trainers,
             Live(Log(study)) as log,
         ):

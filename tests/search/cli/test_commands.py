@@ -6,12 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from stores import here
 
 from search import paths
 from search.cli.commands import OPTIONS, VERBS, main
 from search.coordinator import confirm
 from search.executors.inline import Inline
 from search.strategy import winner
+from search.study.opening import open_study
 
 
 def said(capsys):
@@ -53,7 +55,7 @@ def said(capsys):
         ("export --task bowl --out x --trials 3", "unknown option 'trials'"),
         ("status --task bowls", "unknown TASK 'bowls'"),
         ("search --task bowl --confirm 1", "CONFIRM '1' is not valid: a whole number from 2 to 100, or 0"),
-        ("search --task bowl --old keep", "unknown OLD 'keep': valid are aside, void"),
+        ("search --task bowl --old keep", "unknown OLD 'keep': valid are supersede, void"),
         ("winner --task bowl --bar high", "BAR 'high' is not valid: a number"),
         ("winner --task bowl --test yes", "TEST 'yes' is not valid: nothing, 1 or 0"),
         ("void --task bowl --trials 1", "REASON is missing"),
@@ -87,22 +89,20 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(typed, wrong, 
 
 
 def test_no_study_and_no_trial_are_no_winner(bowl, capsys):
-    from search.study.study import Study
 
     assert main(["winner", "--task", "bowl"]) == 5
     assert "make search TASK=bowl" in said(capsys)[1]
-    with Study.open(bowl):
+    with open_study(here(), bowl):
         pass
     assert main(["export", "--task", "bowl"]) == 5
     assert "no completed trial" in said(capsys)[1]
 
 
 def test_a_task_with_one_study_needs_no_name_for_it(searched, capsys):
-    from search.study.study import Study
 
     assert main(["winner", "--task", "bowl"]) == 0
     assert "Winner of study searched" in said(capsys)[0]
-    with Study.open(searched.task, "another"):
+    with open_study(here(), searched.task, "another"):
         pass
     assert main(["winner", "--task", "bowl"]) == 5
     assert "no study 'bowl-builtin' yet: STUDY= another, searched" in said(capsys)[1]
@@ -178,7 +178,7 @@ def test_a_damaged_study_hides_not_the_one_that_is_meant(searched, capsys):
 
 
 def test_a_fault_of_ours_is_one_line_and_its_traceback_lies_in_a_file(searched, capsys, monkeypatch):
-    monkeypatch.setattr("search.study.catalog.names", lambda: 1 / 0)
+    monkeypatch.setattr("search.storage.files.FileStore.names", lambda store: 1 / 0)
     for _ in range(2):
         assert main(["status"]) == 1
         assert said(capsys)[1] == (
@@ -208,7 +208,7 @@ def test_winner_shows_score_origin_values_and_ranges(searched, capsys):
 def test_a_confirmed_winner_is_shown_with_its_mean_the_others_and_the_looks_at_the_test_data(
     searched, database, capsys
 ):
-    confirm(searched, Inline(searched), repeats=2)
+    confirm(searched, Inline(searched), replicates=2)
     searched.__exit__()
     won = winner.choose(searched)
     named = ["winner", "--task", "bowl", "--study", "searched"]
@@ -327,9 +327,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_task_that_cannot_be_imported_hides_no_study(how, audited, task_files, edited_bowl, capsys):
-    from search.study.study import Study
 
-    with Study.open(edited_bowl(name="fragile")):
+    with open_study(here(), edited_bowl(name="fragile")):
         pass
     task_files.put("fragile", BROKEN[how])
     for typed, code in (["status"], 2), (["audit"], 2), (["doctor"], 2):

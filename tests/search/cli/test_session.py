@@ -7,10 +7,11 @@ import sys
 
 import pytest
 from mlflow import MlflowClient
+from stores import here
 
 from search import paths
 from search.maintenance import audit
-from search.study.study import Study
+from search.study.stored import StoredStudy
 
 
 def start(*options):
@@ -42,7 +43,7 @@ def states():
     runs = client.search_runs([experiment], "tags.kind != 'study'")
     logged = {int(run.data.tags["trial"]): run.data.tags["state"] for run in runs}
     assert "RUNNING" not in {run.info.status for run in runs}
-    studied = {trial.number: trial.state for trial in Study.read("s").trials()}
+    studied = {trial.number: trial.state for trial in StoredStudy.read(here(), "s").trials()}
     return studied, logged
 
 
@@ -57,26 +58,26 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
     assert "Traceback" not in said
     studied, logged = states()
     assert studied == logged and 1 <= list(studied.values()).count("interrupted") <= 2
-    done = Study.read("s").counted()
+    done = StoredStudy.read(here(), "s").n_finished()
 
     again = start("--trials", str(done + 1))
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0, said
-    assert Study.read("s").counted() == done + 1
+    assert StoredStudy.read(here(), "s").n_finished() == done + 1
     studied, logged = states()
     assert studied == logged
-    assert Study.read("s").trial(max(studied)).retry_of is not None
+    assert StoredStudy.read(here(), "s").trial(max(studied)).retry_of is not None
 
 
 def test_a_signal_while_the_best_are_trained_again(database):
     process = start("--trials", "2", "--confirm", "2")
-    until(process, "repeat 1 of trial")
+    until(process, "replicate 1 of trial")
     os.killpg(process.pid, signal.SIGINT)
     said = process.stdout.read()
     assert process.wait(30) == 130 and "Traceback" not in said
     studied, logged = states()
     assert studied == logged and "interrupted" in studied.values()
-    assert Study.read("s").counted() == 2
+    assert StoredStudy.read(here(), "s").n_finished() == 2
 
 
 def test_a_signal_while_the_trainers_start_leaves_no_traceback(database):
@@ -94,11 +95,11 @@ def test_a_killed_search_leaves_nothing_that_the_next_one_does_not_mend(database
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     process.stdout.read()  # ends when the trainers have ended too
-    done = Study.read("s").counted()
+    done = StoredStudy.read(here(), "s").n_finished()
     said, _ = start("--trials", str(done + 2)).communicate(timeout=60)
     studied, logged = states()
     assert studied == logged, said
-    assert Study.read("s").counted() == done + 2
+    assert StoredStudy.read(here(), "s").n_finished() == done + 2
     assert list(studied) == list(range(len(studied)))
 
 
@@ -108,10 +109,10 @@ def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     process.stdout.read()
-    assert 6 in {each.invariant for each in audit.audit("s")}  # at least the study's own run
+    assert 6 in {each.invariant for each in audit.audit(here(), "s")}  # at least the study's own run
     said, _ = start("--trials", "3").communicate(timeout=60)
     assert "Nothing to do" in said and "Writing the table of trials" in said
-    assert audit.audit("s") == []
+    assert audit.audit(here(), "s") == []
     said, _ = start("--trials", "3").communicate(timeout=60)
     assert "Nothing to do" in said and "Writing" not in said
 

@@ -17,12 +17,13 @@ from executor_tests import (
     until_free,
     wait_until,
 )
+from stores import here
 
 from data import read
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.executors.processes import Processes
-from search.study.study import Study
+from search.study.opening import open_study
 
 EXECUTORS = {
     "inline": Inline,
@@ -33,7 +34,7 @@ EXECUTORS = {
 
 @pytest.mark.parametrize("kind", EXECUTORS)
 def test_trials_are_trained_to_the_end(bowl, kind):
-    with Study.open(bowl) as study, EXECUTORS[kind](study) as executor:
+    with open_study(here(), bowl) as study, EXECUTORS[kind](study) as executor:
         search(study, executor, trials=6)
         trials = list(study.trials())
     assert len(trials) == 6
@@ -46,7 +47,7 @@ def test_trials_are_trained_to_the_end(bowl, kind):
 def test_one_process_finds_exactly_what_inline_finds(bowl):
     found = []
     for kind in ("inline", "one"):
-        with Study.open(bowl, kind) as study, EXECUTORS[kind](study) as executor:
+        with open_study(here(), bowl, kind) as study, EXECUTORS[kind](study) as executor:
             search(study, executor, trials=20)
             found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
     assert found[0] == found[1]
@@ -62,22 +63,22 @@ def test_one_process_finds_exactly_what_inline_finds(bowl):
     ],
 )
 def test_a_search_goes_on_where_a_trainer_dies(moody, mood, reason):
-    with Study.open(moody(mood, baseline=mood)) as study:
+    with open_study(here(), moody(mood, baseline=mood)) as study:
         with Processes(study, 1) as executor:
             search(study, executor, trials=6)
         first = study.trial(0)
-        assert study.counted() == 6 and study.best().params == {"mood": "well"}
+        assert study.n_finished() == 6 and study.best().params == {"mood": "well"}
     assert (first.state, first.reason) == ("failed", reason)
 
 
 def test_a_search_ends_a_trainer_that_hangs(moody, monkeypatch):
-    monkeypatch.setattr("search.coordinator.LEAST", 2.0)
-    monkeypatch.setattr("search.coordinator.FIRST", 30.0)
-    with Study.open(moody("hang", baseline="hang")) as study:
+    monkeypatch.setattr("search.coordinator.MIN_SILENCE", 2.0)
+    monkeypatch.setattr("search.coordinator.FIRST_SILENCE", 30.0)
+    with open_study(here(), moody("hang", baseline="hang")) as study:
         with Processes(study, 1) as executor:
             search(study, executor, trials=6)
         first = study.trial(0)
-        assert study.counted() == 6 and study.best().params == {"mood": "well"}
+        assert study.n_finished() == 6 and study.best().params == {"mood": "well"}
     assert (first.state, first.epochs) == ("failed", 1)
     assert first.reason == "the trainer hung: no epoch in 10 times as long as one takes"
     assert not is_alive(first.curve[0]["process"])
@@ -85,7 +86,7 @@ def test_a_search_ends_a_trainer_that_hangs(moody, monkeypatch):
 
 def test_the_end_leaves_no_process(bowl):
     before = set(multiprocessing.active_children())
-    with Study.open(bowl) as study, Processes(study, 2):
+    with open_study(here(), bowl) as study, Processes(study, 2):
         begun = set(multiprocessing.active_children()) - before
         assert len(begun) == 2 and all(process.is_alive() for process in begun)
     assert not any(process.is_alive() for process in begun)
@@ -95,8 +96,9 @@ COORDINATOR = """
 import multiprocessing, signal
 from objectives import bowl
 from search.executors.processes import Processes
-from search.study.study import Study
-with Study.open(bowl) as study:
+from search.study.opening import open_study
+from stores import here
+with open_study(here(), bowl) as study:
     executor = Processes(study, 1)
     executor.listen(None, 60)  # the trainer is ready
     print(multiprocessing.active_children()[0].pid, flush=True)
@@ -131,7 +133,7 @@ def train(config, training, validation, report):
 
 def test_a_task_may_load_its_data_by_processes(write_task):
     task, listener = write_task("loader", LOADER), Recorder()
-    with Study.open(task) as study, Processes(study, 1) as executor:
+    with open_study(here(), task) as study, Processes(study, 1) as executor:
         assert train(executor, listener, 0, {"kind": 0}) == [("finished", (0.5, 0.01))]
         split = task.DATA.load(read(study.data_path), "train")
     entries = listener.entries[0]
@@ -144,7 +146,7 @@ def test_a_task_may_load_its_data_by_processes(write_task):
 
 def test_processes_of_a_task_end_with_a_trainer_that_is_killed(write_task):
     task, listener = write_task("loader", LOADER), Recorder()
-    with Study.open(task) as study, Processes(study, 1) as executor:
+    with open_study(here(), task) as study, Processes(study, 1) as executor:
         until_free(executor, listener)
         executor.start(0, {"kind": 1})
         listen_until(executor, listener, lambda: listener.epochs(0) == [1, 2, 3])

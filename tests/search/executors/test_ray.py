@@ -2,11 +2,12 @@
 
 import pytest
 from executor_tests import path_of_toys
+from stores import here
 
 from search.cli.commands import main
 from search.coordinator import search
 from search.executors.inline import Inline
-from search.study.study import Study
+from search.study.opening import open_study
 
 try:
     import ray
@@ -42,7 +43,7 @@ def test_a_cluster_finds_what_one_process_finds(bowl, cluster):
         ("inline", Inline),
         ("ray", lambda study: Ray(study, 1, cluster.address)),
     ):
-        with Study.open(bowl, name) as study, executor(study) as trainers:
+        with open_study(here(), bowl, name) as study, executor(study) as trainers:
             search(study, trainers, trials=12)
             found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
     assert found[0] == found[1]
@@ -54,7 +55,7 @@ def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
 
     monkeypatch.setenv("PYTHONPATH", path_of_toys())  # for the machine that joins
     monkeypatch.setenv("GATE", str(cluster.gate))
-    with Study.open(gated) as study, Ray(study, address=cluster.address) as trainers:
+    with open_study(here(), gated) as study, Ray(study, address=cluster.address) as trainers:
         assert trainers.jobs == 3
 
         def change():
@@ -66,7 +67,7 @@ def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
 
         search(study, trainers, trials=12, watchers=[Watcher(0, change)])
         trials = list(study.trials())
-        assert study.counted() == 12
+        assert study.n_finished() == 12
     lost = [trial for trial in trials if trial.state == "interrupted"]
     assert 0 in {trial.number for trial in lost}
     for trial in lost:
@@ -80,11 +81,11 @@ def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
     [("error", "failed", "RuntimeError: out of sorts"), ("exit", "failed", "the trainer ended: The actor")],
 )
 def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, cluster, mood, state, reason):
-    with Study.open(moody(mood, baseline=mood)) as study:
+    with open_study(here(), moody(mood, baseline=mood)) as study:
         with Ray(study, 1, cluster.address) as trainers:
             search(study, trainers, trials=4)
         first = study.trial(0)
-        assert study.counted() == 4
+        assert study.n_finished() == 4
     assert first.state == state and first.reason.startswith(reason)
 
 

@@ -5,6 +5,7 @@ import hashlib
 import inspect
 
 import pytest
+from previews import preview_of
 
 from search.errors import TaskError
 from search.frozen_script import source_code, statements
@@ -211,7 +212,6 @@ def test_sources_of_an_import_under_a_condition_hold_it(edited_bowl):
     ids=["star", "attribute", "module", "dotted", "inner import", "name of the script's own"],
 )
 def test_sources_that_no_script_can_hold_are_said_in_one_line(edited_bowl, change, said):
-    from search import export
 
     changes = [change]
     if "dotted" in said or "data.sine.SOURCES" in said:
@@ -219,7 +219,7 @@ def test_sources_that_no_script_can_hold_are_said_in_one_line(edited_bowl, chang
     if "verdict" in said:
         changes.append((USE[0], "1 / epoch\n        verdict()\n"))
     with pytest.raises(TaskError, match=said) as caught:
-        export.preview(edited_bowl(*changes), {})
+        preview_of(edited_bowl(*changes))
     assert "\n" not in str(caught.value)
 
 

@@ -14,13 +14,14 @@ import pytest
 from alembic import command
 from mlflow.store.db.utils import _get_alembic_config
 from planted import PLANTED, in_log, run_of
+from stores import here
 
 from search import log, paths
 from search.cli.commands import main
 from search.maintenance import audit, doctor
 from search.storage import backups
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study
+from search.study.stored import StoredStudy
 
 BEYOND = {  # what is planted and cannot be repaired: that is said
     "a hyperparameter of the study": "trial 0 was not trained with the y it drew: make void",
@@ -86,7 +87,7 @@ def rows(database):
 def shown(home, monkeypatch):
     """All that the log of a home shows of the trials, without the ids of their runs."""
     monkeypatch.setenv("TRIALBOOK_HOME", str(home))
-    books = audit.Books(Study.read("audited"), log.connect())
+    books = audit.Books(StoredStudy.read(here(), "audited"), log.connect())
     return {
         number: (
             (run.info.status, run.info.start_time, run.info.end_time, run.data.params),
@@ -100,7 +101,7 @@ def shown(home, monkeypatch):
 @pytest.mark.parametrize("planted", REPAIRED)
 def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(audited, planted, capsys):
     REPAIRED[planted]()
-    before, journal, database = all_bytes(), catalog.file(audited), paths.mlflow_database()
+    before, journal, database = all_bytes(), here().path(audited), paths.mlflow_database()
     held = rows(database)
 
     assert main(["doctor"]) == 6
@@ -113,7 +114,7 @@ def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(a
     for file in (journal, paths.frozen("bowl")):
         assert kept(file).read_bytes() and before[file] == hashlib.sha256(kept(file).read_bytes()).hexdigest()
     assert rows(kept(database)) == held
-    assert audit.audit(audited) == []
+    assert audit.audit(here(), audited) == []
 
     assert main(["doctor", "--fix"]) == 0
     assert capsys.readouterr().out == "audited: nothing to repair\n"
@@ -185,11 +186,11 @@ def test_a_database_of_an_older_mlflow_is_upgraded_and_nothing_of_it_is_lost(aud
     command.downgrade(_get_alembic_config(f"sqlite:///{copy / 'mlflow.db'}"), "-1")
     shutil.copyfile(copy / "mlflow.db", paths.mlflow_database())
     was = paths.mlflow_database().read_bytes()
-    assert doctor.fault(paths.mlflow_database())
+    assert doctor.fault(here(), paths.mlflow_database())
     assert main(["doctor", "--fix"]) == 0
     assert kept(paths.mlflow_database()).read_bytes() == was
     assert log.connect().get_run(own).info.status == "RUNNING"
-    assert audit.audit(audited) == []
+    assert audit.audit(here(), audited) == []
 
 
 def test_what_a_killed_process_left_half_written_in_the_database_is_undone(audited, home, tmp_path):
@@ -211,8 +212,8 @@ def test_what_a_killed_process_left_half_written_in_the_database_is_undone(audit
 
 
 def test_a_damaged_study_is_left_alone_and_the_others_are_looked_after(audited, capsys):
-    damaged = catalog.file("damaged")
-    damaged.write_bytes(catalog.file(audited).read_bytes().replace(b"audited", b"damaged"))
+    damaged = here().path("damaged")
+    damaged.write_bytes(here().path(audited).read_bytes().replace(b"audited", b"damaged"))
     backups.rotate(damaged)
     whole = damaged.read_bytes()
     damaged.write_bytes(whole.replace(b'"epochs":5', b'"epochs":', 1))
@@ -232,7 +233,7 @@ def test_a_damaged_study_is_left_alone_and_the_others_are_looked_after(audited, 
 def test_a_study_that_is_searched_is_skipped_and_its_database_stays(audited, capsys):
     garbage(paths.mlflow_database())
     before = all_bytes()
-    with Study.hold(audited):
+    with hold_study(here(), audited):
         assert main(["doctor"]) == 6
         assert "searches it: skipped" in capsys.readouterr().out
         assert main(["doctor", "--fix"]) == 4
@@ -245,7 +246,7 @@ def test_a_trial_that_is_wrong_itself_is_no_measure_but_has_one_run(audited, cap
     in_log("UPDATE tags SET value = '99' WHERE key = 'trial' AND value = '0'")
     assert main(["doctor", "--fix"]) == 0
     assert "audited: 2 to repair" in capsys.readouterr().out
-    assert {violation.said for violation in audit.audit(audited)} == {
+    assert {violation.said for violation in audit.audit(here(), audited)} == {
         "trial 0 was not trained with the y it drew"
     }
 
@@ -268,7 +269,7 @@ def test_of_a_log_elsewhere_the_runs_alone_are_repaired(audited, home, tmp_path,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere.db'}")
     assert main(["doctor"]) == 6
     assert main(["doctor", "--fix"]) == 0
-    assert audit.audit(audited) == []
+    assert audit.audit(here(), audited) == []
     assert not paths.mlflow_database().exists()
 
 
@@ -296,4 +297,4 @@ def test_a_database_of_a_newer_mlflow_is_mended_by_the_command_that_a_search_nam
     code, said = run("ui", "--port", "59999")
     assert code == 3 and "`make doctor FIX=1` mends it or makes it anew" in said
     assert run("doctor", "--fix")[0] == 0
-    assert audit.audit("s") == []
+    assert audit.audit(here(), "s") == []

@@ -5,13 +5,14 @@ import statistics
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from stores import here
 
 from objectives import regression
 from search.coordinator import confirm
 from search.executors.inline import Inline
 from search.reports import advice
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
 
 
 def said(study, about):
@@ -24,7 +25,7 @@ def said(study, about):
 
 @pytest.fixture
 def study():
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         yield study
 
 
@@ -130,9 +131,9 @@ def test_how_many_cannot_be_told_from_the_best(study, tell):
 
 def test_what_fresh_seeds_said_of_the_winner(searched):
     assert "CONFIRM=5" in said(searched, "luck")
-    confirm(searched, Inline(searched), repeats=2)
+    confirm(searched, Inline(searched), replicates=2)
     won = winner.choose(searched)
-    repeats = [t.score for t in searched.trials() if t.confirms == won.trial.number]
+    repeats = [t.score for t in searched.trials() if t.replicate_of == won.trial.number]
     assert f"on 2 fresh seeds {statistics.fmean(repeats):.4g} ±" in said(searched, "luck")
 
 

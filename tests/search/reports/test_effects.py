@@ -7,10 +7,11 @@ import statistics
 import optuna
 import pytest
 from scipy import stats
+from stores import here
 
 from objectives import regression
 from search.reports import effects, evidence
-from search.study.study import Study
+from search.study.opening import open_study
 
 
 def drawn(chance):
@@ -36,7 +37,7 @@ def of_nothing(params, chance):
 @pytest.fixture
 def studied(tell):
     def studied(score, trials=30):
-        chance, study = random.Random(0), Study.open(regression, "told")
+        chance, study = random.Random(0), open_study(here(), regression, "told")
         for _ in range(trials):
             params = drawn(chance)
             tell(study, score(params, chance), **params)
@@ -65,7 +66,7 @@ def test_of_too_few_trials_nothing_is_said_but_that(studied, tell):
         assert "there are 9, 9 of them trained to the end" in only.text
         tell(study, 0.5)
         assert len(mattered(study)) > 5
-    with Study.open(regression, "empty") as study:
+    with open_study(here(), regression, "empty") as study:
         assert "there are 0" in mattered(study)[0].text
 
 
@@ -105,7 +106,7 @@ def test_nothing_matters_where_nothing_does(studied):
 
 
 def test_what_is_crossed_out_teaches_nothing(by_rate):
-    by_rate.cross("void", range(15), "a bug")
+    by_rate.void("void", range(15), "a bug")
     assert "best 5 of 15 trials" in said(mattered(by_rate), "importance")
     numbers = {trial.number for trial in evidence.tried(by_rate)}
     assert numbers == set(range(15, 30))
@@ -113,7 +114,7 @@ def test_what_is_crossed_out_teaches_nothing(by_rate):
 
 def test_what_an_epoch_costs(tell):
     chance = random.Random(0)
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         for _ in range(12):
             params = drawn(chance)
             seconds = params["hidden_size"] ** 1.5 / params["batch_size"] * chance.uniform(0.99, 1.01)
@@ -125,7 +126,7 @@ def test_what_an_epoch_costs(tell):
 
 def test_learning_rate_against_batch_size(tell):
     chance = random.Random(0)
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         for number in range(24):
             size = [10, 20, 40, 100][number % 4]
             rate = 1e-4 * size * chance.uniform(0.8, 1) if number < 12 else 10 ** chance.uniform(-4, -2)

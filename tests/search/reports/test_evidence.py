@@ -1,12 +1,15 @@
 """Which trials say something, and how they rank."""
 
+from stores import here
+
 from objectives import regression
 from search.reports import evidence
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 
 def test_a_trial_that_was_pruned_is_ranked_by_the_last_epoch_that_both_reached(tell):
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         curve = lambda *values: [{"validation_mse": value} for value in values]  # noqa: E731
         tell(study, 0.3, curve=curve(0.9, 0.6, 0.3))
         tell(study, 0.2, curve=curve(0.9, 0.7, 0.2))
@@ -18,14 +21,14 @@ def test_a_trial_that_was_pruned_is_ranked_by_the_last_epoch_that_both_reached(t
 
 
 def test_repeats_and_what_is_crossed_out_are_no_evidence(searched):
-    repeat = searched.ask_again(searched.best(), 1)
+    repeat = Strategy(searched).replicate(searched.best(), 1)
     searched.tell(repeat.number, "completed", "told so", (0.0, 0.001))
-    searched.cross("void", [0, 1], "a bug")
+    searched.void("void", [0, 1], "a bug")
     assert {trial.number for trial in evidence.tried(searched)} == set(range(2, 12))
 
 
 def test_the_best_few_are_a_quarter_but_at_least_five(tell):
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         for number in range(24):
             tell(study, 1 - number / 100)
             few = [trial.number for trial in evidence.best_few(study)]

@@ -9,13 +9,14 @@ from html.parser import HTMLParser
 import optuna
 import pytest
 from rich.console import Console
+from stores import here
 
 from search import paths
 from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import report
-from search.study.study import Study
+from search.study.opening import open_study
 
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
 
@@ -67,11 +68,11 @@ def journal(name):
 @pytest.fixture
 def confirmed(bowl):
     """A study of the bowl: 40 trials, 2 crossed out, the best few trained again."""
-    with Study.open(bowl, "bowls") as study:
+    with open_study(here(), bowl, "bowls") as study:
         study.set_budget(40, None)
         search(study, Inline(study), trials=40)
-        study.cross("void", [2, 3], HOSTILE)
-        confirm(study, Inline(study), repeats=3)
+        study.void("void", [2, 3], HOSTILE)
+        confirm(study, Inline(study), replicates=3)
         yield study
 
 
@@ -91,7 +92,7 @@ def test_the_figures_are_those_of_the_journal(confirmed):
     states = [trial.user_attrs["outcome"]["state"] for trial in own]
     repeated = sum(map(len, repeats.values()))
     assert (
-        f"{states.count('completed')} completed, {states.count('pruned')} pruned, {repeated} repeats, 2 void"
+        f"{states.count('completed')} completed, {states.count('pruned')} pruned, {repeated} replicates, 2 void"
         in page.text
     )
     assert (
@@ -137,7 +138,7 @@ def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
 
 
 def test_what_a_plot_shows_is_no_markup(moody, tell):
-    with Study.open(moody(HOSTILE), "moods") as study:
+    with open_study(here(), moody(HOSTILE), "moods") as study:
         for mood in ("well", HOSTILE, "well"):
             tell(study, 0.5, mood=mood)
         page = of(study)
@@ -167,7 +168,7 @@ def test_the_plots_show_the_trials_that_count(confirmed):
 
 @pytest.mark.parametrize("completed", [0, 1, 2])
 def test_a_study_with_few_trials_has_a_report_that_says_so(bowl, tell, completed):
-    with Study.open(bowl, "few") as study:
+    with open_study(here(), bowl, "few") as study:
         for number in range(completed):
             tell(study, 0.5, x=number / 10)
         page = of(study)
@@ -180,7 +181,7 @@ def test_a_study_with_few_trials_has_a_report_that_says_so(bowl, tell, completed
 
 
 def test_trials_that_all_went_wrong_have_a_report(moody):
-    with Study.open(moody("nan", "error", "late nan"), "moods") as study:
+    with open_study(here(), moody("nan", "error", "late nan"), "moods") as study:
         search(study, Inline(study), trials=10)
         page = of(study)
     assert "diverged" in page.text and "out of sorts" in page.text
@@ -190,7 +191,7 @@ def test_a_hyperparameter_that_no_completed_trial_has_is_in_the_report_and_in_no
     rare = 'x = trial.suggest_float("x", 0, 1)\n    y = trial.suggest_int("y", 1, 9) if x > 0.9 else 1\n'
     change = 'return Config(x=trial.suggest_float("x", 0, 1))', f"{rare}    return Config(x=x, y=y)"
     task = write_task("rare", change, ("    epochs: int = 4", "    y: int = 1\n    epochs: int = 4"))
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         for number in range(12):
             tell(study, 0.1 + number, x=number / 16)
         tell(study, None, "pruned", [{}], x=0.95)
@@ -199,7 +200,7 @@ def test_a_hyperparameter_that_no_completed_trial_has_is_in_the_report_and_in_no
 
 
 def test_a_study_whose_scores_are_all_equal_has_a_report(bowl, tell):
-    with Study.open(bowl, "equal") as study:
+    with open_study(here(), bowl, "equal") as study:
         for number in range(12):
             tell(study, 0.5, x=number / 20)
         assert "no effect to be seen" in of(study).text

@@ -4,12 +4,12 @@ import http.client
 import json
 
 import pytest
+from stores import here
 
 from search.cli.commands import main
 from search.coordinator import confirm
 from search.errors import UsageError
 from search.executors.inline import Inline
-from search.study import catalog
 
 
 def ask(port, method, path, host=None):
@@ -23,9 +23,9 @@ def ask(port, method, path, host=None):
 
 
 def test_a_copy_is_shown_on_this_machine_alone_and_the_study_is_not_touched(searched, serve, listens):
-    confirm(searched, Inline(searched), repeats=2)
-    searched.cross("void", [searched.best().number], "the mask was wrong")
-    path = catalog.file("searched")
+    confirm(searched, Inline(searched), replicates=2)
+    searched.void("void", [searched.best().number], "the mask was wrong")
+    path = here().path("searched")
     before = path.read_bytes(), path.stat().st_mtime_ns
     files = sorted(path.parent.iterdir())
     port = serve("dashboard", "--task", "bowl", "--study", "searched")  # which a search holds meanwhile

@@ -1,81 +1,10 @@
-"""Crossing out: trials that a bug or a change made worthless stay written down, but count no longer.
-
-A crossing is one entry in the study: an action on some trials, with who, when and why. The list of
-them only grows; what holds for a trial is the latest entry about it.
-
-    void      its result is wrong
-    aside     its result was right for other code, ranges or data than those of today
-    restore   it counts again
-"""
+"""The trials that a person means: by their numbers, since a time or a commit, or by their code."""
 
 import datetime
-import getpass
 import re
-import socket
-from dataclasses import asdict, dataclass
 
 from search.errors import UsageError
 from search.tasks.provenance import git
-
-ACTIONS = ("void", "aside", "restore")
-KEY = "crossing "  # and a number: an entry's name among the study's attributes
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """One entry of the list."""
-
-    action: str
-    trials: tuple  # their numbers
-    reason: str
-    who: str
-    when: str  # ISO 8601, with the time zone
-
-    def __str__(self):
-        return f"{self.action}: {self.reason} ({', '.join(filter(None, (self.who, self.when)))})"
-
-
-def entry(action, trials, reason):
-    """A new entry, by whoever runs this, now."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in some containers
-        user = "unknown"
-    return Crossing(action, tuple(sorted(trials)), reason, f"{user}@{socket.gethostname()}", now())
-
-
-def now():
-    """The time, as text: ISO 8601, with the time zone."""
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def ranges(numbers):
-    """Numbers as people write them: "3-9, 14"."""
-    runs = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
-
-
-def entries(attributes):
-    """The list, from a study's attributes."""
-    numbers = sorted(int(name.removeprefix(KEY)) for name in attributes if name.startswith(KEY))
-    found = [attributes[f"{KEY}{number}"] for number in numbers]
-    return [Crossing(**item | {"trials": tuple(item["trials"])}) for item in found]
-
-
-def attribute(number, crossing):
-    """An entry as a study's attribute: its name and its value."""
-    return f"{KEY}{number}", asdict(crossing) | {"trials": list(crossing.trials)}
-
-
-def in_force(crossings):
-    """What holds now: trial number -> Crossing, for those that are crossed out."""
-    holds = {number: crossing for crossing in crossings for number in crossing.trials}
-    return {number: crossing for number, crossing in holds.items() if crossing.action != "restore"}
 
 
 def chosen(trials, numbers=None, since=None, code=None):

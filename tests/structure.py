@@ -1,0 +1,85 @@
+"""What imports what in `search/`: packages, their levels, and the pages that show them.
+
+`python tests/structure.py` writes the tree of README.md and the table of CONTRIBUTING.md anew.
+"""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SHARED = {"errors", "paths", "text", "redact", "signals", "values"}  # small modules that all may import
+FRONT = {"__init__", "__main__"}  # of the whole
+
+
+def modules() -> dict[str, Path]:
+    """All modules of `search/` by dotted name, but for the course's own files."""
+    found = {}
+    for path in sorted((ROOT / "search").rglob("*.py")):
+        if "files" not in path.parent.parts:
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of `search/` that a module imports, anywhere in it."""
+    known, found = modules(), set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in known else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name in known}
+
+
+def room(module: str) -> str:
+    """The package of a module, or the module itself where it lies directly in `search/`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def edges() -> dict[str, set[str]]:
+    """Package -> the packages that it imports; shared small modules are left out."""
+    graph: dict[str, set[str]] = {}
+    for name, path in modules().items():
+        here = room(name)
+        if here in SHARED | FRONT:
+            continue
+        others = {room(each) for each in imports(path)} - SHARED - FRONT - {here}
+        graph.setdefault(here, set()).update(others)
+    return graph
+
+
+def levels() -> dict[str, int]:
+    """Package -> its level: 0 where it imports no other, else one more than the highest that it imports."""
+    graph, found = edges(), {}
+
+    def level(name: str, above: tuple[str, ...] = ()) -> int:
+        if name in above:
+            raise ValueError(f"a cycle: {' -> '.join([*above[above.index(name) :], name])}")
+        if name not in found:
+            found[name] = max((level(other, (*above, name)) + 1 for other in graph[name]), default=0)
+        return found[name]
+
+    for name in graph:
+        level(name)
+    return found
+
+
+def module_cycle() -> list[str]:
+    """Modules that import each other at their top level, if any do."""
+    known, done = modules(), set()
+
+    def visit(name: str, above: tuple[str, ...]) -> list[str]:
+        if name in above:
+            return [*above[above.index(name) :], name]
+        if name in done:
+            return []
+        done.add(name)
+        for other in sorted(imports(known[name])):
+            if cycle := visit(other, (*above, name)):
+                return cycle
+        return []
+
+    return next(filter(None, (visit(name, ()) for name in known)), [])
