@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 import data
 from search.errors import NoWinner, TrialbookError, TrialLost
-from search.executors.executor import GO_ON, PAUSE, STOP, Executor
+from search.executors.executor import GO_ON, PAUSE, STOP, Executor, Verdict
 from search.strategy import explain, winner
 from search.strategy.strategy import Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import require_same_code
 from search.study.study import Study
 from search.study.trial import Trial, TrialState, numbers
+from search.trainers.messages import Entry, Score
 from search.trainers.trainer import Trainer
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
@@ -146,7 +147,7 @@ def train_all(
 
 
 class Coordinator:
-    """Carries each trial from ask to tell. It is the Listener of an executor.
+    """Carries each trial from ask to tell. It is a Listener: see `search.executors.executor`.
 
     Args:
         over: says why the search is over, or None.
@@ -188,7 +189,7 @@ class Coordinator:
         if not trial.curve:
             self._say("started", trial)
 
-    def reported(self, number: int, entry: dict[str, Any]) -> str:
+    def reported(self, number: int, entry: Entry) -> Verdict:
         """Take in an epoch. Returns GO_ON, PAUSE or STOP."""
         self._silence.pop(number, None)
         self._longest = max(self._longest, entry["seconds"])
@@ -215,7 +216,7 @@ class Coordinator:
         self._say("reported", self.study.trial(number))
         return self._pause(number) if pauses or number not in self.running else GO_ON
 
-    def finished(self, number: int, score: tuple[float, float]) -> None:
+    def finished(self, number: int, score: Score) -> None:
         """Take in the score of a trial, and its standard error."""
         if not self._open(number):
             return
@@ -279,7 +280,7 @@ class Coordinator:
         """Whether a trial trains or is paused: messages about other trials come too late."""
         return number in self.running or number in self.strategy.paused
 
-    def _pause(self, number: int) -> str:
+    def _pause(self, number: int) -> Verdict:
         """Let a trial wait until it is its turn. If too many wait, give up the worst of them."""
         self.running.discard(number)
         try:

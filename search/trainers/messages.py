@@ -7,7 +7,7 @@ from typing import Any, Literal
 MAX_CAUSE = 500  # letters of the cause of a failure that are kept
 
 Config = Mapping[str, Any]  # the fields of a task's Config, as plain values
-Entry = dict[str, int | float | str]  # one epoch: its number, its metrics, its seconds and its time
+Entry = dict[str, Any]  # one epoch: its number, seconds and time, and metrics, which are numbers or texts
 Score = tuple[float, float]  # a score and its standard error
 
 
