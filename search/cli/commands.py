@@ -115,7 +115,7 @@ def winner(options):
         with study.hold(study.name) as study:
             value, error, looks = look(study, standing)
             Log(study).bring_up_to_date()
-        print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
+        print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, test evaluation {looks}")
     terminal.show(tables.of_winner(study, standing))
     return 0
 
