@@ -117,7 +117,7 @@ def winner(options):
         with hold_study(study.store, study.name) as study:
             value, error, looks = evaluate_on_test(study, standing)
             Log(study).bring_up_to_date()
-        print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, look {looks}")
+        print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, test evaluation {looks}")
     terminal.show(tables.of_winner(study, standing))
     return 0
 

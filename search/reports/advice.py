@@ -206,7 +206,9 @@ def close_scores(study: StudyView) -> Sentence:
     scored = study.completed()
     close = sum(within_noise(trial, scored[0]) for trial in scored) - 1
     if close == 0:
-        return Sentence("noise", "no other score is within the standard error of a difference of the best.")
+        return Sentence(
+            "noise", "no other score is closer to the best than the standard error of a difference."
+        )
     text = f"{close} more of {len(scored)} scores cannot be told from the best: "
     return Sentence("noise", text + "they are within the standard error of a difference.")
 

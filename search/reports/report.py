@@ -9,8 +9,7 @@ from search.reports import effects, tables
 from search.reports.advice import advice
 from search.reports.evidence import Sentence, format_value
 from search.strategy.winner import Candidate
-from search.study import void
-from search.study.trial import Trial
+from search.study.trial import Trial, number_ranges
 from search.study.view import StudyView
 from search.text import duration, settings
 
@@ -74,7 +73,7 @@ def question(study: StudyView) -> Iterator[Sentence]:
         if trial.void:
             by_entry.setdefault(str(trial.void), []).append(trial.number)
     for entry, numbers in by_entry.items():
-        yield Sentence("void", f"trials {void.ranges(numbers)}: {entry}")
+        yield Sentence("void", f"trials {number_ranges(numbers)}: {entry}")
 
 
 def answer(study: StudyView, standing: Candidate | None) -> str:

@@ -214,7 +214,7 @@ def test_a_confirmed_winner_is_shown_with_its_mean_the_others_and_the_looks_at_t
     named = ["winner", "--task", "bowl", "--study", "searched"]
     assert main([*named, "--test"]) == 0
     out, _ = said(capsys)
-    assert f"test height {won.trial.score:.5g} ± 0.001, look 1" in out
+    assert f"test height {won.trial.score:.5g} ± 0.001, test evaluation 1" in out
     for part in (
         f"{won.mean:.5g} ± 0",
         "yes: the mean of 2 fresh seeds",

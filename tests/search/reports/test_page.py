@@ -7,6 +7,7 @@ import statistics
 from html.parser import HTMLParser
 
 import optuna
+import plain
 import pytest
 from rich.console import Console
 from stores import here
@@ -16,6 +17,7 @@ from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import page, report, tables
+from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
@@ -147,6 +149,22 @@ def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
     assert sum(tag == "script" for tag, _ in page.elements) == 3 + len(plots(page))
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.elements
     assert "function sort(" in text and text.count('<th scope="col"><button>') == len(page.rows[0]["cells"])
+
+
+def test_page_of_a_task_with_a_hostile_docstring_and_reasons_has_no_markup_of_theirs(write_task, tell):
+    hostile = "</title><script>alert(1)</script><b title='x'>&amp; {{ 7 * 7 }} {% raw %}"
+    docstring = plain.TEXT.split('"""')[1]
+    with open_study(here(), write_task("hostile", (docstring, f"{hostile}\n\nTarget: {hostile}\n"))) as study:
+        tell(study, 0.5)
+        tell(study, 0.4)
+        running = Strategy(study).ask()
+        study.tell(running.number, "failed", hostile)
+        study.void("void", [1], hostile)
+        seen = of(study)
+    tags = [tag for tag, _ in seen.elements]
+    assert tags.count("title") == 1 and "b" not in tags and tags.count("script") == 3 + len(plots(seen))
+    assert seen.text.count(hostile) >= 4  # the question, the target, two reasons
+    assert any(hostile in row["attributes"].get("title", "") for row in seen.rows)
 
 
 def test_what_a_plot_shows_is_no_markup(moody, tell):
