@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from search.study.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +18,7 @@ def run(*command, cwd=ROOT):
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_search_export_and_the_frozen_script(database, tmp_path):
     said = run("make", "search", "TASK=langid", "DATA=builtin", "TRIALS=1")
     assert "Study langid-builtin is new. Data: builtin" in said
