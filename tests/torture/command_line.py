@@ -227,7 +227,7 @@ class Room:
             "jobs": ["1", "256"],
             "seed": ["0"],
             "confirm": ["0", "2"],
-            "old": ["aside", "void"],
+            "old": ["supersede", "void"],
             "bar": ["0.5", "-1", "1e9"],
             "test": ["1", "0"],
             "which": ["3", "0-2,5", "0-11"],
