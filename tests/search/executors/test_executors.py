@@ -16,6 +16,8 @@ from search.executors.processes import Processes
 from search.study.study import Study
 from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
 
+pytestmark = pytest.mark.integration
+
 KILLED = "the trainer was ended by SIGKILL, as a system does that runs out of memory"
 PLUGS = {"inline": Inline, "one process": lambda study: Processes(study, 1), "two": lambda s: Processes(s, 2)}
 
