@@ -30,6 +30,7 @@ from search.study.opening import open_study
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
 NEEDS = {  # fixture -> what a test that uses it is: see `markers` in pyproject.toml
+    "fresh_database": "integration",  # it writes a log
     "serve": "integration",
     "storage": "integration",
     "cluster": "thorough",

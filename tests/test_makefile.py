@@ -30,7 +30,9 @@ def own_environment():
         pytest.skip("these tests do not run in an up-to-date .venv: `make test` does")
 
 
-needs_environment = pytest.mark.usefixtures("own_environment")
+def needs_environment(test):
+    """Mark a test that runs commands in this environment."""
+    return pytest.mark.integration(pytest.mark.usefixtures("own_environment")(test))
 
 
 def test_bare_make_lists_every_verb_with_one_sentence():

@@ -23,13 +23,13 @@ def test_packages_of_training_code_are_never_imported_back():
         assert structure.edges()[name] == set()
 
 
-@pytest.mark.parametrize("name", [name for name, path in structure.parts().items() if path.stem == "__init__"])
+@pytest.mark.parametrize(
+    "name", [name for name, path in structure.parts().items() if path.stem == "__init__"]
+)
 def test_a_package_has_few_modules_and_its_docstring_names_each(name):
     path = structure.parts()[name]
     inside = {
-        each.stem
-        for each in path.parent.iterdir()
-        if each.suffix == ".py" or (each / "__init__.py").exists()
+        each.stem for each in path.parent.iterdir() if each.suffix == ".py" or (each / "__init__.py").exists()
     } - {"__init__"}
     assert 0 < len(inside) <= MODULES
     words = structure.docstring(path).split()

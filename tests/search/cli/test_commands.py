@@ -285,6 +285,7 @@ def test_what_is_wrong_is_one_line_that_can_be_read_whatever_was_typed(searched,
     assert err.startswith("error: unknown TASK 'xxx") and "valid are" in err and len(err) < 1000
 
 
+@pytest.mark.integration
 def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
     folder = os.fsencode(tmp_path) + b"/\xff"
     command = [sys.executable, "-m", "search", "report", "--task", "bowl", "--study", "searched", "--out"]
@@ -405,6 +406,7 @@ def test_an_address_in_the_environment_that_is_none_is_one_line(
     assert said(capsys)[1].startswith(f"error: {wrong}") and not home.exists()
 
 
+@pytest.mark.integration
 def test_a_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
     command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]
     nonsense = os.environ | {"MPLBACKEND": "nonsense"}
