@@ -17,12 +17,13 @@ import torch
 from task_files import TaskFiles, changed
 
 from objectives.replay import THREADS
-from search import export, log, paths, tasks
+from search import export, paths, tasks
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.live import Live
 from search.strategy import winner
 from search.study.study import Study
+from search.tracking import projection as log
+from search.tracking.background import Live
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer

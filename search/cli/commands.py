@@ -113,9 +113,9 @@ def status(options):
 @verb("task", "study", "data", "data-dir", "bar", "test", "storage")
 def winner(options):
     """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
-    from search.log import Log
     from search.reports import tables
     from search.strategy.winner import look
+    from search.tracking.projection import Log
 
     study = _study(options)
     standing = _winner(study, options)
@@ -157,8 +157,9 @@ def compare(options):
 @verb("task", "study", "data", "data-dir", "bar", "out", "storage")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
-    from search import export, log
+    from search import export
     from search.study import fingerprint
+    from search.tracking import projection as log
 
     _must_be_folder(options.out)
     study = _study(options)
@@ -272,8 +273,8 @@ def grade(options):
 @verb("task", "study", "data", "data-dir", "out", "storage")
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
-    from search import log
     from search.submission import pack
+    from search.tracking import projection as log
 
     _must_be_folder(options.out)
     with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
@@ -411,9 +412,9 @@ def _winner(study, options):
 def _cross(options, action):
     """Cross trials out or restore them, in the study, the log and the frozen script."""
     from search import export
-    from search.log import Log
     from search.maintenance.doctor import remedy
     from search.study import void
+    from search.tracking.projection import Log
 
     looked_at = _study(options)
     _meant(looked_at, options, action)  # before anything is written: it may be wrong

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from search import coordinator, log_names, paths, tasks
+from search import coordinator, paths, tasks
 from search.cli import display, terminal
 from search.errors import NoWinner, UsageError, unknown
 from search.reports import tables
@@ -17,6 +17,7 @@ from search.strategy import winner
 from search.study import catalog
 from search.study.study import Study
 from search.tasks.device import usable
+from search.tracking import log_names
 
 TRAINERS = ("processes", "inline", "ray")
 GRACE = 5.0  # seconds after a signal in which the log is brought up to date
@@ -85,7 +86,7 @@ def run(
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
             if opened.logged() != opened.extent():  # the search that did it was killed before it could
-                from search.log import Log
+                from search.tracking.projection import Log
 
                 _bring_up_to_date(Log(opened, signals.overdue))
         _keep_copy(say, opened)
@@ -100,8 +101,8 @@ def _train(study, limits, again, jobs, plug, signals):
     with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
         jobs = trainers.jobs
         say(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
-        from search.live import Live
-        from search.log import Log
+        from search.tracking.background import Live
+        from search.tracking.projection import Log
 
         log = Log(study, signals.overdue)
 

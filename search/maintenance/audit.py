@@ -2,7 +2,7 @@
 
 Each function below is an invariant, or the part of one that is about the study alone or about the log;
 INVARIANTS has them by number. The log is read by MLflow's public calls alone, so that what is wrong with
-how it is written (`search.rows`) is seen.
+how it is written (`search.tracking.sqlite_writer`) is seen.
 """
 
 import json
@@ -12,10 +12,12 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 
-from search import artifact_locations, export, log, paths, redact, tasks
+from search import export, paths, redact, tasks
 from search.errors import StoreError, one_line
 from search.study import catalog
 from search.study.study import Study
+from search.tracking import artifact_locations
+from search.tracking import projection as log
 
 NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
 

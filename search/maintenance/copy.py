@@ -4,10 +4,10 @@ import contextlib
 import os
 
 from search.errors import Damage, StoreError, StudyConflict
-from search.log import Log
 from search.maintenance import audit
 from search.study import catalog
 from search.study.study import Study
+from search.tracking.projection import Log
 
 FILES = "files"  # instead of an address: mlruns/studies
 

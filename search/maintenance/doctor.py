@@ -25,15 +25,16 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from search import export, log, paths
+from search import export, paths
 from search.errors import StoreError, TrialbookError, one_line
 from search.frozen_script.defaults import literal
-from search.log import Log
 from search.maintenance import audit
 from search.maintenance.audit import Books
 from search.storage import backups, files
 from search.study import catalog
 from search.study.study import Study
+from search.tracking import projection as log
+from search.tracking.projection import Log
 
 RENEWED = (
     "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"

@@ -11,8 +11,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from optuna.exceptions import ExperimentalWarning
 from optuna_dashboard import save_note, wsgi
 
-from search import notes
 from search.errors import UsageError
+from search.tracking import descriptions as notes
 
 HOST = "127.0.0.1"
 

@@ -8,10 +8,10 @@ import sys
 
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
-from search.log import Log, is_local
 from search.maintenance import doctor
 from search.study import catalog
 from search.study.study import Study
+from search.tracking.projection import Log, is_local
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 HERE = "127.0.0.1"

@@ -44,10 +44,10 @@ from search.coordinator import search, train_all
 from search.executors.pool import Pool
 from search.executors.processes import Processes
 from search.executors.worker import PATIENCE
-from search.live import Live
-from search.log import Log, connect
 from search.study import catalog
 from search.study.study import Study
+from search.tracking.background import Live
+from search.tracking.projection import Log, connect
 from search.trainers.trainer import GO_ON, PAUSE
 
 NAME = "scale"

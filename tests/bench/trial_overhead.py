@@ -35,9 +35,9 @@ from rich.table import Table
 
 from objectives import langid
 from search.coordinator import search
-from search.live import Live
-from search.log import Log
 from search.study.study import Study
+from search.tracking.background import Live
+from search.tracking.projection import Log
 from search.trainers.trainer import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins

@@ -15,9 +15,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.log import Log
 from search.strategy import winner
 from search.study.study import Study
+from search.tracking.projection import Log
 
 PATIENCE = 40  # seconds until a page must show what it has to
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

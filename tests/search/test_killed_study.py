@@ -6,15 +6,16 @@ import signal
 
 import pytest
 
-from search import log, paths
+from search import paths
 from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.live import Live
 from search.maintenance import audit
 from search.strategy.winner import choose
 from search.study import catalog
 from search.study.study import Study
+from search.tracking import projection as log
+from search.tracking.background import Live
 
 NAME = "bowl-builtin"
 

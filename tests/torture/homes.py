@@ -21,12 +21,12 @@ from multiprocessing import forkserver
 import torch
 
 from objectives.replay import THREADS
-from search import log
 from search.cli import display
 from search.cli.commands import main
 from search.cli.session import cores
 from search.study.study import Study
 from search.study.trial import STATES
+from search.tracking import projection as log
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take

@@ -8,10 +8,10 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from search.log import Log
-from search.rows import Rows
 from search.storage.files import Journal
 from search.study.study import Study
+from search.tracking.projection import Log
+from search.tracking.sqlite_writer import Rows
 from tests.torture import homes
 
 TITLE = "a search that dies at a named point is healed by the next one"

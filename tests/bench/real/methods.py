@@ -129,8 +129,8 @@ def ours(work):
     """Its own search with its own trainers and its log."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
-        from search.live import Live
-        from search.log import Log
+        from search.tracking.background import Live
+        from search.tracking.projection import Log
 
         with (
             Study.open(work.module, source=work.source, seed=work.seed) as study,

@@ -5,11 +5,12 @@ import time
 import pytest
 from planted import PLANTED, TOKEN
 
-from search import log, paths, redact
+from search import paths, redact
 from search.cli.commands import main
 from search.maintenance import audit
 from search.study import catalog
 from search.study.study import Study
+from search.tracking import projection as log
 
 
 def test_a_search_that_ended_well_violates_nothing(audited, capsys):

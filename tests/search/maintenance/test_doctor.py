@@ -15,12 +15,13 @@ from alembic import command
 from mlflow.store.db.utils import _get_alembic_config
 from planted import PLANTED, in_log, run_of
 
-from search import log, paths
+from search import paths
 from search.cli.commands import main
 from search.maintenance import audit, doctor
 from search.storage import backups
 from search.study import catalog
 from search.study.study import Study
+from search.tracking import projection as log
 
 BEYOND = {  # what is planted and cannot be repaired: that is said
     "a hyperparameter of the study": "trial 0 was not trained with the y it drew: make void",

@@ -17,10 +17,11 @@ import psycopg
 import pytest
 from mlflow.exceptions import MlflowException
 
-from search import log, paths
+from search import paths
 from search.cli.commands import main
 from search.errors import StoreError
 from search.services.stack import database, part, serve
+from search.tracking import projection as log
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60  # seconds until what must happen must have happened

@@ -18,11 +18,11 @@ from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
 from search.executors.inline import Inline
-from search.log import Log
 from search.maintenance import audit
 from search.storage import connection, postgres
 from search.study import catalog
 from search.study.study import Study
+from search.tracking.projection import Log
 
 pytestmark = pytest.mark.skipif(
     not databases.tool("initdb"),

@@ -23,12 +23,15 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # it would make a
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from search import artifact_locations, log_names, notes, paths, rows, tasks
+from search import paths, tasks
 from search.cli.display import standing_line
 from search.errors import NoWinner, StoreError, one_line
 from search.strategy import winner
 from search.study.trial import numbers
 from search.tasks.provenance import commit_of
+from search.tracking import artifact_locations, log_names
+from search.tracking import descriptions as notes
+from search.tracking import sqlite_writer as rows
 
 STATUS = {
     "running": "RUNNING",
@@ -90,7 +93,7 @@ def is_local():
 
 
 class Log:
-    """The log of one study, which this process must hold. While it is searched, `search.live` uses this.
+    """The log of one study, which this process must hold. `background` uses it during a search.
 
     Args:
         study: a Study that is held.

@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 from mlflow.entities import Metric, Param, RunTag
 
-from search import log, rows
+from search.tracking import projection as log
+from search.tracking import sqlite_writer as rows
 
 TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
 PARAMS = [Param("p", "y" * 7000)]

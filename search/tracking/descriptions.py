@@ -5,12 +5,13 @@ Also the view of a study's trials that MLflow opens with, and the addresses of i
 
 import json
 
-from search import log_names, tasks
+from search import tasks
 from search.cli.display import luck
 from search.errors import NoWinner
 from search.reports import tables
 from search.strategy import winner
 from search.study.void import ranges
+from search.tracking import log_names
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
 READING = """Each study is a run, and each of its trials a run below it.

@@ -16,13 +16,15 @@ from pathlib import Path
 import pytest
 from faulty import FAULTS, PATIENCE, tracking_server
 
-from search import live, log, rows
 from search.coordinator import search
 from search.executors.inline import Inline
-from search.live import Live
-from search.log import Log
 from search.maintenance import audit
 from search.study.study import Study
+from search.tracking import background as live
+from search.tracking import projection as log
+from search.tracking import sqlite_writer as rows
+from search.tracking.background import Live
+from search.tracking.projection import Log
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +172,7 @@ def test_a_database_that_is_deleted_in_mid_search_is_made_again_by_the_next(stud
     for verb in ["search", "--trials", "24", "--confirm", "0"], ["audit"]:
         command = [sys.executable, "-m", "search", *verb, "--task", "bowl", "--study", study.name]
         done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "toys")}
+            command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "toys")}
         )
         assert done.returncode == 0
 

@@ -10,14 +10,16 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
-from search import artifact_locations, log, paths
+from search import paths
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.log import Log
 from search.maintenance import audit, doctor
 from search.strategy import winner
 from search.study import catalog
 from search.study.study import Study
+from search.tracking import artifact_locations
+from search.tracking import projection as log
+from search.tracking.projection import Log
 
 
 class Shown:

@@ -1,0 +1,1 @@
+"""The log: every trial as an MLflow run."""
