@@ -14,6 +14,7 @@ from pathlib import Path
 import plain
 import pytest
 import torch
+from logs import log_client, projection
 from task_files import TaskFiles, changed
 
 from objectives.replay import THREADS
@@ -22,8 +23,9 @@ from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.study.study import Study
-from search.tracking import projection as log
-from search.tracking.background import Live
+from search.tracking import from_environment
+from search.tracking.background import Background
+from search.tracking.client import run_of
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
@@ -46,7 +48,7 @@ def fresh_database(tmp_path_factory):
     """An MLflow database as it is when new. Making one takes seconds: it is made once, and copied."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("database")))
-        log.connect()
+        log_client()
         return paths.mlflow_database()
 
 
@@ -120,8 +122,8 @@ def audited_home(tmp_path_factory, fresh_database):
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
         shutil.copyfile(fresh_database, paths.mlflow_database())
         with Study.open(bowl, "audited") as study:
-            looks, written = iter(range(3)), log.Log(study)
-            with Live(written) as live:
+            looks, written = iter(range(3)), projection(study)
+            with Background(written) as live:
                 search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
                 study.set_budget(8, None)
                 search(study, Inline(study), trials=8, watchers=[live])
@@ -129,7 +131,7 @@ def audited_home(tmp_path_factory, fresh_database):
             written.bring_up_to_date()
             assert written.behind is None
             standing = winner.choose(study)
-            text = export.freeze(study, standing, log.run_of(study, standing.trial.number))
+            text = export.freeze(study, standing, run_of(from_environment(), study, standing.trial.number))
             export.write(paths.frozen("bowl"), text)
         return paths.home()
 

@@ -114,15 +114,17 @@ def status(options):
 def winner(options):
     """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
     from search.reports import tables
+    from search.reports.log_files import log_files
     from search.strategy.winner import look
-    from search.tracking.projection import Log
+    from search.tracking import from_environment
+    from search.tracking.projection import Projection
 
     study = _study(options)
     standing = _winner(study, options)
     if options.test:
         with study.hold(study.name) as study:
             value, error, looks = look(study, standing)
-            Log(study).bring_up_to_date()
+            Projection(study, from_environment(), log_files).bring_up_to_date()
         print(f"test {study.about['metric']} {value:.5g} ± {error:.2g}, look {looks}")
     terminal.show(tables.of_winner(study, standing))
     return 0
@@ -159,7 +161,8 @@ def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
     from search import export
     from search.study import fingerprint
-    from search.tracking import projection as log
+    from search.tracking import from_environment
+    from search.tracking.client import run_of
 
     _must_be_folder(options.out)
     study = _study(options)
@@ -170,7 +173,7 @@ def export(options):
         f"Proving the script: it trains as trial {trial.number} did, {trial.seconds:.0f} s then ...",
         flush=True,
     )
-    path = export.export(study, standing, log.run_of(study, trial.number), options.out)
+    path = export.export(study, standing, run_of(from_environment(), study, trial.number), options.out)
     confirmed = f"mean {standing.mean:.5g} on fresh seeds" if standing.confirmed else "unconfirmed: one seed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
@@ -203,14 +206,15 @@ def audit(options):
     """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
     from search.maintenance import audit
     from search.study import catalog
+    from search.tracking import from_environment
 
-    found, unreadable = 0, {}
+    store, found, unreadable = from_environment(), 0, {}
     for name in _names(options):
         if by := catalog.holder(name):
             print(f"{name}: process {by} searches it: not audited")
             continue
         try:
-            violations = audit.audit(name)
+            violations = audit.audit(name, store)
         except UsageError as error:  # its task's file was deleted, or cannot be imported
             print(f"{name}: not audited")
             unreadable[name] = error
@@ -231,9 +235,10 @@ def audit(options):
 def doctor(options):
     """What is to be repaired in the studies and the log; FIX=1: back up, and repair it."""
     from search.maintenance import doctor
+    from search.tracking import from_environment
 
     names = _names(options)
-    found, errors = doctor.doctor(names, options.fix, print)
+    found, errors = doctor.doctor(names, from_environment(), options.fix, print)
     if not names:
         print("no studies yet: make search TASK=langid")
     code = _complain_of(errors)
@@ -274,12 +279,13 @@ def grade(options):
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
     from search.submission import pack
-    from search.tracking import projection as log
+    from search.tracking import from_environment
+    from search.tracking.client import run_of
 
     _must_be_folder(options.out)
     with _study(options) as looked_at, looked_at.hold(looked_at.name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
-        path = pack.write(study, functools.partial(log.run_of, study), options.out)
+        path = pack.write(study, functools.partial(run_of, from_environment(), study), options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
     print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
     return 0
@@ -318,8 +324,10 @@ def dashboard(options):
 def ui(options):
     """Show the log in a browser: MLflow, on this machine only, or with a password on HOST=."""
     from search.services import mlflow_ui
+    from search.tracking import from_environment
 
-    return mlflow_ui.serve(options.port or 5000, mlflow_ui.HERE if options.host is None else options.host)
+    host = mlflow_ui.HERE if options.host is None else options.host
+    return mlflow_ui.serve(from_environment(), options.port or 5000, host)
 
 
 @verb("study", "storage", "to", "log")
@@ -327,11 +335,12 @@ def copy(options):
     """Take a study with its log along: TO=postgresql://user@host/name, or TO=files; LOG= another server."""
     from search.maintenance import copy
     from search.study import catalog
+    from search.tracking import from_environment
 
     for option in ("study", "to"):
         if getattr(options, option) is None:
             raise missing(option, f"studies are {', '.join(catalog.names()) or 'none yet'}")
-    copy.copy(options.study, options.to, options.log, print)
+    copy.copy(options.study, from_environment(), options.to, options.log, print)
     return 0
 
 
@@ -413,15 +422,17 @@ def _cross(options, action):
     """Cross trials out or restore them, in the study, the log and the frozen script."""
     from search import export
     from search.maintenance.doctor import remedy
+    from search.reports.log_files import log_files
     from search.study import void
-    from search.tracking.projection import Log
+    from search.tracking import from_environment
+    from search.tracking.projection import Projection
 
     looked_at = _study(options)
     _meant(looked_at, options, action)  # before anything is written: it may be wrong
     with looked_at.hold(looked_at.name) as study:
         numbers = _meant(study, options, action)
         study.cross(action, numbers, options.reason or "restored")
-        log = Log(study)
+        log = Projection(study, from_environment(), log_files)
         log.bring_up_to_date()
         flagged = export.flag(study)
         done = "count again" if action == "restore" else "are void"
@@ -429,7 +440,7 @@ def _cross(options, action):
         if flagged:
             print(f"{flagged} was made from a trial that is void: it says so now")
         if log.behind:
-            print(f"The log is incomplete ({log.behind}): {remedy()}.")
+            print(f"The log is incomplete ({log.behind}): {remedy(log.store)}.")
     return 0
 
 

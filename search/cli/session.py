@@ -86,9 +86,7 @@ def run(
         else:
             say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
             if opened.logged() != opened.extent():  # the search that did it was killed before it could
-                from search.tracking.projection import Log
-
-                _bring_up_to_date(Log(opened, signals.overdue))
+                _bring_up_to_date(_projection(opened, signals))
         _keep_copy(say, opened)
         _found(say, opened, signals)
     return signals.exit_code
@@ -101,18 +99,16 @@ def _train(study, limits, again, jobs, plug, signals):
     with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
         jobs = trainers.jobs
         say(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
-        from search.tracking.background import Live
-        from search.tracking.projection import Log
+        from search.tracking.background import Background
 
-        log = Log(study, signals.overdue)
-
+        log = _projection(study, signals)
         def show(tally, train, **how):
             with display.watch(console, tally) as shown:
                 stopping = lambda: signals.received is not None  # noqa: E731
                 train(study, trainers, watchers=(shown, live), stopping=stopping, **how)
 
         try:
-            with Live(log) as live:
+            with Background(log) as live:
                 if limits:
                     tally = display.Tally(study, **limits, jobs=jobs, repeats=again["repeats"])
                     show(tally, coordinator.search, **limits)
@@ -131,6 +127,15 @@ def _train_again(say, study, again, jobs, show):
         show(display.Repeats(study, few, repeats, jobs), coordinator.confirm, **again)
 
 
+def _projection(study, signals):
+    """The log of a study that is searched."""
+    from search.reports.log_files import log_files
+    from search.tracking import from_environment
+    from search.tracking.projection import Projection
+
+    return Projection(study, from_environment(), log_files, signals.overdue)
+
+
 def _bring_up_to_date(log):
     """Complete the log; where that fails, say so."""
     from search.maintenance.doctor import remedy
@@ -141,7 +146,7 @@ def _bring_up_to_date(log):
     if said := log_names.sentence(log.study.trials()):
         say(said)
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): {remedy()}.")
+        say(f"The log is incomplete ({log.behind}): {remedy(log.store)}.")
 
 
 def _keep_copy(say, study):

@@ -26,15 +26,17 @@ from contextlib import closing
 from pathlib import Path
 
 from search import export, paths
-from search.errors import StoreError, TrialbookError, one_line
+from search.errors import StoreError, TrialbookError
 from search.frozen_script.defaults import literal
 from search.maintenance import audit
 from search.maintenance.audit import Books
+from search.reports.log_files import log_files
 from search.storage import backups, files
 from search.study import catalog
 from search.study.study import Study
-from search.tracking import projection as log
-from search.tracking.projection import Log
+from search.tracking import TrackingStore
+from search.tracking.client import PARENT, LocalTracking, set_aside
+from search.tracking.projection import Projection
 
 RENEWED = (
     "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"
@@ -67,7 +69,7 @@ BEYOND = {
 }
 
 
-def doctor(names, fix, say):
+def doctor(names, store: TrackingStore, fix, say):
     """Look after the database of the log, and then after studies; with `fix`, repair what is found.
 
     Returns how much was found that can be repaired, and, by name, the TrialbookErrors of studies that could
@@ -75,37 +77,36 @@ def doctor(names, fix, say):
     Raises StudyConflict where the database must be made anew and a study is being searched; StoreError.
     """
     found, errors = 0, {}
-    broken = fault(paths.mlflow_database())
+    broken = fault(store)
     if broken:
         found += 1
         say(f"the log: {broken}; {RENEWED}")
         if fix:
-            say(f"  repaired; as it was: {_renew()}")
-    client = log.reader() if fix or not broken else None
+            say(f"  repaired; as it was: {_renew(store)}")
+    client = store.reader() if fix or not broken else None
     for name in names:
         if by := catalog.holder(name):
             say(f"{name}: process {by} searches it: skipped")
             continue
         try:
-            found += _look_after(name, client, fix, say)
+            found += _look_after(name, store, client, fix, say)
         except TrialbookError as error:
             errors[name] = error
     return found, errors
 
 
-def _look_after(name, client, fix, say):
+def _look_after(name, store, client, fix, say):
     """Say what is to be repaired in a study and its log, or repair it. Returns how much that was."""
-    books = Books(Study.read(name), client)
+    books = Books(Study.read(name), store, client)
     wrong = list(to_repair(books))
     say(f"{name}: {len(wrong) or 'nothing'} to repair")
     for said in wrong:
         say(f"  {said}")
     if fix and wrong:
-        database = [paths.mlflow_database()] if log.is_local() else []
         with catalog.lock(name) as lock:
-            kept = backups.keep([*_changing(name), *database])
-            _mend(name, lock)
-        books = Books(Study.read(name), client)
+            kept = backups.keep([*_changing(name), *store.files()])
+            _mend(name, store, lock)
+        books = Books(Study.read(name), store, client)
         if still := list(to_repair(books)):
             raise StoreError(f"study {name!r} could not be repaired: {still[0]}; as it was: {kept}")
         say(f"  repaired; as it was: {kept}")
@@ -157,25 +158,15 @@ def _part(books, runs, trials, parents):
     return part
 
 
-def fault(database):
-    """What is wrong with a database of the log as a whole, in one line; None where nothing is."""
-    if not log.is_local():
-        return None
-    if not database.exists():
-        return f"{database} is missing" if catalog.names() else None
-    for said in audit.unsound(database):
-        return said
-    try:
-        log.reader_of(database)
-    except Exception as error:  # MLflow lets through whatever the database raises
-        return f"{database} is none that this MLflow reads: {one_line(error)}"
-    return None
+def fault(store: TrackingStore) -> str | None:
+    """What is wrong with the log as a whole, in one line; None where nothing is, or no study needs it yet."""
+    return store.fault() if store.exists() or catalog.names() else None
 
 
-def remedy() -> str:
+def remedy(store: TrackingStore) -> str:
     """The command that completes a log that could not be written, in words."""
     with contextlib.suppress(StoreError):  # another process writes the database just now: it is whole
-        if fault(paths.mlflow_database()):
+        if fault(store):
             return REMEDY
     return "`make ui` completes it"
 
@@ -190,24 +181,24 @@ def _changing(name):
         yield paths.frozen(Study.read(name).about["task"])
 
 
-def _mend(name, lock):
+def _mend(name, store, lock):
     """Repair a study and its log, which can be read. `lock` is the study's. Raises StoreError."""
     if catalog.database() is None:
         files.cut_torn_end(catalog.file(name))
     study = Study.hold(name, lock)
-    _write_anew(study)
-    _name_run(study)
+    _write_anew(study, store)
+    _name_run(study, store)
 
 
-def _write_anew(study):
+def _write_anew(study, store):
     """Bring the log up to date; what then still differs is set aside, and written anew. Raises StoreError."""
-    written = Log(study)
+    written = Projection(study, store, log_files)
     written.bring_up_to_date()
-    client = log.connect()
-    books = Books(study, client)
+    client = store.connect()
+    books = Books(study, store, client)
     if found := _differences(books):
         for run, tag in _wrong_runs(books, found):
-            log.set_aside(client, run, tag)
+            set_aside(client, run, tag)
         for parent in books.parents[:1]:
             client.restore_run(parent.info.run_id)
             client.set_tag(parent.info.run_id, "concluded", "no")
@@ -223,13 +214,13 @@ def _wrong_runs(books, found):
     own = {run.info.run_id for run in books.parents[:1]}
     for number, runs in books.runs.items():
         for run in runs:
-            if number in found or run.data.tags["mlflow.parentRunId"] not in own:
-                yield run, "mlflow.parentRunId"
+            if number in found or run.data.tags[PARENT] not in own:
+                yield run, PARENT
 
 
-def _name_run(study):
+def _name_run(study, store):
     """Have the frozen script name the run that its trial has now."""
-    books = Books(study, log.connect())
+    books = Books(study, store, store.connect())
     if any(audit.frozen_names_its_run(books)):
         path = paths.frozen(study.about["task"])
         record = export.record(path)
@@ -238,12 +229,12 @@ def _name_run(study):
         export.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
 
 
-def _renew():
-    """Move the database away, and put a mended one or a new one in its place. Returns where it is now.
+def _renew(store):
+    """Move the database of a local log away, and put a mended one or a new one in its place.
 
-    Raises StudyConflict where a study is being searched.
+    Returns where it is now. Raises StudyConflict where a study is being searched.
     """
-    database = paths.mlflow_database()
+    [database] = store.files()
     with contextlib.ExitStack() as stack:
         locks = {name: stack.enter_context(catalog.lock(name)) for name in catalog.names()}
         kept = backups.keep([file for name in locks for file in _changing(name)])
@@ -254,19 +245,20 @@ def _renew():
                 mended.rename(database)
         for name, lock in locks.items():
             with contextlib.suppress(TrialbookError):  # one that is damaged hides no other, and is said below
-                _mend(name, lock)
+                _mend(name, store, lock)
     return kept
 
 
 def _mended(database, folder):
     """A copy of a database that sqlite or MLflow mended; None where they cannot."""
     mended = folder / database.name
+    store = LocalTracking(mended, paths.artifacts())
     for file in backups.with_beside(database):
         shutil.copyfile(file, folder / file.name)
-    if mended.exists() and _has_tables(mended) and fault(mended):
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", paths.store_uri(mended)]
+    if mended.exists() and _has_tables(mended) and store.fault():
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", store.backend_uri]
         subprocess.run(command, capture_output=True, check=False)
-    return None if fault(mended) else mended
+    return None if store.fault() else mended
 
 
 def _has_tables(database):

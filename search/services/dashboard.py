@@ -12,7 +12,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna_dashboard import save_note, wsgi
 
 from search.errors import UsageError
-from search.tracking import descriptions as notes
+from search.tracking import descriptions
 
 HOST = "127.0.0.1"
 
@@ -31,7 +31,7 @@ def serve(study, port):
     copy = study.copy(told)
     with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
         copy.set_metric_names([f"validation {study.about['metric']}"])
-    save_note(copy, notes.of_study(study))
+    save_note(copy, descriptions.of_study(study))
     try:
         server = make_server(HOST, port, ours(wsgi(copy._storage), port), Server, Quiet)
     except OSError as error:

@@ -9,9 +9,11 @@ import sys
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
 from search.maintenance import doctor
+from search.reports.log_files import log_files
 from search.study import catalog
 from search.study.study import Study
-from search.tracking.projection import Log, is_local
+from search.tracking import TrackingStore
+from search.tracking.projection import Projection
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 HERE = "127.0.0.1"
@@ -19,16 +21,16 @@ PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # that MLflow gives its first user, "ad
 LEAST = 12  # letters of it
 
 
-def serve(port, host=HERE):
-    """Bring the log up to date, then become MLflow's server. Raises UsageError.
+def serve(store: TrackingStore, port, host=HERE):
+    """Bring the log in a store up to date, then become MLflow's server. Raises UsageError.
 
     A `host` that others can reach needs PASSWORD in the environment.
     """
     guarded = guard(host)
-    if is_local():
+    if store.backend_uri:
         must_be_free(host, port)
-    pages = _bring_up_to_date()
-    if not is_local():
+    pages = _bring_up_to_date(store)
+    if not store.backend_uri:
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
     names = names_of(host)
@@ -41,7 +43,7 @@ def serve(port, host=HERE):
             "User admin; the password is not encrypted on its way: let others in over TLS or ssh.", flush=True
         )
     os.chdir(paths.home())
-    command = server(host, port, paths.store_uri(paths.mlflow_database()), guarded)
+    command = server(host, port, store.backend_uri, guarded)
     return os.execve(command[0], command, {**os.environ, **SMALL, **guarded})
 
 
@@ -79,13 +81,13 @@ def names_of(host):
     return list(dict.fromkeys(names))
 
 
-def _bring_up_to_date():
+def _bring_up_to_date(store):
     """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
     for name in catalog.names():
         try:
             with Study.hold(name) as study:
-                log = Log(study)
+                log = Projection(study, store, log_files)
                 log.bring_up_to_date()
         except StudyConflict:
             continue  # its search is running, and writes the log itself
@@ -94,7 +96,7 @@ def _bring_up_to_date():
             continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
-            if broken := doctor.fault(paths.mlflow_database()):
+            if broken := doctor.fault(store):
                 raise StoreError(f"{broken}: {doctor.REMEDY}")
         else:
             pages[name] = log.page()

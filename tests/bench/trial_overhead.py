@@ -36,8 +36,9 @@ from rich.table import Table
 from objectives import langid
 from search.coordinator import search
 from search.study.study import Study
-from search.tracking.background import Live
-from search.tracking.projection import Log
+from search.tracking import chosen
+from search.tracking.background import Background
+from search.tracking.projection import Projection
 from search.trainers.trainer import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
@@ -136,7 +137,7 @@ def measure(study, log, trials):
     search(Timed(study, spent), Idle(), trials=study.counted() + trials)
     searched = time.perf_counter()
     for number in range(before, before + trials):
-        log.show(study.trial(number))
+        log.write(study.trial(number))
     ended, busy = time.perf_counter(), time.process_time() - busy
     spent |= {"loop": searched - started - spent.total(), "log": ended - searched}
     spent |= {"total": ended - started, "processor": busy}
@@ -159,9 +160,11 @@ def measure_logged(repetitions):
 
 def milliseconds_logged(name, place):
     """Of a trial of a search; `place` is where it is logged: None nowhere, "" on this machine."""
-    os.environ["MLFLOW_TRACKING_URI"] = place or ""
     with Study.open(langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
-        watchers = [ends.enter_context(Live(Log(study, overdue=lambda: True)))] if place is not None else []
+        watchers = []
+        if place is not None:
+            log = Projection(study, chosen(place), lambda _: {}, overdue=lambda: True)
+            watchers = [ends.enter_context(Background(log))]
         started = time.perf_counter()
         search(study, Idle(), trials=LOGGED, watchers=watchers)
         return 1000 * (time.perf_counter() - started) / LOGGED
@@ -174,8 +177,8 @@ def measure_sizes(window, repetitions):
         for size in SIZES:
             search(study, Idle(), trials=min(SIZES))
             fill(study, size)
-            log = Log(study)
-            log.show(study.trial(0))  # it opens the store
+            log = Projection(study, chosen(None), lambda _: {})
+            log.write(study.trial(0))  # it opens the store
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
         study.set_logged(study.extent())  # as after a search that ended well: what was added by hand is not
         return measured, Counter(trial.state for trial in study.trials())
@@ -236,7 +239,6 @@ def main():
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    os.environ["MLFLOW_TRACKING_URI"] = ""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
         measured, ended = measure_sizes(options.window, options.repetitions)

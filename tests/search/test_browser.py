@@ -7,6 +7,7 @@ import re
 import shutil
 
 import pytest
+from logs import projection
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
@@ -17,7 +18,6 @@ from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.study.study import Study
-from search.tracking.projection import Log
 
 PATIENCE = 40  # seconds until a page must show what it has to
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -37,7 +37,7 @@ def study(bowl, database):
         search(study, Inline(study), trials=8)
         confirm(study, Inline(study), repeats=2)
         study.cross("void", [study.completed()[-1].number], "the mask was wrong")
-        log = Log(study)
+        log = projection(study)
         log.bring_up_to_date()
     return study, log.page()
 

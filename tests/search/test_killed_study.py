@@ -5,6 +5,7 @@ import shutil
 import signal
 
 import pytest
+from logs import projection
 
 from search import paths
 from search.cli.commands import main
@@ -14,8 +15,8 @@ from search.maintenance import audit
 from search.strategy.winner import choose
 from search.study import catalog
 from search.study.study import Study
-from search.tracking import projection as log
-from search.tracking.background import Live
+from search.tracking import from_environment
+from search.tracking.background import Background
 
 NAME = "bowl-builtin"
 
@@ -39,7 +40,7 @@ def killed(bowl, database):
     """A home with a study that has a confirmed winner, trials that are paused, and one that trained."""
     child = os.fork()
     if child == 0:
-        with Study.open(bowl) as study, Live(log.Log(study)) as live:
+        with Study.open(bowl) as study, Background(projection(study)) as live:
             search(study, Inline(study), trials=8, watchers=[live])
             confirm(study, Inline(study), repeats=2, watchers=[live])
             search(study, Inline(study), trials=40, watchers=[live, Kill(study)])
@@ -81,8 +82,8 @@ def test_each_command_on_a_killed_study_leaves_its_trials_and_the_search_resumes
     assert sum(paused for _, paused, _ in before) >= 3 and not all(paused for _, paused, _ in before)
     shutil.copytree(killed, tmp_path / "untouched")
     with Study.hold(NAME) as study:  # as `make ui` does
-        log.Log(study).bring_up_to_date()
-    assert audit.audit(NAME) == []
+        projection(study).bring_up_to_date()
+    assert audit.audit(NAME, from_environment()) == []
     for name, command in COMMANDS.items():
         code = main(command)
         assert code == 0, (name, capsys.readouterr().err)
@@ -113,7 +114,7 @@ def test_a_trial_that_was_promoted_and_then_killed_is_retried_and_not_taken_for_
 def test_what_is_copied_of_a_killed_study_is_as_it_was(killed, bowl, tmp_path, monkeypatch):
     before, records = unfinished(), list(catalog.records(NAME).read_logs(0))
     with Study.hold(NAME) as study:
-        log.Log(study).bring_up_to_date()
+        projection(study).bring_up_to_date()
         kept = list(catalog.records(NAME).read_logs(0))
     ended = [record for record in kept[len(records) :] if record["op_code"] == 6]
     assert ended == [] and unfinished() == before

@@ -26,7 +26,7 @@ from search.cli.commands import main
 from search.cli.session import cores
 from search.study.study import Study
 from search.study.trial import STATES
-from search.tracking import projection as log
+from search.tracking import from_environment
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
@@ -229,7 +229,7 @@ def shares(count, size):
 
 def _make(folder):
     os.environ["TRIALBOOK_HOME"] = str(folder)
-    log.connect()
+    from_environment().connect()
 
 
 def _time(folder, database, arguments):

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from search import paths
 from search.maintenance import audit
 from search.study.study import Study
+from search.tracking import from_environment
 
 
 def start(*options):
@@ -108,10 +109,10 @@ def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     process.stdout.read()
-    assert 6 in {each.invariant for each in audit.audit("s")}  # at least the study's own run
+    assert 6 in {each.invariant for each in audit.audit("s", from_environment())}  # at least the study's own run
     said, _ = start("--trials", "3").communicate(timeout=60)
     assert "Nothing to do" in said and "Writing the table of trials" in said
-    assert audit.audit("s") == []
+    assert audit.audit("s", from_environment()) == []
     said, _ = start("--trials", "3").communicate(timeout=60)
     assert "Nothing to do" in said and "Writing" not in said
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from logs import projection
 from planted import PLANTED, TOKEN
 
 from search import paths, redact
@@ -10,7 +11,7 @@ from search.cli.commands import main
 from search.maintenance import audit
 from search.study import catalog
 from search.study.study import Study
-from search.tracking import projection as log
+from search.tracking import from_environment
 
 
 def test_a_search_that_ended_well_violates_nothing(audited, capsys):
@@ -25,7 +26,7 @@ def test_a_search_that_ended_well_violates_nothing(audited, capsys):
 def test_each_violation_is_found_by_its_number(audited, planted, capsys):
     number, plant = PLANTED[planted]
     plant()
-    assert number in {violation.invariant for violation in audit.audit(audited)}
+    assert number in {violation.invariant for violation in audit.audit(audited, from_environment())}
     assert main(["audit", "--task", "bowl"]) == 6
     assert f"  {number}: " in capsys.readouterr().out
 
@@ -36,7 +37,7 @@ def test_every_invariant_has_a_violation_among_those():
 
 def test_a_damaged_study_is_a_violation(audited):
     catalog.file(audited).write_bytes(b"not a journal\n")
-    assert [violation.invariant for violation in audit.audit(audited)] == [9]
+    assert [violation.invariant for violation in audit.audit(audited, from_environment())] == [9]
 
 
 def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, database, monkeypatch):
@@ -45,9 +46,9 @@ def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, datab
         with pytest.raises(ZeroDivisionError):
             study.ask()
     with Study.open(bowl, "drawn") as study:
-        log.Log(study).bring_up_to_date()
+        projection(study).bring_up_to_date()
     assert [trial.params for trial in study.trials()] == [{"x": 0.9, "y": 50}]
-    assert audit.audit("drawn") == []
+    assert audit.audit("drawn", from_environment()) == []
 
 
 def test_a_study_that_is_searched_is_not_audited(audited, capsys):
@@ -62,9 +63,9 @@ def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
         study.ask()
         study.tell(0, "failed", f"open sesame {TOKEN} http://a:b@c/d")
         study.cross("void", [0], "said open sesame")
-        log.Log(study).bring_up_to_date()
+        projection(study).bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
-    assert not [each for each in audit.audit("secretive") if each.invariant == 10]
+    assert not [each for each in audit.audit("secretive", from_environment()) if each.invariant == 10]
 
 
 def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database):
@@ -75,9 +76,9 @@ def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database)
         (lambda: Study.open(bowl, "killed"), "interrupted"),
     ):
         with opened() as study:
-            log.Log(study).bring_up_to_date()
+            projection(study).bring_up_to_date()
             assert study.trial(0).params and study.trial(0).state == state
-        assert audit.audit("killed") == []
+        assert audit.audit("killed", from_environment()) == []
 
 
 def test_secrets_are_sought_in_no_time_in_letters_without_end():

@@ -12,6 +12,7 @@ import databases
 import optuna
 import pytest
 from databases import end_backends
+from logs import projection
 
 from search import paths
 from search.cli.commands import main
@@ -22,7 +23,7 @@ from search.maintenance import audit
 from search.storage import connection, postgres
 from search.study import catalog
 from search.study.study import Study
-from search.tracking.projection import Log
+from search.tracking import from_environment
 
 pytestmark = pytest.mark.skipif(
     not databases.tool("initdb"),
@@ -51,9 +52,9 @@ def test_a_search_goes_on_and_its_books_agree(bowl, storage, database):
         with Study.open(bowl) as study:
             search(study, Inline(study), trials=trials)
             study.set_budget(trials, None)
-            Log(study).bring_up_to_date()
+            projection(study).bring_up_to_date()
     assert catalog.names() == ["bowl-builtin"] and Study.read("bowl-builtin").counted() == 12
-    assert audit.audit("bowl-builtin") == []
+    assert audit.audit("bowl-builtin", from_environment()) == []
 
 
 def test_one_that_searches_alone_is_not_disturbed(bowl, storage):
@@ -186,8 +187,8 @@ def test_four_coordinators_try_each_draw_once(bowl, storage, database):
     assert len({trial.coordinator for trial in trials}) > 1
     with Study.hold("bowl-builtin") as study:
         study.set_budget(40, None)
-        Log(study).bring_up_to_date()
-    assert audit.audit("bowl-builtin") == []
+        projection(study).bring_up_to_date()
+    assert audit.audit("bowl-builtin", from_environment()) == []
 
 
 def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
@@ -217,8 +218,8 @@ def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl
     assert study.counted() == 40 and each_draw_was_tried_once(list(study.trials()), 40)
     with Study.hold("bowl-builtin") as study:
         study.set_budget(40, None)
-        Log(study).bring_up_to_date()
-    assert audit.audit("bowl-builtin") == []
+        projection(study).bring_up_to_date()
+    assert audit.audit("bowl-builtin", from_environment()) == []
 
 
 def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monkeypatch):
@@ -329,7 +330,7 @@ def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
     said = [each.communicate(timeout=120)[0] for each in together]
     assert [each.returncode for each in together] == [0, 0], said
     assert Study.read("bowl-builtin").counted() == 12
-    assert audit.audit("bowl-builtin") == [], said
+    assert audit.audit("bowl-builtin", from_environment()) == [], said
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):
