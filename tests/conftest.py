@@ -14,18 +14,21 @@ from pathlib import Path
 import plain
 import pytest
 import torch
+from logs import log_client, projection
 from proposals import fixed
 from stores import here
 from task_files import TaskFiles, changed
 
 from objectives.replay import THREADS
-from search import export, log, paths, tasks
+from search import export, paths, tasks
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.frozen_script import files
-from search.live import Live
 from search.strategy import winner
 from search.study.opening import open_study
+from search.tracking import from_environment
+from search.tracking.background import Background
+from search.tracking.client import run_of
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
@@ -67,7 +70,7 @@ def fresh_database(tmp_path_factory):
     """An MLflow database as it is when new. Making one takes seconds: it is made once, and copied."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("database")))
-        log.connect()
+        log_client()
         return paths.mlflow_database()
 
 
@@ -141,8 +144,8 @@ def audited_home(tmp_path_factory, fresh_database):
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
         shutil.copyfile(fresh_database, paths.mlflow_database())
         with open_study(here(), bowl, "audited") as study:
-            looks, written = iter(range(3)), log.Log(study)
-            with Live(written) as live:
+            looks, written = iter(range(3)), projection(study)
+            with Background(written) as live:
                 search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
                 study.set_budget(8, None)
                 search(study, Inline(study), trials=8, watchers=[live])
@@ -150,7 +153,7 @@ def audited_home(tmp_path_factory, fresh_database):
             written.bring_up_to_date()
             assert written.behind is None
             standing = winner.choose(study)
-            text = export.freeze(study, standing, log.run_of(study, standing.trial.number))
+            text = export.freeze(study, standing, run_of(from_environment(), study, standing.trial.number))
             files.write(paths.frozen("bowl"), text)
         return paths.home()
 

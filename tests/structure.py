@@ -113,7 +113,7 @@ def tree() -> str:
 def table() -> str:
     """The modules of CONTRIBUTING, a row each: where a change belongs."""
     lines = ["| module | purpose |", "|---|---|"]
-    for name, path in modules().items():
+    for path in modules().values():
         if path.name not in ("__init__.py", "__main__.py"):
             shown = path.relative_to(ROOT / "search")
             lines.append(f"| `{shown}` | {docstring(path).splitlines()[0]} |")

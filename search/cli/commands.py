@@ -107,16 +107,18 @@ def status(options):
 def winner(options):
     """The winning configuration of a study: BAR=score: the cheapest that clears it; TEST=1: a look."""
     from search.coordinator import evaluate_on_test
-    from search.log import Log
     from search.reports import tables
+    from search.reports.log_files import log_files
     from search.study.opening import hold_study
+    from search.tracking import from_environment
+    from search.tracking.projection import Projection
 
     study = _study(options)
     standing = _winner(study, options)
     if options.test:
         with hold_study(study.store, study.name) as study:
             value, error, looks = evaluate_on_test(study, standing)
-            Log(study).bring_up_to_date()
+            Projection(study, from_environment(), log_files).bring_up_to_date()
         print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, test evaluation {looks}")
     terminal.show(tables.of_winner(study, standing))
     return 0
@@ -151,8 +153,10 @@ def compare(options):
 @verb("task", "study", "data", "data-dir", "bar", "out", "storage")
 def export(options):
     """Freeze the winner into one script: models/frozen/TASK.py, or OUT=folder with its data."""
-    from search import export, log
+    from search import export
     from search.study.opening import require_same_code
+    from search.tracking import from_environment
+    from search.tracking.client import run_of
 
     _must_be_folder(options.out)
     study = _study(options)
@@ -163,7 +167,7 @@ def export(options):
         f"Proving the script: it trains as trial {trial.number} did, {trial.seconds:.0f} s then ...",
         flush=True,
     )
-    path = export.export(study, standing, log.run_of(study, trial.number), options.out)
+    path = export.export(study, standing, run_of(from_environment(), study, trial.number), options.out)
     confirmed = f"mean {standing.mean:.5g} on fresh seeds" if standing.confirmed else "unconfirmed: one seed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
@@ -195,6 +199,7 @@ def unvoid(options):
 def audit(options):
     """Whether the studies and the log are true and agree: ten invariants; nothing is changed."""
     from search.maintenance import audit
+    from search.tracking import from_environment
 
     store = options.store
     found, unreadable = 0, {}
@@ -203,7 +208,7 @@ def audit(options):
             print(f"{name}: process {by} searches it: not audited")
             continue
         try:
-            violations = audit.audit(store, name)
+            violations = audit.audit(store, name, from_environment())
         except UsageError as error:  # its task's file was deleted, or cannot be imported
             print(f"{name}: not audited")
             unreadable[name] = error
@@ -224,9 +229,10 @@ def audit(options):
 def doctor(options):
     """What is to be repaired in the studies and the log; FIX=1: back up, and repair it."""
     from search.maintenance import doctor
+    from search.tracking import from_environment
 
     names = _names(options)
-    found, errors = doctor.doctor(options.store, names, options.fix, print)
+    found, errors = doctor.doctor(options.store, names, from_environment(), options.fix, print)
     if not names:
         print("no studies yet: make search TASK=langid")
     code = _complain_of(errors, options.store)
@@ -266,14 +272,15 @@ def grade(options):
 @verb("task", "study", "data", "data-dir", "out", "storage")
 def handin(options):
     """All of a study in one zip, STUDY-handin.zip: trials, figures, script; OUT=folder: there."""
-    from search import log
     from search.study.opening import hold_study
     from search.submission import pack
+    from search.tracking import from_environment
+    from search.tracking.client import run_of
 
     _must_be_folder(options.out)
     with hold_study(options.store, _study(options).name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
-        path = pack.write(study, functools.partial(log.run_of, study), options.out)
+        path = pack.write(study, functools.partial(run_of, from_environment(), study), options.out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
     print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
     return 0
@@ -312,22 +319,23 @@ def dashboard(options):
 def ui(options):
     """Show the log in a browser: MLflow, on this machine only, or with a password on HOST=."""
     from search.services import mlflow_ui
+    from search.tracking import from_environment
 
-    return mlflow_ui.serve(
-        options.store, options.port or 5000, mlflow_ui.HERE if options.host is None else options.host
-    )
+    host = mlflow_ui.HERE if options.host is None else options.host
+    return mlflow_ui.serve(options.store, from_environment(), options.port or 5000, host)
 
 
 @verb("study", "storage", "to", "log")
 def copy(options):
     """Take a study with its log along: TO=postgresql://user@host/name, or TO=files; LOG= another server."""
     from search.maintenance import copy
+    from search.tracking import from_environment
 
     store = options.store
     for option in ("study", "to"):
         if getattr(options, option) is None:
             raise missing(option, f"studies are {', '.join(store.names()) or 'none yet'}")
-    copy.copy(store, options.study, options.to, options.log, print)
+    copy.copy(store, options.study, from_environment(), options.to, options.log, print)
     return 0
 
 
@@ -408,17 +416,19 @@ def _winner(study, options):
 def _cross(options, action):
     """Cross trials out or restore them, in the study, the log and the frozen script."""
     from search import export
-    from search.log import Log
     from search.maintenance.doctor import remedy
+    from search.reports.log_files import log_files
     from search.study.opening import hold_study
     from search.study.trial import number_ranges
+    from search.tracking import from_environment
+    from search.tracking.projection import Projection
 
     looked_at = _study(options)
     _meant(looked_at, options, action)  # before anything is written: it may be wrong
     with hold_study(options.store, looked_at.name) as study:
         numbers = _meant(study, options, action)
         study.void(action, numbers, options.reason or "restored")
-        log = Log(study)
+        log = Projection(study, from_environment(), log_files)
         log.bring_up_to_date()
         flagged = export.flag(study)
         done = "count again" if action == "restore" else "are void"
@@ -428,7 +438,7 @@ def _cross(options, action):
         if flagged:
             print(f"{flagged} was made from a trial that is void: it says so now")
         if log.behind:
-            print(f"The log is incomplete ({log.behind}): {remedy(study.store)}.")
+            print(f"The log is incomplete ({log.behind}): {remedy(study.store, log.store)}.")
     return 0
 
 

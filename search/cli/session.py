@@ -4,20 +4,19 @@ import functools
 import math
 import os
 import shlex
-import signal
 import threading
-import time
 
-from search import coordinator, log_names, paths, tasks
+from search import coordinator, paths, tasks
 from search.cli import display, terminal
 from search.errors import NoWinner, UsageError, unknown
 from search.reports import tables
+from search.signals import Signals
 from search.strategy import winner
 from search.study.opening import default_name, open_study
 from search.tasks.device import usable
+from search.tracking import log_names
 
 TRAINERS = ("processes", "inline", "ray")
-GRACE = 5.0  # seconds after a signal in which the log is brought up to date
 
 
 def run(
@@ -87,9 +86,7 @@ def run(
             if (
                 opened.projected_revision() != opened.revision()
             ):  # the search that did it was killed before it could
-                from search.log import Log
-
-                _bring_up_to_date(Log(opened, signals.overdue))
+                _bring_up_to_date(_projection(opened, signals))
         _keep_copy(say, opened)
         _found(say, opened, signals)
     return signals.exit_code
@@ -102,10 +99,9 @@ def _train(study, limits, again, jobs, plug, signals):
     with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
         jobs = trainers.jobs
         say(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
-        from search.live import Live
-        from search.log import Log
+        from search.tracking.background import Background
 
-        log = Log(study, signals.overdue)
+        log = _projection(study, signals)
 
         def show(tally, train, **how):
             with display.watch(console, tally) as shown:
@@ -113,7 +109,7 @@ def _train(study, limits, again, jobs, plug, signals):
                 train(study, trainers, watchers=(shown, live), stopping=stopping, **how)
 
         try:
-            with Live(log) as live:
+            with Background(log) as live:
                 if limits:
                     tally = display.Tally(study, **limits, jobs=jobs, repeats=again["replicates"])
                     show(tally, coordinator.search, **limits)
@@ -132,6 +128,15 @@ def _train_again(say, study, again, jobs, show):
         show(display.Repeats(study, few, repeats, jobs), coordinator.confirm, **again)
 
 
+def _projection(study, signals):
+    """The log of a study that is searched."""
+    from search.reports.log_files import log_files
+    from search.tracking import from_environment
+    from search.tracking.projection import Projection
+
+    return Projection(study, from_environment(), log_files, signals.overdue)
+
+
 def _bring_up_to_date(log):
     """Complete the log; where that fails, say so."""
     from search.maintenance.doctor import remedy
@@ -142,7 +147,7 @@ def _bring_up_to_date(log):
     if said := log_names.sentence(log.study.trials()):
         say(said)
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): {remedy(log.study.store)}.")
+        say(f"The log is incomplete ({log.behind}): {remedy(log.study.store, log.store)}.")
 
 
 def _keep_copy(say, study):
@@ -201,34 +206,3 @@ def _found(say, study, signals):
 def cores():
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-class Signals:
-    """Ctrl-C and SIGTERM: the first one ends the search cleanly, a second one at once."""
-
-    def __init__(self):
-        self.received = None
-        self._at = math.inf
-
-    def overdue(self):
-        """Whether a signal came so long ago that what can be done by a later search is left to it."""
-        return time.monotonic() > self._at + GRACE
-
-    def __enter__(self):
-        self._before = {
-            number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _hear(self, number, _frame):
-        if self.received is not None:
-            os._exit(128 + number)
-        self.received, self._at = number, time.monotonic()
-
-    @property
-    def exit_code(self):
-        return 0 if self.received is None else 128 + self.received

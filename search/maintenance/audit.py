@@ -2,20 +2,20 @@
 
 Each function below is an invariant, or the part of one that is about the study alone or about the log;
 INVARIANTS has them by number. The log is read by MLflow's public calls alone, so that what is wrong with
-how it is written (`search.rows`) is seen.
+how it is written (`search.tracking.writers`) is seen.
 """
 
 import math
-import sqlite3
-from collections import Counter, defaultdict
-from contextlib import closing
+from collections import defaultdict
 from dataclasses import dataclass
 
-from search import artifact_locations, log, paths, redact, tasks
+from search import paths, redact, tasks
 from search.errors import StoreError
 from search.frozen_script import files
 from search.study.stored import StoredStudy
 from search.text import one_line
+from search.tracking import TrackingStore, artifact_locations, mapping
+from search.tracking.client import PARENT, find_runs
 
 NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
 
@@ -33,19 +33,20 @@ class Books:
 
     Args:
         study: a Study that nobody searches.
-        client: an MlflowClient, or None where there is no log.
+        store: where the log lies.
+        client: an MlflowClient of it, or None where there is no log.
 
     Raises StoreError.
     """
 
-    def __init__(self, study, client):
-        self.study, self.client = study, client
+    def __init__(self, study, store: TrackingStore, client):
+        self.study, self.store, self.client = study, store, client
         self.trials = list(study.trials())
         self.runs, self.parents = defaultdict(list), []  # trial number -> its runs; the study's own
         for run in self._all_runs() if client else ():
             if run.data.tags.get("kind") == "study":
                 self.parents.append(run)
-            elif "mlflow.parentRunId" in run.data.tags:
+            elif PARENT in run.data.tags:
                 trial = run.data.tags.get("trial", "")
                 self.runs[int(trial) if trial.isdecimal() else trial].append(run)
 
@@ -53,7 +54,7 @@ class Books:
         try:
             experiment = self.client.get_experiment_by_name(tasks.name_of(self.study.task))
             query = f"tags.study = '{self.study.name}'"
-            return log.find_runs(self.client, experiment.experiment_id, query) if experiment else []
+            return find_runs(self.client, experiment.experiment_id, query) if experiment else []
         except Exception as error:  # MLflow lets through whatever its database or its server raises
             raise StoreError(f"the log cannot be read: {one_line(error)}") from None
 
@@ -69,13 +70,12 @@ class Books:
         return sorted((metric.step, metric.value, metric.timestamp) for metric in found)
 
 
-def audit(store, name):
+def audit(studies, name, store: TrackingStore):
     """All violations of a study and its log, by invariant. Of stores that cannot be read, that alone."""
-    database = paths.mlflow_database()
-    if broken := list(unsound(database)) if log.is_local() and database.exists() else []:
-        return [Violation(9, said) for said in broken]
+    if damage := list(store.damage()):
+        return [Violation(9, said) for said in damage]
     try:
-        books = Books(StoredStudy.read(store, name), log.reader())
+        books = Books(StoredStudy.read(studies, name), store, store.reader())
     except StoreError as error:
         return [Violation(9, str(error))]
     return [
@@ -108,7 +108,7 @@ def one_run_of_its_own(books):
 
 def states_agree(books):
     for trial, run in books.pairs():
-        expected = log.STATUS.get(trial.state, "FAILED"), trial.state
+        expected = mapping.status_of(trial), trial.state
         seen = run.info.status, run.data.tags.get("state")
         if seen != expected:
             yield f"trial {trial.number} is {trial.state}, its run {seen[0]} and {seen[1]}"
@@ -120,7 +120,7 @@ def states_agree(books):
 
 def hyperparameters_equal(books):
     for trial, run in books.pairs():
-        config = {param.key: param.value for param in log.params_of(trial)}
+        config = {param.key: param.value for param in mapping.params_of(trial)}
         if run.data.params != config:
             wrong = sorted(dict(run.data.params.items() ^ config.items()))
             yield f"trial {trial.number} and its run differ in {', '.join(wrong)}"
@@ -144,9 +144,9 @@ def every_epoch_once(books):
     for trial, run in books.pairs():
         expected = defaultdict(list)
         for entry in trial.curve:
-            for metric in log.metrics_of(entry):
+            for metric in mapping.metrics_of(entry):
                 expected[metric.key].append((metric.step, metric.value, metric.timestamp))
-        single = log.summary(trial, books.study.description)
+        single = mapping.summary(trial, books.study.description)
         for name in sorted(expected.keys() | run.data.metrics.keys()):
             of_curve = name not in single and not name.startswith("confirmed_")
             if of_curve and books.history(run, name) != sorted(expected[name]):
@@ -255,8 +255,8 @@ def stores_are_whole(books):
 
 
 def artifacts_are_here(books):
-    runs = [*books.parents, *(run for runs in books.runs.values() for run in runs)] if log.is_local() else ()
-    elsewhere = [run for run in runs if artifact_locations.is_misplaced(run.info.artifact_uri)]
+    runs = [*books.parents, *(run for runs in books.runs.values() for run in runs)]
+    elsewhere = [run for run in runs if books.store.is_misplaced(run.info.artifact_uri)]
     if elsewhere:
         folder = artifact_locations.path_of(elsewhere[0].info.artifact_uri).parents[1]
         yield f"the log looks for artifacts of {len(elsewhere)} runs in {folder}, where this home was before"
@@ -267,8 +267,8 @@ def no_secrets(books):
     store, name = books.study.store, books.study.name
     files = [paths.mlflow_database(), paths.frozen(about.task)]
     files += [paths.faults(), *paths.reports().glob("*"), *paths.backups().rglob("*")]
-    folders = {run.info.artifact_uri for run in books.parents} if log.is_local() else ()
-    files += [file for folder in folders for file in artifact_locations.path_of(folder).rglob("*")]
+    folders = {books.store.folder(run.info.artifact_uri) for run in books.parents}
+    files += [file for folder in folders if folder for file in folder.rglob("*")]
     for file in files:
         if file.is_file() and redact.held(file.read_bytes()):
             yield f"{file} holds a password or a token"
@@ -293,20 +293,3 @@ INVARIANTS = {
     9: ("both stores are whole", stores_are_whole, artifacts_are_here),
     10: ("no password and no token is written anywhere", no_secrets),
 }
-
-
-def unsound(path):
-    """What sqlite finds wrong with a database. Raises StoreError while another process keeps it to itself."""
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            said = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
-            strays = Counter(row[0] for row in database.execute("PRAGMA foreign_key_check"))
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise StoreError(f"{path} is being written by another process: try again") from None
-        yield f"{path}: {error}"
-        return
-    if said != ["ok"]:
-        yield f"{path}: {' '.join(said[0].split())}"
-    for table, count in strays.items():
-        yield f"{path}: {count} rows of table {table} belong to none"

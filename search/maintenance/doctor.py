@@ -25,17 +25,19 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from search import log, paths
+from search import paths
 from search.errors import StoreError, TrialbookError
 from search.frozen_script import files
 from search.frozen_script.defaults import literal
-from search.log import Log
 from search.maintenance import audit
 from search.maintenance.audit import Books
+from search.reports.log_files import log_files
 from search.storage import backups
 from search.study.opening import hold_study
 from search.study.stored import StoredStudy
-from search.text import one_line
+from search.tracking import TrackingStore
+from search.tracking.client import PARENT, LocalTracking, set_aside
+from search.tracking.projection import Projection
 
 RENEWED = (
     "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"
@@ -68,7 +70,7 @@ BEYOND = {
 }
 
 
-def doctor(store, names, fix, say):
+def doctor(studies, names, store: TrackingStore, fix, say):
     """Look after the database of the log, and then after studies; with `fix`, repair what is found.
 
     Returns how much was found that can be repaired, and, by name, the TrialbookErrors of studies that could
@@ -76,37 +78,36 @@ def doctor(store, names, fix, say):
     Raises StudyConflict where the database must be made anew and a study is being searched; StoreError.
     """
     found, errors = 0, {}
-    broken = fault(store, paths.mlflow_database())
+    broken = fault(studies, store)
     if broken:
         found += 1
         say(f"the log: {broken}; {RENEWED}")
         if fix:
-            say(f"  repaired; as it was: {_renew(store)}")
-    client = log.reader() if fix or not broken else None
+            say(f"  repaired; as it was: {_renew(studies, store)}")
+    client = store.reader() if fix or not broken else None
     for name in names:
-        if by := store.holder(name):
+        if by := studies.holder(name):
             say(f"{name}: process {by} searches it: skipped")
             continue
         try:
-            found += _look_after(store, name, client, fix, say)
+            found += _look_after(studies, name, store, client, fix, say)
         except TrialbookError as error:
             errors[name] = error
     return found, errors
 
 
-def _look_after(store, name, client, fix, say):
+def _look_after(studies, name, store, client, fix, say):
     """Say what is to be repaired in a study and its log, or repair it. Returns how much that was."""
-    books = Books(StoredStudy.read(store, name), client)
+    books = Books(StoredStudy.read(studies, name), store, client)
     wrong = list(to_repair(books))
     say(f"{name}: {len(wrong) or 'nothing'} to repair")
     for said in wrong:
         say(f"  {said}")
     if fix and wrong:
-        database = [paths.mlflow_database()] if log.is_local() else []
-        with contextlib.closing(store.lock(name)) as lock:
-            kept = backups.keep([*_changing(store, name), *database])
-            _mend(store, name, lock)
-        books = Books(StoredStudy.read(store, name), client)
+        with contextlib.closing(studies.lock(name)) as lock:
+            kept = backups.keep([*_changing(studies, name), *store.files()])
+            _mend(studies, name, store, lock)
+        books = Books(StoredStudy.read(studies, name), store, client)
         if still := list(to_repair(books)):
             raise StoreError(f"study {name!r} could not be repaired: {still[0]}; as it was: {kept}")
         say(f"  repaired; as it was: {kept}")
@@ -158,25 +159,15 @@ def _part(books, runs, trials, parents):
     return part
 
 
-def fault(store, database):
-    """What is wrong with a database of the log as a whole, in one line; None where nothing is."""
-    if not log.is_local():
-        return None
-    if not database.exists():
-        return f"{database} is missing" if store.names() else None
-    for said in audit.unsound(database):
-        return said
-    try:
-        log.reader_of(database)
-    except Exception as error:  # MLflow lets through whatever the database raises
-        return f"{database} is none that this MLflow reads: {one_line(error)}"
-    return None
+def fault(studies, store: TrackingStore) -> str | None:
+    """What is wrong with the log as a whole, in one line; None where nothing is, or no study needs it yet."""
+    return store.fault() if store.exists() or studies.names() else None
 
 
-def remedy(store) -> str:
+def remedy(studies, store: TrackingStore) -> str:
     """The command that completes a log that could not be written, in words."""
     with contextlib.suppress(StoreError):  # another process writes the database just now: it is whole
-        if fault(store, paths.mlflow_database()):
+        if fault(studies, store):
             return REMEDY
     return "`make ui` completes it"
 
@@ -184,31 +175,31 @@ def remedy(store) -> str:
 # Repair
 
 
-def _changing(store, name):
+def _changing(studies, name):
     """The files that a repair of a study may change, but for the database."""
-    yield from store.files(name)
+    yield from studies.files(name)
     with contextlib.suppress(TrialbookError):
-        yield paths.frozen(StoredStudy.read(store, name).description.task)
+        yield paths.frozen(StoredStudy.read(studies, name).description.task)
 
 
-def _mend(store, name, lock):
+def _mend(studies, name, store, lock):
     """Repair a study and its log, which can be read. `lock` is the study's. Raises StoreError."""
-    for problem in store.problems(name):
+    for problem in studies.problems(name):
         problem.repair()
-    study = hold_study(store, name, lock)
-    _write_anew(study)
-    _name_run(study)
+    study = hold_study(studies, name, lock)
+    _write_anew(study, store)
+    _name_run(study, store)
 
 
-def _write_anew(study):
+def _write_anew(study, store):
     """Bring the log up to date; what then still differs is set aside, and written anew. Raises StoreError."""
-    written = Log(study)
+    written = Projection(study, store, log_files)
     written.bring_up_to_date()
-    client = log.connect()
-    books = Books(study, client)
+    client = store.connect()
+    books = Books(study, store, client)
     if found := _differences(books):
         for run, tag in _wrong_runs(books, found):
-            log.set_aside(client, run, tag)
+            set_aside(client, run, tag)
         for parent in books.parents[:1]:
             client.restore_run(parent.info.run_id)
             client.set_tag(parent.info.run_id, "concluded", "no")
@@ -224,13 +215,13 @@ def _wrong_runs(books, found):
     own = {run.info.run_id for run in books.parents[:1]}
     for number, runs in books.runs.items():
         for run in runs:
-            if number in found or run.data.tags["mlflow.parentRunId"] not in own:
-                yield run, "mlflow.parentRunId"
+            if number in found or run.data.tags[PARENT] not in own:
+                yield run, PARENT
 
 
-def _name_run(study):
+def _name_run(study, store):
     """Have the frozen script name the run that its trial has now."""
-    books = Books(study, log.connect())
+    books = Books(study, store, store.connect())
     if any(audit.frozen_names_its_run(books)):
         path = paths.frozen(study.description.task)
         record = files.record(path)
@@ -239,35 +230,38 @@ def _name_run(study):
         files.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
 
 
-def _renew(store):
-    """Move the database away, and put a mended one or a new one in its place. Returns where it is now.
+def _renew(studies, store):
+    """Move the database of a local log away, and put a mended one or a new one in its place.
 
-    Raises StudyConflict where a study is being searched.
+    Returns where it is now. Raises StudyConflict where a study is being searched.
     """
-    database = paths.mlflow_database()
+    [database] = store.files()
     with contextlib.ExitStack() as stack:
-        locks = {name: stack.enter_context(contextlib.closing(store.lock(name))) for name in store.names()}
-        kept = backups.keep([file for name in locks for file in _changing(store, name)])
+        locks = {
+            name: stack.enter_context(contextlib.closing(studies.lock(name))) for name in studies.names()
+        }
+        kept = backups.keep([file for name in locks for file in _changing(studies, name)])
         with tempfile.TemporaryDirectory(dir=kept) as folder:
-            mended = _mended(store, database, Path(folder))
+            mended = _mended(database, Path(folder))
             backups.move(database, kept)
             if mended:
                 mended.rename(database)
         for name, lock in locks.items():
             with contextlib.suppress(TrialbookError):  # one that is damaged hides no other, and is said below
-                _mend(store, name, lock)
+                _mend(studies, name, store, lock)
     return kept
 
 
-def _mended(store, database, folder):
+def _mended(database, folder):
     """A copy of a database that sqlite or MLflow mended; None where they cannot."""
     mended = folder / database.name
+    store = LocalTracking(mended, paths.artifacts())
     for file in backups.with_beside(database):
         shutil.copyfile(file, folder / file.name)
-    if mended.exists() and _has_tables(mended) and fault(store, mended):
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", paths.store_uri(mended)]
+    if mended.exists() and _has_tables(mended) and store.fault():
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", store.backend_uri]
         subprocess.run(command, capture_output=True, check=False)
-    return None if fault(store, mended) else mended
+    return None if store.fault() else mended
 
 
 def _has_tables(database):

@@ -17,10 +17,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from optuna.exceptions import ExperimentalWarning
 from optuna_dashboard import save_note, wsgi
 
-from search import notes
 from search.errors import UsageError
 from search.study.trial import Trial
 from search.study.view import StudyView
+from search.tracking import descriptions
 
 HOST = "127.0.0.1"
 
@@ -39,7 +39,7 @@ def serve(study: StudyView, port: int) -> None:
     copy, storage = study.optuna_copy(_attributes)
     with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
         copy.set_metric_names([f"validation {study.description.metric}"])
-    save_note(copy, notes.of_study(study))
+    save_note(copy, descriptions.of_study(study))
     application = _refuse_foreign_names(wsgi(storage), port)
     try:
         server = make_server(HOST, port, application, _Server, _QuietHandler)

@@ -8,9 +8,11 @@ import sys
 
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
-from search.log import Log, is_local
 from search.maintenance import doctor
+from search.reports.log_files import log_files
 from search.study.opening import hold_study
+from search.tracking import TrackingStore
+from search.tracking.projection import Projection
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 HERE = "127.0.0.1"
@@ -18,16 +20,16 @@ PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # that MLflow gives its first user, "ad
 LEAST = 12  # letters of it
 
 
-def serve(store, port, host=HERE):
-    """Bring the log up to date, then become MLflow's server. Raises UsageError.
+def serve(studies, store: TrackingStore, port, host=HERE):
+    """Bring the log in a store up to date, then become MLflow's server. Raises UsageError.
 
     A `host` that others can reach needs PASSWORD in the environment.
     """
     guarded = guard(host)
-    if is_local():
+    if store.backend_uri:
         must_be_free(host, port)
-    pages = _bring_up_to_date(store)
-    if not is_local():
+    pages = _bring_up_to_date(studies, store)
+    if not store.backend_uri:
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
     names = names_of(host)
@@ -40,7 +42,7 @@ def serve(store, port, host=HERE):
             "User admin; the password is not encrypted on its way: let others in over TLS or ssh.", flush=True
         )
     os.chdir(paths.home())
-    command = server(host, port, paths.store_uri(paths.mlflow_database()), guarded)
+    command = server(host, port, store.backend_uri, guarded)
     return os.execve(command[0], command, {**os.environ, **SMALL, **guarded})
 
 
@@ -78,13 +80,13 @@ def names_of(host):
     return list(dict.fromkeys(names))
 
 
-def _bring_up_to_date(store):
+def _bring_up_to_date(studies, store):
     """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
     for name in store.names():
         try:
-            with hold_study(store, name) as study:
-                log = Log(study)
+            with hold_study(studies, name) as study:
+                log = Projection(study, store, log_files)
                 log.bring_up_to_date()
         except StudyConflict:
             continue  # its search is running, and writes the log itself
@@ -93,7 +95,7 @@ def _bring_up_to_date(store):
             continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
-            if broken := doctor.fault(store, paths.mlflow_database()):
+            if broken := doctor.fault(studies, store):
                 raise StoreError(f"{broken}: {doctor.REMEDY}")
         else:
             pages[name] = log.page()

@@ -45,11 +45,12 @@ from search.coordinator import search, train_all
 from search.executors.pool import Pool
 from search.executors.processes import Processes
 from search.executors.worker import VERDICT_TIMEOUT
-from search.live import Live
-from search.log import Log, connect
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.study.trial import TrialState
+from search.tracking import chosen
+from search.tracking.background import Background
+from search.tracking.projection import Projection
 from search.trainers.trainer import GO_ON, PAUSE
 
 NAME = "scale"
@@ -248,7 +249,7 @@ class Folder:
         if not home.exists():
             records = self._records() if size > BASE else None
             os.environ["TRIALBOOK_HOME"] = str(home)
-            connect()  # to an empty log: that takes seconds
+            chosen(None).connect()  # to an empty log: that takes seconds
             if records is None:
                 with open_study(here(), chargpt, NAME, "builtin") as study:
                     search(study, Pretended(4, 0.0, Clock()), trials=size)
@@ -325,9 +326,9 @@ def watching(study, watched, ends):
     """Who watches a search, as context managers."""
     if watched == "nobody":
         return
-    log = Log(study, overdue=lambda: True)
-    log.show(study.trial(0))  # it opens the store
-    yield Live(log)
+    log = Projection(study, chosen(None), lambda _: {}, overdue=lambda: True)
+    log.write(study.trial(0))  # it opens the store
+    yield Background(log)
     if watched != "the log":
         nowhere = ends.enter_context(open(os.devnull, "w"))  # noqa: SIM115
         console = Console(file=nowhere, force_terminal=True, width=120, height=50)
@@ -527,7 +528,6 @@ def main():
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    os.environ["MLFLOW_TRACKING_URI"] = ""
     with tempfile.TemporaryDirectory() as folder:
         for name in options.only:
             Console(highlight=False, width=WIDTH).print(TABLES[name](Folder(Path(folder)), options))

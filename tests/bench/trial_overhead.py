@@ -36,9 +36,10 @@ from stores import here
 
 from objectives import langid
 from search.coordinator import search
-from search.live import Live
-from search.log import Log
 from search.study.opening import open_study
+from search.tracking import chosen
+from search.tracking.background import Background
+from search.tracking.projection import Projection
 from search.trainers.trainer import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
@@ -137,7 +138,7 @@ def measure(study, log, trials):
     search(Timed(study, spent), Idle(), trials=study.n_finished() + trials)
     searched = time.perf_counter()
     for number in range(before, before + trials):
-        log.show(study.trial(number))
+        log.write(study.trial(number))
     ended, busy = time.perf_counter(), time.process_time() - busy
     spent |= {"loop": searched - started - spent.total(), "log": ended - searched}
     spent |= {"total": ended - started, "processor": busy}
@@ -160,9 +161,11 @@ def measure_logged(repetitions):
 
 def milliseconds_logged(name, place):
     """Of a trial of a search; `place` is where it is logged: None nowhere, "" on this machine."""
-    os.environ["MLFLOW_TRACKING_URI"] = place or ""
     with open_study(here(), langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
-        watchers = [ends.enter_context(Live(Log(study, overdue=lambda: True)))] if place is not None else []
+        watchers = []
+        if place is not None:
+            log = Projection(study, chosen(place), lambda _: {}, overdue=lambda: True)
+            watchers = [ends.enter_context(Background(log))]
         started = time.perf_counter()
         search(study, Idle(), trials=LOGGED, watchers=watchers)
         return 1000 * (time.perf_counter() - started) / LOGGED
@@ -175,8 +178,8 @@ def measure_sizes(window, repetitions):
         for size in SIZES:
             search(study, Idle(), trials=min(SIZES))
             fill(study, size)
-            log = Log(study)
-            log.show(study.trial(0))  # it opens the store
+            log = Projection(study, chosen(None), lambda _: {})
+            log.write(study.trial(0))  # it opens the store
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
         # As after a search that ended well: what was added by hand is not in the log.
         study.set_projected_revision(study.revision())
@@ -238,7 +241,6 @@ def main():
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    os.environ["MLFLOW_TRACKING_URI"] = ""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
         measured, ended = measure_sizes(options.window, options.repetitions)

@@ -7,6 +7,7 @@ import re
 import shutil
 
 import pytest
+from logs import projection
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
@@ -16,7 +17,6 @@ from stores import here
 
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.log import Log
 from search.reports import page, report
 from search.strategy import winner
 from search.study.opening import open_study
@@ -39,7 +39,7 @@ def study(bowl, database):
         search(study, Inline(study), trials=8)
         confirm(study, Inline(study), replicates=2)
         study.void("void", [study.completed()[-1].number], "the mask was wrong")
-        log = Log(study)
+        log = projection(study)
         log.bring_up_to_date()
     return study, log.page()
 

@@ -5,18 +5,20 @@ import shutil
 import signal
 
 import pytest
+from logs import projection
 from stores import here
 
-from search import log, paths
+from search import paths
 from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.live import Live
 from search.maintenance import audit
 from search.strategy.strategy import Strategy
 from search.strategy.winner import choose
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
+from search.tracking import from_environment
+from search.tracking.background import Background
 
 NAME = "bowl-builtin"
 
@@ -40,7 +42,7 @@ def killed(bowl, database):
     """A home with a study that has a confirmed winner, trials that are paused, and one that trained."""
     child = os.fork()
     if child == 0:
-        with open_study(here(), bowl) as study, Live(log.Log(study)) as live:
+        with open_study(here(), bowl) as study, Background(projection(study)) as live:
             search(study, Inline(study), trials=8, watchers=[live])
             confirm(study, Inline(study), replicates=2, watchers=[live])
             search(study, Inline(study), trials=40, watchers=[live, Kill(study)])
@@ -82,8 +84,8 @@ def test_each_command_on_a_killed_study_leaves_its_trials_and_the_search_resumes
     assert sum(paused for _, paused, _ in before) >= 3 and not all(paused for _, paused, _ in before)
     shutil.copytree(killed, tmp_path / "untouched")
     with hold_study(here(), NAME) as study:  # as `make ui` does
-        log.Log(study).bring_up_to_date()
-    assert audit.audit(here(), NAME) == []
+        projection(study).bring_up_to_date()
+    assert audit.audit(here(), NAME, from_environment()) == []
     for name, command in COMMANDS.items():
         code = main(command)
         assert code == 0, (name, capsys.readouterr().err)
@@ -114,7 +116,7 @@ def test_a_trial_that_was_promoted_and_then_killed_is_retried_and_not_taken_for_
 def test_what_is_copied_of_a_killed_study_is_as_it_was(killed, bowl, tmp_path, monkeypatch):
     before, records = unfinished(), list(here().open(NAME).read_logs(0))
     with hold_study(here(), NAME) as study:
-        log.Log(study).bring_up_to_date()
+        projection(study).bring_up_to_date()
         kept = list(here().open(NAME).read_logs(0))
     ended = [record for record in kept[len(records) :] if record["op_code"] == 6]
     assert ended == [] and unfinished() == before

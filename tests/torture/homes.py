@@ -22,12 +22,12 @@ import torch
 from stores import here
 
 from objectives.replay import THREADS
-from search import log
 from search.cli import display
 from search.cli.commands import main
 from search.cli.session import cores
 from search.study.stored import StoredStudy
 from search.study.trial import TrialState
+from search.tracking import from_environment
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
@@ -232,7 +232,7 @@ def shares(count, size):
 
 def _make(folder):
     os.environ["TRIALBOOK_HOME"] = str(folder)
-    log.connect()
+    from_environment().connect()
 
 
 def _time(folder, database, arguments):

@@ -8,11 +8,11 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from search.log import Log
-from search.rows import Rows
 from search.storage import journal
 from search.strategy.strategy import Strategy
 from search.study.study import Study
+from search.tracking.projection import Projection
+from search.tracking.writers import SqliteWriter
 from tests.torture import homes
 
 TITLE = "a search that dies at a named point is healed by the next one"
@@ -23,7 +23,10 @@ VOID = "void --task bowl --trials 1 --reason wrong"
 EXPORT = "export --task bowl"
 AROUND = "before", "after"
 # The log's thread writes the latest of each trial, so that how often it calls these is a matter of time.
-COALESCED = "Rows.begin", "Rows.add", "Rows.end", "Rows.end, half", "Log.show"
+COALESCED = (
+    *("SqliteWriter.begin", "SqliteWriter.add", "SqliteWriter.end", "SqliteWriter.end, half"),
+    "Projection.write",
+)
 POINTS = {  # name -> the owner of a function, the function's name, when to die, and in which command
     "Journal.append_logs": (journal.Journal, "append_logs", AROUND, SEARCH),
     "journal._append": (journal, "_append", ("half",), SEARCH),  # what is written of a record
@@ -38,16 +41,16 @@ POINTS = {  # name -> the owner of a function, the function's name, when to die,
     "Study.set_budget": (Study, "set_budget", AROUND, SEARCH),
     "Study.set_projected_revision": (Study, "set_projected_revision", AROUND, SEARCH),
     "Study.void": (Study, "void", AROUND, VOID),
-    "Rows.begin": (Rows, "begin", AROUND, SEARCH),
-    "Rows.add": (Rows, "add", AROUND, SEARCH),
-    "Rows.end": (Rows, "end", AROUND, SEARCH),
-    "Rows.end, half": (Rows, "_add", ("after",), SEARCH),  # within a transaction
-    "Log.show": (Log, "show", AROUND, SEARCH),
-    "Log._open": (Log, "_open", AROUND, SEARCH),
-    "Log._create_parent": (Log, "_create_parent", AROUND, SEARCH),
-    "Log._mend": (Log, "_mend", AROUND, SEARCH),
-    "Log._conclude": (Log, "_conclude", AROUND, SEARCH),
-    "Log._write_files": (Log, "_write_files", AROUND, SEARCH),
+    "SqliteWriter.begin": (SqliteWriter, "begin", AROUND, SEARCH),
+    "SqliteWriter.add": (SqliteWriter, "add", AROUND, SEARCH),
+    "SqliteWriter.end": (SqliteWriter, "end", AROUND, SEARCH),
+    "SqliteWriter.end, half": (SqliteWriter, "_add", ("after",), SEARCH),  # within a transaction
+    "Projection.write": (Projection, "write", AROUND, SEARCH),
+    "Projection._open": (Projection, "_open", AROUND, SEARCH),
+    "Projection._create_parent": (Projection, "_create_parent", AROUND, SEARCH),
+    "Projection._mend": (Projection, "_mend", AROUND, SEARCH),
+    "Projection._conclude": (Projection, "_conclude", AROUND, SEARCH),
+    "Projection._write_files": (Projection, "_write_files", AROUND, SEARCH),
     "text of a script": (Path, "write_text", ("half",), EXPORT),
     "replace of a script": (Path, "replace", AROUND, EXPORT),
 }

@@ -131,13 +131,15 @@ def ours(work):
     """Its own search with its own trainers and its log."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
-        from search.live import Live
-        from search.log import Log
+        from search.reports.log_files import log_files
+        from search.tracking import from_environment
+        from search.tracking.background import Background
+        from search.tracking.projection import Projection
 
         with (
             open_study(here(), work.module, source=work.source, seed=work.seed) as study,
             Processes(study, work.cores) as trainers,
-            Live(Log(study)) as log,
+            Background(Projection(study, from_environment(), log_files)) as log,
         ):
             for _ in range(work.cores):
                 trainers.listen(None, 10)  # until they are ready

@@ -13,6 +13,7 @@ from search import paths
 from search.cli.commands import main
 from search.maintenance import audit
 from search.study.stored import StoredStudy
+from search.tracking import from_environment
 
 SEARCH = ("search", "--task", "regression", "--study", "s")
 UNCONFIRMED = ("--confirm", "0")
@@ -131,10 +132,12 @@ def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     process.stdout.read()
-    assert 6 in {each.invariant for each in audit.audit(here(), "s")}  # at least the study's own run
+    assert 6 in {
+        each.invariant for each in audit.audit(here(), "s", from_environment())
+    }  # at least the study's own run
     said = go_on("--trials", "3")
     assert "Nothing to do" in said and "Writing the table of trials" in said
-    assert audit.audit(here(), "s") == []
+    assert audit.audit(here(), "s", from_environment()) == []
     said = go_on("--trials", "3")
     assert "Nothing to do" in said and "Writing" not in said
 

@@ -3,14 +3,16 @@
 import time
 
 import pytest
+from logs import projection
 from planted import PLANTED, TOKEN
 from stores import here
 
-from search import log, paths, redact
+from search import paths, redact
 from search.cli.commands import main
 from search.maintenance import audit
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
+from search.tracking import from_environment
 
 
 def test_a_search_that_ended_well_violates_nothing(audited, capsys):
@@ -25,7 +27,7 @@ def test_a_search_that_ended_well_violates_nothing(audited, capsys):
 def test_each_violation_is_found_by_its_number(audited, planted, capsys):
     number, plant = PLANTED[planted]
     plant()
-    assert number in {violation.invariant for violation in audit.audit(here(), audited)}
+    assert number in {violation.invariant for violation in audit.audit(here(), audited, from_environment())}
     assert main(["audit", "--task", "bowl"]) == 6
     assert f"  {number}: " in capsys.readouterr().out
 
@@ -36,7 +38,7 @@ def test_every_invariant_has_a_violation_among_those():
 
 def test_a_damaged_study_is_a_violation(audited):
     here().path(audited).write_bytes(b"not a journal\n")
-    assert [violation.invariant for violation in audit.audit(here(), audited)] == [9]
+    assert [violation.invariant for violation in audit.audit(here(), audited, from_environment())] == [9]
 
 
 def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, database, monkeypatch):
@@ -45,9 +47,9 @@ def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, datab
         with pytest.raises(ZeroDivisionError):
             Strategy(study).ask()
     with open_study(here(), bowl, "drawn") as study:
-        log.Log(study).bring_up_to_date()
+        projection(study).bring_up_to_date()
     assert [trial.params for trial in study.trials()] == [{"x": 0.9, "y": 50}]
-    assert audit.audit(here(), "drawn") == []
+    assert audit.audit(here(), "drawn", from_environment()) == []
 
 
 def test_a_study_that_is_searched_is_not_audited(audited, capsys):
@@ -62,9 +64,9 @@ def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
         Strategy(study).ask()
         study.tell(0, "failed", f"open sesame {TOKEN} http://a:b@c/d")
         study.void("void", [0], "said open sesame")
-        log.Log(study).bring_up_to_date()
+        projection(study).bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
-    assert not [each for each in audit.audit(here(), "secretive") if each.invariant == 10]
+    assert not [each for each in audit.audit(here(), "secretive", from_environment()) if each.invariant == 10]
 
 
 def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database):
@@ -75,9 +77,9 @@ def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database)
         (lambda: open_study(here(), bowl, "killed"), "interrupted"),
     ):
         with opened() as study:
-            log.Log(study).bring_up_to_date()
+            projection(study).bring_up_to_date()
             assert study.trial(0).params and study.trial(0).state == state
-        assert audit.audit(here(), "killed") == []
+        assert audit.audit(here(), "killed", from_environment()) == []
 
 
 def test_secrets_are_sought_in_no_time_in_letters_without_end():

@@ -11,16 +11,18 @@ from contextlib import closing
 import forks
 import pytest
 from alembic import command
+from logs import log_client
 from mlflow.store.db.utils import _get_alembic_config
 from planted import PLANTED, in_log, run_of
 from stores import here
 
-from search import log, paths
+from search import paths
 from search.cli.commands import main
 from search.maintenance import audit, doctor
 from search.storage import backups
 from search.study.opening import hold_study
 from search.study.stored import StoredStudy
+from search.tracking import from_environment
 
 BEYOND = {  # what is planted and cannot be repaired: that is said
     "a hyperparameter of the study": "trial 0 was not trained with the y it drew: make void",
@@ -51,7 +53,7 @@ REPAIRED["a second run of its own"] = lambda: make_run("bowl", kind="study", stu
 
 def make_run(experiment, **tags):
     """Log a run that Trialbook did not make. Returns its id."""
-    client = log.connect()
+    client = log_client()
     found = client.get_experiment_by_name(experiment)
     experiment = found.experiment_id if found else client.create_experiment(experiment)
     return client.create_run(experiment, tags=tags).info.run_id
@@ -86,7 +88,7 @@ def rows(database):
 def shown(home, monkeypatch):
     """All that the log of a home shows of the trials, without the ids of their runs."""
     monkeypatch.setenv("TRIALBOOK_HOME", str(home))
-    books = audit.Books(StoredStudy.read(here(), "audited"), log.connect())
+    books = audit.Books(StoredStudy.read(here(), "audited"), from_environment(), log_client())
     return {
         number: (
             (run.info.status, run.info.start_time, run.info.end_time, run.data.params),
@@ -113,7 +115,7 @@ def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(a
     for file in (journal, paths.frozen("bowl")):
         assert kept(file).read_bytes() and before[file] == hashlib.sha256(kept(file).read_bytes()).hexdigest()
     assert rows(kept(database)) == held
-    assert audit.audit(here(), audited) == []
+    assert audit.audit(here(), audited, from_environment()) == []
 
     assert main(["doctor", "--fix"]) == 0
     assert capsys.readouterr().out == "audited: nothing to repair\n"
@@ -185,11 +187,11 @@ def test_a_database_of_an_older_mlflow_is_upgraded_and_nothing_of_it_is_lost(aud
     command.downgrade(_get_alembic_config(f"sqlite:///{copy / 'mlflow.db'}"), "-1")
     shutil.copyfile(copy / "mlflow.db", paths.mlflow_database())
     was = paths.mlflow_database().read_bytes()
-    assert doctor.fault(here(), paths.mlflow_database())
+    assert doctor.fault(here(), from_environment())
     assert main(["doctor", "--fix"]) == 0
     assert kept(paths.mlflow_database()).read_bytes() == was
-    assert log.connect().get_run(own).info.status == "RUNNING"
-    assert audit.audit(here(), audited) == []
+    assert log_client().get_run(own).info.status == "RUNNING"
+    assert audit.audit(here(), audited, from_environment()) == []
 
 
 def test_what_a_killed_process_left_half_written_in_the_database_is_undone(audited, home, tmp_path):
@@ -245,7 +247,7 @@ def test_a_trial_that_is_wrong_itself_is_no_measure_but_has_one_run(audited, cap
     in_log("UPDATE tags SET value = '99' WHERE key = 'trial' AND value = '0'")
     assert main(["doctor", "--fix"]) == 0
     assert "audited: 2 to repair" in capsys.readouterr().out
-    assert {violation.said for violation in audit.audit(here(), audited)} == {
+    assert {violation.said for violation in audit.audit(here(), audited, from_environment())} == {
         "trial 0 was not trained with the y it drew"
     }
 
@@ -268,7 +270,7 @@ def test_of_a_log_elsewhere_the_runs_alone_are_repaired(audited, home, tmp_path,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere.db'}")
     assert main(["doctor"]) == 6
     assert main(["doctor", "--fix"]) == 0
-    assert audit.audit(here(), audited) == []
+    assert audit.audit(here(), audited, from_environment()) == []
     assert not paths.mlflow_database().exists()
 
 
@@ -290,4 +292,4 @@ def test_a_database_of_a_newer_mlflow_is_mended_by_the_command_that_a_search_nam
     code, said = forks.run("ui", "--port", "59999")
     assert code == 3 and "`make doctor FIX=1` mends it or makes it anew" in said
     assert forks.run("doctor", "--fix")[0] == 0
-    assert audit.audit(here(), "s") == []
+    assert audit.audit(here(), "s", from_environment()) == []

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from logs import log_client
 from mlflow.exceptions import MlflowException
 
-from search import log, paths
+from search import paths
 from search.cli.commands import main
 from search.errors import StoreError
 from search.services.stack import database, serve, supervised_process
@@ -148,7 +149,7 @@ def test_the_database_is_sound_and_lets_nobody_in_but_its_roles(stack):
 @needs_postgresql
 def test_mlflow_keeps_all_in_it_and_what_is_killed_comes_back(stack, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{stack.port}")
-    client = log.connect()
+    client = log_client()
     run = client.create_run(client.create_experiment("kept")).info.run_id
     client.log_text(run, "hello", "said.txt")
     assert [path.read_text() for path in (stack.home / "mlruns" / "artifacts").rglob("said.txt")] == ["hello"]

@@ -12,6 +12,7 @@ import databases
 import optuna
 import pytest
 from databases import end_backends
+from logs import projection
 from stores import here
 
 from search import paths
@@ -19,12 +20,12 @@ from search.cli.commands import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
 from search.executors.inline import Inline
-from search.log import Log
 from search.maintenance import audit
 from search.storage import connection, postgres
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
+from search.tracking import from_environment
 
 pytestmark = pytest.mark.skipif(
     not databases.tool("initdb"),
@@ -53,9 +54,9 @@ def test_a_search_goes_on_and_its_books_agree(bowl, storage, database):
         with open_study(here(), bowl) as study:
             search(study, Inline(study), trials=trials)
             study.set_budget(trials, None)
-            Log(study).bring_up_to_date()
+            projection(study).bring_up_to_date()
     assert here().names() == ["bowl-builtin"] and StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
-    assert audit.audit(here(), "bowl-builtin") == []
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
 
 
 def test_one_that_searches_alone_is_not_disturbed(bowl, storage):
@@ -188,8 +189,8 @@ def test_four_coordinators_try_each_draw_once(bowl, storage, database):
     assert len({trial.coordinator for trial in trials}) > 1
     with hold_study(here(), "bowl-builtin") as study:
         study.set_budget(40, None)
-        Log(study).bring_up_to_date()
-    assert audit.audit(here(), "bowl-builtin") == []
+        projection(study).bring_up_to_date()
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
 
 
 def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
@@ -219,8 +220,8 @@ def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl
     assert study.n_finished() == 40 and each_draw_was_tried_once(list(study.trials()), 40)
     with hold_study(here(), "bowl-builtin") as study:
         study.set_budget(40, None)
-        Log(study).bring_up_to_date()
-    assert audit.audit(here(), "bowl-builtin") == []
+        projection(study).bring_up_to_date()
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
 
 
 def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monkeypatch):
@@ -331,7 +332,7 @@ def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
     said = [each.communicate(timeout=120)[0] for each in together]
     assert [each.returncode for each in together] == [0, 0], said
     assert StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
-    assert audit.audit(here(), "bowl-builtin") == [], said
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == [], said
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):

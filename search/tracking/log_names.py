@@ -8,12 +8,17 @@ import functools
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
+from search.study.trial import Trial
 from search.text import readable
 
 INVALID = re.compile(r"[^/\w.\- :]")  # MLflow's own rule
 NO_PART = ("", ".", "..")  # of a name that is a path: it would name another place
-LONGEST = 230  # bytes: MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
+MAX_VALUE_LETTERS = (
+    230  # bytes: MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
+)
 OWN = ("epoch", "seconds", "time")  # what each epoch has besides what the task reported
 # The log writes metrics of these names itself, and those that begin so.
 RESERVED = (*OWN, "score", "score_standard_error", "weights", "seconds_total", "epochs_trained")
@@ -23,9 +28,9 @@ BEGINNINGS = ("best_", "last_", "confirmed_")
 def log_name(name: str) -> str:
     """The name as the log has it: `name` itself where MLflow takes it."""
     valid = "/".join("_" if part in NO_PART else part for part in INVALID.sub("_", name).split("/"))
-    if len(valid.encode()) <= LONGEST:
+    if len(valid.encode()) <= MAX_VALUE_LETTERS:
         return valid
-    start = valid.encode()[: LONGEST - 9].decode(errors="ignore").rstrip("/.")
+    start = valid.encode()[: MAX_VALUE_LETTERS - 9].decode(errors="ignore").rstrip("/.")
     return f"{start}_{_digest(name)}"
 
 
@@ -40,14 +45,14 @@ def param_names(names: tuple[str, ...]) -> dict[str, str]:
     return _distinct({name: log_name(name) for name in names})
 
 
-def metric_names(entry: dict) -> dict[str, str]:
+def metric_names(entry: dict[str, Any]) -> dict[str, str]:
     """What a task reported at one epoch of a curve: each name with the one in the log."""
     return _metric_names(tuple(name for name in entry if name not in OWN))
 
 
-def renamed(trials) -> dict[str, str]:
+def renamed(trials: Iterable[Trial]) -> dict[str, str]:
     """All that has another name in the log than in the study: name -> name in the log."""
-    found = {}
+    found: dict[str, str] = {}
     for trial in trials:
         found |= param_names(tuple(trial.config))
         for entry in trial.curve:
@@ -56,8 +61,8 @@ def renamed(trials) -> dict[str, str]:
     return {name: called for name, called in found.items() if name != called}
 
 
-def sentence(trials) -> str:
-    """The same in a sentence; an empty text where all names are the same."""
+def sentence(trials: Iterable[Trial]) -> str:
+    """The renamed ones in a sentence; an empty text where all names are the same."""
     pairs = [
         f"{readable(name, 60)!r} is called {readable(called, 60)!r}"
         for name, called in renamed(trials).items()
@@ -66,16 +71,16 @@ def sentence(trials) -> str:
 
 
 @functools.lru_cache(1000)
-def _metric_names(names):
+def _metric_names(names: tuple[str, ...]) -> dict[str, str]:
     return _distinct({name: log_name(_unreserved(name)) for name in names})
 
 
-def _unreserved(name):
+def _unreserved(name: str) -> str:
     return f"reported_{name}" if name in RESERVED or name.startswith(BEGINNINGS) else name
 
 
-def _distinct(names):
-    """The same, but of those that would share a name each gets a digest at its end, and so its own."""
+def _distinct(names: dict[str, str]) -> dict[str, str]:
+    """Names that differ: where several would share a name in the log, each gets a digest at its end."""
     count = Counter(names.values())
     return {
         name: called if count[called] == 1 or called == name else f"{called}_{_digest(name)}"
@@ -83,5 +88,5 @@ def _distinct(names):
     }
 
 
-def _digest(name):
+def _digest(name: str) -> str:
     return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]

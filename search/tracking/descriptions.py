@@ -4,13 +4,17 @@ Also the view of a study's trials that MLflow opens with, and the addresses of i
 """
 
 import json
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
 
-from search import log_names, tasks
+from search import tasks
 from search.errors import NoWinner
-from search.reports import tables
 from search.strategy import winner
 from search.strategy.describe import optimism
 from search.study.trial import number_ranges
+from search.text import MAX_VALUE_LETTERS, readable
+from search.tracking import log_names
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
 READING = """Each study is a run, and each of its trials a run below it.
@@ -26,19 +30,22 @@ READING = """Each study is a run, and each of its trials a run below it.
 """
 
 
-def of_task(task):
-    """Of an experiment: what the task asks, and how its runs are read."""
+def of_task(task: ModuleType) -> str:
+    """Describe an experiment: what the task asks, and how its runs are read."""
     better = "higher" if task.DIRECTION == "maximize" else "lower"
     return f"{_question(task)}\n\nThe {better} the {task.METRIC}, the better. {READING}"
 
 
-def of_study(study, link=None):
-    """Of a study: what it asks and of which data, within which limits, who won, and how its runs are read.
+def of_study(study: Any, link: str | None = None) -> str:
+    """Describe a study: its question, data, limits and winner, and how its runs are read.
 
     `link` is the address of its trials.
     """
     about, ways = study.description, {"maximize": "the higher the better", "minimize": "the lower the better"}
-    space = [f"| `{name}` | {tables.range_of(range_)} |" for name, range_ in study.ranges().items()]
+    space = [
+        f"| `{name}` | {readable(tasks.describe(range_), MAX_VALUE_LETTERS)} |"
+        for name, range_ in study.ranges().items()
+    ]
     paragraphs = [
         f"**{_question(study.task).splitlines()[0]}**",
         _won(study),
@@ -57,7 +64,7 @@ def of_study(study, link=None):
     return "\n\n".join(paragraphs)
 
 
-def view(study):
+def view(study: Any) -> str:
     """How MLflow shows a study's trials: a list, the best first, with what matters as its columns."""
     shown = [("metrics", "score"), ("metrics", "score_standard_error"), ("tags", "state")]
     params = log_names.param_names(tuple(study.ranges())).values()
@@ -75,17 +82,17 @@ def view(study):
     )
 
 
-def page(experiment, study_name):
-    """The address of that view, within MLflow's pages."""
+def page(experiment: str, study_name: str) -> str:
+    """The address of a study's `view`, within MLflow's pages."""
     return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={study_name}"
 
 
-def _question(task):
+def _question(task: ModuleType) -> str:
     return tasks.doc_of(task)
 
 
-def _won(study):
-    """Who won, with its uncertainty, or why nobody did."""
+def _won(study: Any) -> str:
+    """The winner, with its uncertainty, or why there is none."""
     try:
         standing = winner.choose(study)
     except NoWinner as none:
@@ -99,8 +106,8 @@ def _won(study):
     return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {optimism(standing, study.description)})."
 
 
-def _limits(budget):
-    """What was asked for, in words."""
+def _limits(budget: Mapping[str, Any]) -> str:
+    """A budget in words."""
     told = [f"{budget['trials']} trials"] if budget.get("trials") else []
     told += [f"{budget['seconds']:g} seconds"] if budget.get("seconds") else []
     return f"Budget: {' or '.join(told)}." if told else "No budget was set."

@@ -1,33 +1,36 @@
-"""The log while a search runs: a thread of its own writes it, so that no search waits for a store.
+"""The thread that writes the log while a search runs, so that no search waits for a store.
 
 A Trial never changes, so what waits to be written is the latest of each trial. What fails is tried again,
-ever more rarely; what is not written when the search ends is for `Log.bring_up_to_date`.
+ever more rarely; what is not written when the search ends is for `Projection.bring_up_to_date`.
 """
 
 import math
 import threading
 import time
 
-EVERY = 2.0  # seconds between two writes of a curve that grows
-FIRST, LONGEST = 1.0, 30.0  # seconds until what failed is tried again: doubled each time
+from search.study.trial import Trial
+from search.tracking.projection import Projection
+
+UPDATE_SECONDS = 2.0  # between two writes of a curve that grows
+FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0  # seconds until what failed is tried again: doubled each time
 
 
-class Live:
+class Background:
     """A watcher of a search (see `search.coordinator`) and a context manager: the thread ends with it.
 
     Args:
-        log: the study's Log. Nobody else may use it meanwhile.
+        projection: of the study. Nobody else may use it meanwhile.
     """
 
-    def __init__(self, log):
-        self._log = log
-        self._waiting = {}  # number -> the latest Trial that is not written
-        self._written = {}  # number -> when a trial that runs was written last
+    def __init__(self, projection: Projection) -> None:
+        self._projection = projection
+        self._waiting: dict[int, Trial] = {}  # number -> the latest Trial that is not written
+        self._written: dict[int, float] = {}  # number -> when a trial that runs was written last
         self._changed = threading.Condition()
         self._over = False
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
 
-    def started(self, trial):
+    def started(self, trial: Trial) -> None:
         """Have it written as it is now."""
         with self._changed:
             self._waiting[trial.number] = trial
@@ -35,26 +38,26 @@ class Live:
 
     reported = paused = finished = started
 
-    def __enter__(self):
+    def __enter__(self) -> "Background":
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         """Let the thread end with what it writes just now; what is `overdue` is not waited for."""
         with self._changed:
             self._over = True
             self._changed.notify()
-        while self._thread.is_alive() and not self._log.overdue():
+        while self._thread.is_alive() and not self._projection.overdue():
             self._thread.join(0.1)
 
-    def _write(self):
-        """What the thread does."""
+    def _write(self) -> None:
+        """Write what waits, until the search is over."""
         wait = 0.0
         while trial := self._next(wait):
             try:
-                self._log.show(trial)
+                self._projection.write(trial)
             except Exception:  # MLflow lets through whatever its database or its server raises
-                wait = min(max(FIRST, 2 * wait), LONGEST)
+                wait = min(max(FIRST_RETRY, 2 * wait), LONGEST_RETRY)
                 with self._changed:
                     self._waiting.setdefault(trial.number, trial)
             else:
@@ -63,20 +66,20 @@ class Live:
                 if trial.ended:
                     del self._written[trial.number]
 
-    def _next(self, wait):
+    def _next(self, wait: float) -> Trial | None:
         """The trial that is to be written next, when its time has come; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._over, wait)
             while not self._over:
                 number = min(self._waiting, key=self._due, default=None)
                 left = None if number is None else self._due(number) - time.monotonic()
-                if left is not None and left <= 0:
+                if number is not None and left is not None and left <= 0:
                     return self._waiting.pop(number)
                 self._changed.wait(left)
         return None
 
-    def _due(self, number):
+    def _due(self, number: int) -> float:
         """When a trial that waits is to be written: at once, unless a part of its curve was just written."""
         if self._waiting[number].ended:
             return -math.inf
-        return self._written.get(number, -math.inf) + EVERY
+        return self._written.get(number, -math.inf) + UPDATE_SECONDS

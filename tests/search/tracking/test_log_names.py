@@ -3,7 +3,7 @@
 import pytest
 from mlflow.utils.validation import _validate_metric, _validate_param
 
-from search import log_names
+from search.tracking import log_names
 
 NAMES = {
     "validation_loss": "validation_loss",

@@ -4,32 +4,32 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-
-from mlflow.utils.file_utils import local_file_uri_to_path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from search import paths
 
-HERE = ("mlruns", "artifacts")  # the end of `places.artifacts()`, in any home
+HERE = ("mlruns", "artifacts")  # the end of `paths.artifacts()`, in any home
 
 
 def path_of(location: str) -> Path:
     """The folder that an artifact location of MLflow's names: a path, or a file URI."""
-    return Path(local_file_uri_to_path(location) if location.startswith("file:") else location)
+    return Path(url2pathname(urlsplit(location).path) if location.startswith("file:") else location)
 
 
-def is_misplaced(run_location: str) -> bool:
-    """Whether a run's artifacts lie in a folder like ours of another home."""
+def is_misplaced(run_location: str, artifacts: Path) -> bool:
+    """Whether a run's artifacts lie in a folder like `artifacts`, but of another home."""
     folder = path_of(run_location).parent.parent  # of the experiment: a run has FOLDER/ID/artifacts
-    return _is_ours(folder) and folder.parent != paths.artifacts()
+    return _is_ours(folder) and folder.parent != artifacts
 
 
-def relocate(database: Path) -> None:
-    """Let a local log look for its artifacts in this home, where it names another one.
+def relocate(database: Path, artifacts: Path) -> None:
+    """Let a local log look for its artifacts in this home's folder, where it names another home's.
 
     Experiments with a folder elsewhere, which their owners chose, stay as they are.
     """
     with closing(sqlite3.connect(database)) as opened:
-        moves = list(_moves(opened))
+        moves = list(_moves(opened, artifacts))
         with opened:
             for experiment, location in moves:
                 for change in (
@@ -39,11 +39,11 @@ def relocate(database: Path) -> None:
                     opened.execute(f"{change} WHERE experiment_id = ?", (location, experiment))
 
 
-def _moves(opened: sqlite3.Connection) -> Iterator[tuple[int, str]]:
+def _moves(opened: sqlite3.Connection, artifacts: Path) -> Iterator[tuple[int, str]]:
     """The experiments whose artifacts lie in another home, each with its location in this one."""
     for experiment, location in opened.execute("SELECT experiment_id, artifact_location FROM experiments"):
         folder = path_of(location or "")
-        here = paths.artifacts() / folder.name
+        here = artifacts / folder.name
         if _is_ours(folder) and folder != here:
             yield experiment, paths.artifact_location(here)
 

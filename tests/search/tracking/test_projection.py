@@ -6,17 +6,19 @@ import json
 
 import forks
 import pytest
+from logs import log_client, projection
 from mlflow import MlflowClient
 from stores import here
 
-from search import artifact_locations, log, paths
+from search import paths
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.log import Log
 from search.maintenance import audit, doctor
 from search.strategy import winner
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
+from search.tracking import artifact_locations, from_environment, mapping
+from search.tracking.client import find_runs
 
 
 class Shown:
@@ -72,7 +74,7 @@ def logged(bowl, database):
 
 def up_to_date(study):
     """The log of a study, with nothing missing."""
-    log = Log(study)
+    log = projection(study)
     log.bring_up_to_date()
     assert log.behind is None
     return log
@@ -189,11 +191,11 @@ def test_a_trial_that_was_lost_with_the_machine_has_one_run_when_it_is_begun_ane
         search(study, Inline(study), trials=3)
         on_disk = here().path(study.name).read_bytes()
         lost = Strategy(study).ask()
-        Log(study).show(lost)
+        projection(study).write(lost)
     assert Shown().trials[3].info.status == "RUNNING"
     here().path(study.name).write_bytes(on_disk)
     with open_study(here(), bowl) as study:
-        again = Log(study)
+        again = projection(study)
         search(study, Inline(study), trials=5)
         again.bring_up_to_date()
         assert again.behind is None
@@ -235,7 +237,7 @@ def test_text_that_a_task_makes_is_shown_as_text(moody, database):
 
 def test_names_in_summary_do_not_hide_those_of_the_curve(searched):
     trial = searched.best()
-    assert not log.summary(trial, searched.description).keys() & trial.curve[-1].keys()
+    assert not mapping.summary(trial, searched.description).keys() & trial.curve[-1].keys()
 
 
 def test_repeats_and_what_they_say_are_shown(logged):
@@ -300,8 +302,8 @@ def odd(request, edited_bowl, database, monkeypatch):
 
 
 def test_odd_names_and_values_are_the_same_in_any_log(odd):
-    client = log.connect()
-    runs = log.find_runs(client, client.get_experiment_by_name("odd").experiment_id, "tags.trial = '0'")
+    client = log_client()
+    runs = find_runs(client, client.get_experiment_by_name("odd").experiment_id, "tags.trial = '0'")
     [run] = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     metrics, trial = run.data.metrics, odd.trial(0)
     for name, value in {
@@ -322,13 +324,13 @@ def test_odd_names_and_values_are_the_same_in_any_log(odd):
     assert len(run.data.params) == len(trial.config)
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"sample", "confusion: _"} <= files
-    assert audit.audit(here(), "odd") == []
+    assert audit.audit(here(), "odd", from_environment()) == []
 
 
 def test_names_that_differ_in_the_log_are_said_in_the_description(odd):
-    client = log.connect()
+    client = log_client()
     experiment = client.get_experiment_by_name("odd").experiment_id
-    [run] = log.find_runs(client, experiment, "tags.kind = 'study'")
+    [run] = find_runs(client, experiment, "tags.kind = 'study'")
     assert "'MAP@5' is called 'MAP_5'" in run.data.tags["mlflow.note.content"]
     assert run.data.tags["space.x"] == "0.0 to 1.0"
 
@@ -366,7 +368,7 @@ def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_databas
     with open_study(here(), bowl, "s") as study:
         search(study, Inline(study), trials=2)
         up_to_date(study)
-    assert audit.audit(here(), "s") == []
+    assert audit.audit(here(), "s", from_environment()) == []
     assert list(home.glob("mlruns/artifacts/bowl/*/artifacts/report.html"))
     assert [each.name for each in (tmp_path / "homes").iterdir()] == [name]
     assert sorted(each.name for each in home.iterdir()) == ["mlflow.db", "mlruns"]
@@ -379,15 +381,15 @@ def test_a_home_that_was_moved_has_its_artifacts_where_it_is_now(new, bowl, data
     old = paths.home()
     old.rename(tmp_path / new)
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / new))
-    [violation] = audit.audit(here(), "s")
+    [violation] = audit.audit(here(), "s", from_environment())
     assert violation.invariant == 9 and f"3 runs in {old}/mlruns/artifacts/bowl" in violation.said
-    found, errors = doctor.doctor(here(), ["s"], fix=True, say=lambda _: None)
-    assert (found, errors, audit.audit(here(), "s")) == (1, {}, [])
+    found, errors = doctor.doctor(here(), ["s"], from_environment(), fix=True, say=lambda _: None)
+    assert (found, errors, audit.audit(here(), "s", from_environment())) == (1, {}, [])
     with open_study(here(), bowl, "s") as study:
         search(study, Inline(study), trials=3)
         up_to_date(study)
-    client = log.connect()
-    runs = log.find_runs(client, client.get_experiment_by_name("bowl").experiment_id, "")
+    client = log_client()
+    runs = find_runs(client, client.get_experiment_by_name("bowl").experiment_id, "")
     assert len(runs) == 4
     for run in runs:
         assert artifact_locations.path_of(run.info.artifact_uri).is_relative_to(tmp_path / new)

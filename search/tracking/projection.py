@@ -1,0 +1,236 @@
+"""Keeps the log of a study in step with the study: one experiment a task, one parent run a study, one child
+run a trial.
+
+The log can be brought up to date from the studies alone, whatever it missed and wherever it was deleted.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mlflow.entities import RunTag
+
+from search import tasks
+from search.errors import NoWinner
+from search.strategy import winner
+from search.study.trial import Trial
+from search.text import one_line
+from search.tracking import descriptions, mapping
+from search.tracking.client import PARENT, TrackingStore, find_runs, set_aside
+from search.tracking.writers import TAG_LETTERS, log_batches
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+EXPERIMENT_TAG_LETTERS = 5000  # that any MLflow keeps
+VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
+
+Files = Callable[[Any], dict[str, str]]  # of a study: file name -> text
+
+
+class Projection:
+    """The log of one study, which this process must hold. `background` uses it while the study is searched.
+
+    Args:
+        study: a Study that is held.
+        store: where the log lies.
+        files: makes the files that the log keeps beside the study's run, such as its report.
+        overdue: () -> whether what can be written later is to be left.
+    """
+
+    def __init__(
+        self,
+        study: Any,
+        store: TrackingStore,
+        files: Files,
+        overdue: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.study, self.store, self.overdue = study, store, overdue
+        self.behind: str | None = None  # why the log is incomplete, after `bring_up_to_date`
+        self._files = files
+        # Trials, before more are begun: by this process alone, or nobody knows.
+        self._known = math.inf if study.is_shared else sum(1 for _ in study.trials())
+        self._is_open = False
+
+    def write(self, trial: Trial) -> None:
+        """Write what the log lacks of a trial. Raises whatever the store does; nothing is made twice then."""
+        try:
+            if not self._is_open:
+                self._open()
+            if trial.number not in self._runs:
+                self._create(trial)
+            self._revive(self._runs[trial.number])
+            self._write_texts(trial)
+            self._write_run(trial)
+        except Exception:
+            self._is_open = False  # what is there is found out again
+            raise
+
+    def bring_up_to_date(self) -> None:
+        """Write what the log lacks of trials that have ended, and of the study's own run."""
+        self.behind = None
+        try:
+            self.study.exclusive(self._complete)
+        except Exception as error:  # MLflow lets through whatever its database or its server raises
+            self.behind = one_line(error)
+
+    def page(self) -> str:
+        """The address of the study's trials within MLflow's pages."""
+        return descriptions.page(self._experiment, self.study.name)
+
+    # The runs that are there
+
+    def _open(self) -> None:
+        """Find or make the experiment and the study's run, and find the runs of its trials."""
+        self._client = self.store.connect()
+        self._experiment = self.store.open_experiment(self._client, tasks.name_of(self.study.task))
+        self._writer = self.store.writer(self._client, self._experiment)
+        runs = find_runs(self._client, self._experiment, f"tags.study = '{self.study.name}'")
+        runs.sort(key=lambda run: (run.info.lifecycle_stage != "active", run.info.run_id))
+        self._deleted = {run.info.run_id for run in runs if run.info.lifecycle_stage != "active"}
+        own = [run for run in runs if run.data.tags.get("kind") == "study"]
+        for extra in own[1:]:  # of two coordinators that began at once
+            set_aside(self._client, extra, "kind")
+        self.parent = own[0].info.run_id if own else self._create_parent()
+        self._concluded = own[0].data.tags.get("concluded") if own else None
+        self._runs: dict[int, str] = {}  # trial number -> run id
+        self._shown: dict[int, dict[str, str]] = {}  # trial number -> the tags of its run
+        self._epochs: dict[int, int] = {}  # trial number -> epochs of its curve that are known to be written
+        for run in runs:
+            if PARENT in run.data.tags and run.data.tags.get("trial", "").isdecimal():
+                self._take(run)
+        self._known = math.inf
+        self._is_open = True
+
+    def _take(self, run: "Run") -> None:
+        """Take a run for that of its trial; or set it aside, if that has one or a machine lost the trial."""
+        number = int(run.data.tags["trial"])
+        of_another = run.data.tags[PARENT] != self.parent
+        if of_another or number in self._runs or number >= self._known:
+            set_aside(self._client, run)
+        else:
+            self._runs[number], self._shown[number] = run.info.run_id, run.data.tags
+
+    def _revive(self, run_id: str) -> None:
+        """Restore a run that was deleted in the browser: there is more to be written of it."""
+        if run_id in self._deleted:
+            self._client.restore_run(run_id)
+            self._deleted.discard(run_id)
+
+    def _create_parent(self) -> str:
+        tags = mapping.tags_of_study(self.study.name, self.study.description)
+        run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags)
+        run_id: str = run.info.run_id
+        ranges = mapping.as_run_tags(mapping.tags_of_ranges(self.study.ranges()))
+        log_batches(self._client, run_id, tags=ranges)
+        return run_id
+
+    # A trial
+
+    def _create(self, trial: Trial) -> None:
+        """Make the run of a trial."""
+        name = mapping.name_of(trial)
+        tags = mapping.beginning(trial, self.study.name, self.study.description, self.parent)
+        self._runs[trial.number] = self._writer.begin(name, mapping.ms(trial.started), tags)
+        self._shown[trial.number] = {**tags, mapping.NAME: name}
+
+    def _write_texts(self, trial: Trial) -> None:
+        """Write the new texts of a trial's curve, as artifacts."""
+        for entry in trial.curve[self._epochs.get(trial.number, 0) :]:
+            for path, text in mapping.texts_of(entry):
+                self._client.log_text(self._runs[trial.number], text, path)
+
+    def _write_run(self, trial: Trial) -> None:
+        """Write what is new in a trial's curve, and how it ended where it did."""
+        run_id, known = self._runs[trial.number], self._epochs.get(trial.number)
+        metrics = [metric for entry in trial.curve[known or 0 :] for metric in mapping.metrics_of(entry)]
+        params = mapping.params_of(trial) if known is None else []  # they never change
+        if trial.ended is None:
+            self._writer.add(run_id, metrics, params)
+        else:
+            ended, new = mapping.ms(trial.ended), mapping.ending(trial).items()
+            metrics += mapping.as_metrics(mapping.summary(trial, self.study.description), ended)
+            # MLflow is slow to write a run's name: not again where it is the same.
+            tags = [RunTag(*tag) for tag in new - self._shown[trial.number].items()]
+            self._writer.end(run_id, metrics, params, tags, mapping.status_of(trial), ended)
+        self._epochs[trial.number] = len(trial.curve)
+
+    # The study
+
+    def _complete(self) -> None:
+        for step in self._open, self._mend, self._conclude:
+            self._must_be_in_time()
+            step()
+
+    def _must_be_in_time(self) -> None:
+        if self.overdue():
+            raise TimeoutError("there was no time to write all of it")
+
+    def _mend(self) -> None:
+        """Write the trials that have ended and that the log does not show as they ended."""
+        for trial in self.study.trials():
+            shown = self._shown.get(trial.number, {})
+            if trial.state == "running" or mapping.ending(trial).items() <= shown.items():
+                continue
+            self._must_be_in_time()
+            self.write(trial)
+
+    def _conclude(self) -> None:
+        """Write the study's own run: budget, winner, numbers, and the files that are kept of a study."""
+        study, known = self.study, self.study.revision()
+        if known == self._concluded:
+            study.set_projected_revision(known)
+            return
+        self._revive(self.parent)
+        self._describe_experiment()
+        for standing in winner.candidates(study):
+            if standing.confirmed:
+                self._write_confirmation(standing)
+        tags, values = self._conclusion()
+        now = int(time.time() * 1000)
+        self._client.set_terminated(self.parent, "FINISHED", now)
+        metrics = mapping.as_metrics(values, now)
+        log_batches(self._client, self.parent, metrics, tags=mapping.as_run_tags(tags))
+        self._write_files()
+        self._client.set_tag(self.parent, "concluded", known)
+        study.set_projected_revision(known)
+        self.store.analyze()
+
+    def _conclusion(self) -> tuple[dict[str, str], mapping.Numbers]:
+        """The tags and the numbers of the study's own run."""
+        study = self.study
+        tags = {"budget": json.dumps(study.budget())}
+        values: mapping.Numbers = {"trials": study.n_finished()}
+        try:
+            tags["winner"], found = mapping.winner_of(winner.choose(study), study.description)
+            values |= found
+        except NoWinner as none:
+            tags["winner"] = str(none)
+        text = descriptions.of_study(study, self.page())
+        tags |= mapping.note(self._client.get_run(self.parent).data.tags, text, TAG_LETTERS)
+        for number, look in enumerate(study.test_evaluations(), 1):
+            tags[f"look {number} at the test data"] = json.dumps(look)
+        return mapping.as_tags(tags), values
+
+    def _describe_experiment(self) -> None:
+        """Say in words what the experiment is, and how its runs are best looked at."""
+        with self.store.exclusive():
+            known = self._client.get_experiment(self._experiment).tags
+            tags = {f"{VIEW}{self.study.name}": descriptions.view(self.study)}
+            tags |= mapping.note(known, descriptions.of_task(self.study.task), EXPERIMENT_TAG_LETTERS)
+            for name, text in tags.items():
+                if known.get(name) != text:
+                    self._client.set_experiment_tag(self._experiment, name, text)
+
+    def _write_files(self) -> None:
+        for name, text in self._files(self.study).items():
+            self._client.log_text(self.parent, text, name)
+
+    def _write_confirmation(self, standing: winner.Candidate) -> None:
+        """Write what its repeats say of a configuration to the run of its first trial."""
+        number = standing.trial.number
+        last = max(trial.ended for trial in self.study.trials() if trial.replicate_of == number)
+        metrics, tags = mapping.confirmation(standing, self.study.description, last)
+        log_batches(self._client, self._runs[number], metrics, tags=tags)

@@ -1,0 +1,258 @@
+"""What the log costs, and how far it lags: rows in a local store's tables against MLflow's public calls.
+
+    rates   trials of 20 epochs in a second end at a steady rate, as a search's watcher hears of them:
+            processor time of the log's thread a trial, and seconds from its end until the log shows it
+    search  a real search with 32 trainers that only pretend, whose trainings take a second or more: the share
+            of time in which they compute. "long" trains 20 epochs of 50 ms and never pauses; "real" pauses as
+            searches do, after epochs of 2 s. "then" is how long the log needs once the search has ended
+
+Each writer has its turn in each repetition. Figures are medians (min..max), beside the machine's load.
+"""
+
+import argparse
+import heapq
+import itertools
+import math
+import os
+import shutil
+import statistics
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+from rich.console import Console
+from rich.table import Table
+from stores import here
+
+from objectives import chargpt
+from search.coordinator import search, train_all
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
+from search.tracking import chosen
+from search.tracking.background import Background
+from search.tracking.client import LocalTracking
+from search.tracking.projection import Projection
+from search.tracking.writers import ClientWriter
+from tests.bench.scale import Clock, Counts, Pretended, entry, load
+
+RATES = (1, 10, 60)  # trials a second
+EPOCHS, EPOCH_SECONDS = 20, 0.05
+PARAMS = 12
+JOBS = 32
+WARM = 3.0  # seconds of a search before the measuring begins
+PATIENCE = 120  # seconds that the log may lag
+
+
+@dataclass(frozen=True)
+class PublicTracking(LocalTracking):
+    """A local log that is written by MLflow's public calls alone."""
+
+    def writer(self, client, experiment):
+        return ClientWriter(client, experiment)
+
+
+WRITERS = {"tables": LocalTracking, "public": PublicTracking}
+
+
+class Timed(Projection):
+    """Writes down what writing takes, and when the ends of trials are shown."""
+
+    def __init__(self, study, store):
+        super().__init__(study, store, lambda _: {}, overdue=lambda: True)
+        self.processor, self.lags = 0.0, {}
+
+    def write(self, trial):
+        began = time.thread_time()
+        super().write(trial)
+        self.processor += time.thread_time() - began
+        if trial.ended:
+            self.lags[trial.number] = time.time() - trial.ended.timestamp()
+
+    def reset(self):
+        self.processor, self.lags = 0.0, {}
+
+
+class Home:
+    """Homes with an empty log, which is made once."""
+
+    def __init__(self, folder):
+        self._folder = Path(folder)
+        self._fresh = self._folder / "fresh.db"
+        LocalTracking(self._fresh, self._folder / "artifacts").connect()
+
+    def new(self, writer):
+        """Make a home of its own for what follows. Returns the store of its log."""
+        os.environ["TRIALBOOK_HOME"] = tempfile.mkdtemp(dir=self._folder)
+        local = chosen(None)
+        shutil.copyfile(self._fresh, local.database)
+        return WRITERS[writer](local.database, local.artifacts)
+
+
+def rates(home, writer, rate, seconds):
+    """Processor ms a trial, the lag of the log's median and last trial in seconds."""
+    store, count = home.new(writer), max(1, int(rate * seconds))
+    with open_study(here(), chargpt, "rates", "builtin") as study:
+        log = Timed(study, store)
+        log.write(first := Strategy(study).ask())
+        log.reset()
+        with Background(log) as background:
+            for trial in lived(first, rate, count):
+                background.started(trial)
+            wait_for(lambda: len(log.lags) == count)
+    lags = [log.lags[number] for number in sorted(log.lags)]
+    return 1000 * log.processor / count, statistics.median(lags), lags[-1]
+
+
+def lived(like, rate, count):
+    """Trials that begin at a rate, each as it begins, after each epoch and as it ends, in their time."""
+    config = like.config | {f"h{number}": number / 7 for number in range(PARAMS - len(like.config))}
+    began, curves = time.time(), defaultdict(list)
+    steps = [
+        (began + number / rate + epoch * EPOCH_SECONDS, number, epoch)
+        for number in range(count)
+        for epoch in range(EPOCHS + 1)
+    ]
+    heapq.heapify(steps)
+    while steps:
+        at, number, epoch = heapq.heappop(steps)
+        time.sleep(max(0.0, at - time.time()))
+        if epoch:
+            curves[number].append(entry(chargpt.Config(), epoch, EPOCH_SECONDS))
+        ends = {"ended": datetime.now(), "state": "completed", "score": 0.5, "standard_error": 0.1}
+        yield replace(
+            like,
+            number=like.number + 1 + number,
+            config=config,
+            curve=curves[number][:],
+            started=datetime.fromtimestamp(began + number / rate),
+            **(ends if epoch == EPOCHS else {}),
+        )
+
+
+def searching(home, writer, shape, seconds):
+    """The share of time in which trainers compute, trials a second, the log's lag, and its completion.
+
+    The last two are seconds. `writer` None is no log.
+    """
+    store, clock = home.new(writer or "tables"), Clock()
+    with open_study(here(), chargpt, "search", "builtin") as study, ExitStack() as ends:
+        search(study, Pretended(4, 0.0, clock), trials=100)
+        counts, log = Ends(clock), Timed(study, store)
+        watchers = [counts]
+        if writer:
+            log.bring_up_to_date()
+            log.reset()
+            watchers.append(ends.enter_context(Background(log)))
+        begin = clock.now() + WARM
+        trainers = Pretended(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
+        limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
+        if shape == "long":
+            best, repeat = study.best(), itertools.count(1)
+            train_all(study, trainers, lambda _: Strategy(study).replicate(best, next(repeat)), **limits)
+        else:
+            search(study, trainers, **limits)
+        ended = sum(begin <= at < begin + seconds for at in counts.ended)
+        lag = statistics.median(log.lags.values()) if log.lags else math.nan
+        busy = trainers.busy(begin, begin + seconds)
+        ends.close()
+        after = clock.now()
+        if writer:
+            complete(log)
+        return busy, ended / seconds, lag, clock.now() - after
+
+
+class Ends(Counts):
+    """A watcher that writes down when trials ended."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.ended = []
+
+    def finished(self, trial):
+        self.ended.append(self._clock.now())
+
+
+def complete(log):
+    log.overdue = lambda: False
+    log.bring_up_to_date()
+    if log.behind:
+        raise SystemExit(f"the log is incomplete: {log.behind}")
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if not condition():
+        raise SystemExit(f"the log lags by more than {PATIENCE} s")
+
+
+def spread(values, digits=1):
+    middle = statistics.median(values)
+    return f"{middle:.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
+
+
+def rates_table(home, options):
+    shown = Table(title="A steady rate of trials: median (min..max)")
+    for column in (
+        "trials a second",
+        "writer",
+        "processor ms a trial",
+        "s behind",
+        "s behind at last",
+        "load",
+    ):
+        shown.add_column(column, justify="right")
+    for rate in options.rates:
+        found = defaultdict(list)
+        for _ in range(options.repetitions):
+            for writer in WRITERS:
+                found[writer].append(rates(home, writer, rate, options.seconds))
+        for writer, turns in found.items():
+            cells = (spread(values, digits) for values, digits in zip(zip(*turns), (1, 2, 1)))
+            shown.add_row(str(rate), writer, *cells, load())
+    return shown
+
+
+def search_table(home, options):
+    shown = Table(title=f"A search with {JOBS} trainers: median (min..max)")
+    for column in ("trials", "log", "trainers compute, %", "trials a second", "s behind", "s then", "load"):
+        shown.add_column(column, justify="right")
+    for shape in ("long", "real"):
+        found = defaultdict(list)
+        for _ in range(options.repetitions):
+            for writer in (None, *WRITERS):
+                busy, *others = searching(home, writer, shape, options.seconds)
+                found[writer].append((100 * busy, *others))
+        for writer, turns in found.items():
+            cells = (spread(values, digits) for values, digits in zip(zip(*turns), (1, 1, 2, 1)))
+            shown.add_row(shape, writer or "none", *cells, load())
+    return shown
+
+
+TABLES = {"rates": rates_table, "search": search_table}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--rates", nargs="+", type=int, default=RATES)
+    parser.add_argument("--seconds", type=float, default=8.0, help="that one measurement takes")
+    parser.add_argument("--repetitions", type=int, default=3)
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(folder)
+        for name in options.only:
+            Console(highlight=False, width=120).print(TABLES[name](home, options))
+
+
+if __name__ == "__main__":
+    main()
