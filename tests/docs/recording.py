@@ -1,8 +1,10 @@
 """Record what a command shows in a real terminal, as text and as an SVG picture."""
 
+import bisect
 import codecs
 import fcntl
 import io
+import itertools
 import math
 import os
 import pty
@@ -70,9 +72,15 @@ class Recording:
 
     def live(self, number: int, share: float) -> float:
         """The second at which a share of the time of the `number`-th live display has passed."""
-        began = [at for at, text in self.pieces if HIDE_CURSOR in text][number]
-        ended = next(at for at, text in self.pieces if SHOW_CURSOR in text and at > began)
+        began, ended = self._times_of(HIDE_CURSOR)[number], self._times_of(SHOW_CURSOR)[number]
         return began + share * (ended - began)
+
+    def _times_of(self, wanted: str) -> list[float]:
+        """The second at which each occurrence of a text was complete; pieces may cut it in two."""
+        ends = list(itertools.accumulate(len(text) for _, text in self.pieces))
+        whole = "".join(text for _, text in self.pieces)
+        found = (match.end() for match in re.finditer(re.escape(wanted), whole))
+        return [self.pieces[bisect.bisect_left(ends, end)][0] for end in found]
 
     def text(self) -> str:
         """The last screen without colours."""

@@ -59,6 +59,12 @@ def test_recording_live_is_between_begin_and_end(live):
         live.live(1, 0.5)
 
 
+def test_recording_live_finds_displays_that_pieces_cut(recording):
+    pieces = [(1.0, "\x1b[?2"), (2.0, "5l a \x1b[?25h\x1b[?25l"), (6.0, "b\x1b[?25"), (10.0, "h")]
+    cut = recording.Recording(0, pieces, 40, {})
+    assert [cut.live(0, 0.5), cut.live(1, 0), cut.live(1, 0.5), cut.live(1, 1)] == [2, 2, 6, 10]
+
+
 def test_recording_hides_texts(recording, tmp_path):
     command = [sys.executable, "-c", "import os; print(os.getcwd(), os.get_terminal_size().columns)"]
     hidden = recording.record(command, tmp_path, columns=77, hide={str(tmp_path): "~"})
