@@ -33,9 +33,9 @@ class OpenedStudy(StoredStudy):
 
     def report(self, folder: str | Path | None = None) -> Path:
         """Write what was learned as one page, and return its path. Raises NoWinner."""
-        from search.reports import report
+        from search.reports import page, report
 
-        return report.write(report.report(self), folder)
+        return page.write(report.report(self), folder)
 
 
 def open_study(name: str, store: StudyStore | None = None) -> OpenedStudy:

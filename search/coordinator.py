@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 import data
 from search.errors import NoWinner, TrialbookError, TrialLost
+from search.executors.executor import GO_ON, PAUSE, STOP, Executor, Verdict
 from search.strategy import explain, winner
 from search.strategy.strategy import Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import require_same_code
 from search.study.study import Study
 from search.study.trial import Trial, TrialState, numbers
-from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
+from search.trainers.messages import Entry, Score
+from search.trainers.trainer import Trainer
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
@@ -39,7 +41,7 @@ class Watcher(Protocol):
     def finished(self, trial: Trial) -> None: ...
 
 
-def search(study: Study, executor: Any, *, trials: float = math.inf, **limits: Any) -> None:
+def search(study: Study, executor: Executor, *, trials: float = math.inf, **limits: Any) -> None:
     """Search until the study has so many trials in total, those of earlier searches included.
 
     When no more may start, paused trials resume until there are enough to choose a winner from.
@@ -60,7 +62,7 @@ def search(study: Study, executor: Any, *, trials: float = math.inf, **limits: A
 
 
 def confirm(
-    study: Study, executor: Any, *, replicates: int, threshold: float | None = None, **limits: Any
+    study: Study, executor: Executor, *, replicates: int, threshold: float | None = None, **limits: Any
 ) -> None:
     """Train the finalists again, each on so many fresh seeds at most: see `search.strategy.winner`.
 
@@ -98,7 +100,7 @@ def evaluate_on_test(study: Study, candidate: Candidate) -> tuple[float, float, 
 
 def train_all(
     strategy: Strategy,
-    executor: Any,
+    executor: Executor,
     next_trial: Callable[[int], Trial | None],
     *,
     seconds: float = math.inf,
@@ -145,7 +147,7 @@ def train_all(
 
 
 class Coordinator:
-    """Carries each trial from ask to tell. It is the listener of an executor.
+    """Carries each trial from ask to tell. It is a Listener: see `search.executors.executor`.
 
     Args:
         over: says why the search is over, or None.
@@ -154,7 +156,7 @@ class Coordinator:
     def __init__(
         self,
         strategy: Strategy,
-        executor: Any,
+        executor: Executor,
         watchers: Iterable[Watcher],
         over: Callable[[], str | None],
     ) -> None:
@@ -183,11 +185,11 @@ class Coordinator:
             return
         self._n_rejected = 0
         self.running.add(trial.number)
-        self.executor.start(trial.number, self.study.task.Config(**trial.config))
+        self.executor.start(trial.number, trial.config)
         if not trial.curve:
             self._say("started", trial)
 
-    def reported(self, number: int, entry: dict[str, Any]) -> str:
+    def reported(self, number: int, entry: Entry) -> Verdict:
         """Take in an epoch. Returns GO_ON, PAUSE or STOP."""
         self._silence.pop(number, None)
         self._longest = max(self._longest, entry["seconds"])
@@ -214,7 +216,7 @@ class Coordinator:
         self._say("reported", self.study.trial(number))
         return self._pause(number) if pauses or number not in self.running else GO_ON
 
-    def finished(self, number: int, score: tuple[float, float]) -> None:
+    def finished(self, number: int, score: Score) -> None:
         """Take in the score of a trial, and its standard error."""
         if not self._open(number):
             return
@@ -278,7 +280,7 @@ class Coordinator:
         """Whether a trial trains or is paused: messages about other trials come too late."""
         return number in self.running or number in self.strategy.paused
 
-    def _pause(self, number: int) -> str:
+    def _pause(self, number: int) -> Verdict:
         """Let a trial wait until it is its turn. If too many wait, give up the worst of them."""
         self.running.discard(number)
         try:

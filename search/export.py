@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 from search import paths, tasks
-from search.errors import TrialbookError, readable
+from search.errors import TrialbookError
 from search.frozen_script.files import UNREADABLE, prove, record, write
 from search.frozen_script.script import BEGINS, script_of
 from search.study.opening import require_same_code
+from search.text import readable
 
 FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
 

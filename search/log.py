@@ -24,11 +24,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
 from search import artifact_locations, log_names, notes, paths, rows, tasks
-from search.cli.display import standing_line
-from search.errors import NoWinner, StoreError, one_line
+from search.errors import NoWinner, StoreError
 from search.strategy import winner
+from search.strategy.describe import score_line
 from search.study.trial import numbers
 from search.tasks.provenance import commit_of
+from search.text import one_line
 
 STATUS = {
     "running": "RUNNING",
@@ -312,11 +313,11 @@ class Log:
 
     def _write_files(self):
         """Write the table of trials and the report."""
-        from search.reports import report, trials_csv
+        from search.reports import page, report, trials_table
 
-        self._client.log_text(self.parent, trials_csv.trials_csv(self.study), "trials.csv")
-        page = report.page(report.report(self.study))
-        self._client.log_text(self.parent, page, "report.html")
+        self._client.log_text(self.parent, trials_table.trials_csv(self.study), "trials.csv")
+        text = page.page(report.report(self.study))
+        self._client.log_text(self.parent, text, "report.html")
 
     def _write_standing(self, standing):
         """Write what its repeats say of a configuration to the run of its first trial."""
@@ -328,7 +329,7 @@ class Log:
             Metric(name, value, int(at.timestamp() * 1000), len(standing.scores))
             for name, value in values.items()
         ]
-        said = [RunTag("confirmed", standing_line(standing, self.study.description))]
+        said = [RunTag("confirmed", score_line(standing, self.study.description))]
         self._client.log_batch(self._runs[standing.trial.number], metrics, tags=said)
 
 
@@ -429,7 +430,7 @@ def what_won(standing, about):
     if not standing.confirmed:
         return f"trial {trial.number} (unconfirmed: one seed)", metrics
     metrics |= {"winner_mean": standing.mean, "winner_standard_error": standing.standard_error}
-    return f"trial {trial.number}, confirmed: {standing_line(standing, about)}", metrics
+    return f"trial {trial.number}, confirmed: {score_line(standing, about)}", metrics
 
 
 def summary(trial, about):

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections import Counter
 
-from search.errors import readable
+from search.text import readable
 
 INVALID = re.compile(r"[^/\w.\- :]")  # MLflow's own rule
 NO_PART = ("", ".", "..")  # of a name that is a path: it would name another place

@@ -6,10 +6,10 @@ Also the view of a study's trials that MLflow opens with, and the addresses of i
 import json
 
 from search import log_names, tasks
-from search.cli.display import luck
 from search.errors import NoWinner
 from search.reports import tables
 from search.strategy import winner
+from search.strategy.describe import optimism
 from search.study.trial import number_ranges
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
@@ -96,9 +96,7 @@ def _won(study):
         return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
     mean = f"{metric} **{standing.mean:.4g} ± {standing.standard_error:.2g}**"
     seeds = f"the mean of {len(standing.scores)} fresh seeds"
-    return (
-        f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {luck(standing, study.description)})."
-    )
+    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {optimism(standing, study.description)})."
 
 
 def _limits(budget):

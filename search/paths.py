@@ -38,7 +38,7 @@ def reports():
     return home() / "mlruns" / "reports"
 
 
-def stack():
+def stack() -> Path:
     """What `make stack` keeps: a PostgreSQL, passwords, what its servers said."""
     return home() / "mlruns" / "stack"
 

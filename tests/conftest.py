@@ -29,8 +29,27 @@ from search.study.opening import open_study
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
+NEEDS = {  # fixture -> what a test that uses it is: see `markers` in pyproject.toml
+    "fresh_database": "integration",  # it writes a log
+    "serve": "integration",
+    "storage": "integration",
+    "cluster": "thorough",
+    "browser": "thorough",
+    "stack": "thorough",
+}
+SHARED = {"storage", "running", "cluster", "stack", "members"}  # the tests of each run in one process
 
 torch.set_num_threads(THREADS)  # as trainers do
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark tests by the fixtures that they use."""
+    for item in items:
+        for name in NEEDS.keys() & set(item.fixturenames):
+            item.add_marker(NEEDS[name])
+        for name in SHARED & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)

@@ -83,3 +83,54 @@ def module_cycle() -> list[str]:
         return []
 
     return next(filter(None, (visit(name, ()) for name in known)), [])
+
+
+def docstring(path: Path) -> str:
+    """A module's docstring."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+def parts() -> dict[str, Path]:
+    """What lies directly in `search/`: packages and modules, each with the file that describes it."""
+    found = {}
+    for path in sorted((ROOT / "search").iterdir()):
+        if (path / "__init__.py").exists():
+            found[path.name] = path / "__init__.py"
+        elif path.suffix == ".py" and path.stem not in FRONT:
+            found[path.stem] = path
+    return found
+
+
+def tree() -> str:
+    """The packages of the README, one a line, each by the first line of its docstring."""
+    lines = ["```"]
+    for name, path in parts().items():
+        shown = f"search/{name}/" if path.stem == "__init__" else f"search/{name}.py"
+        lines.append(f"{shown:24}{docstring(path).splitlines()[0]}")
+    return "\n".join([*lines, "```"])
+
+
+def table() -> str:
+    """The modules of CONTRIBUTING, a row each: where a change belongs."""
+    lines = ["| module | purpose |", "|---|---|"]
+    for name, path in modules().items():
+        if path.name not in ("__init__.py", "__main__.py"):
+            shown = path.relative_to(ROOT / "search")
+            lines.append(f"| `{shown}` | {docstring(path).splitlines()[0]} |")
+    return "\n".join(lines)
+
+
+PAGES = {"README.md": ("tree", tree), "CONTRIBUTING.md": ("packages", table)}
+
+
+def with_part(text: str, marker: str, part: str) -> str:
+    """A page with another text between its markers."""
+    before, _, rest = text.partition(f"<!-- {marker} -->\n")
+    _, end, after = rest.partition(f"<!-- /{marker} -->")
+    return f"{before}<!-- {marker} -->\n{part}\n{end}{after}"
+
+
+if __name__ == "__main__":
+    for name, (marker, part) in PAGES.items():
+        page = ROOT / name
+        page.write_text(with_part(page.read_text(encoding="utf-8"), marker, part()), encoding="utf-8")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from stores import here
 
 from search.study.stored import StoredStudy
@@ -18,6 +19,7 @@ def run(*command, cwd=ROOT):
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_search_export_and_the_frozen_script(database, tmp_path):
     said = run("make", "search", "TASK=langid", "DATA=builtin", "TRIALS=1")
     assert "Study langid-builtin is new. Data: builtin" in said

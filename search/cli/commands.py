@@ -13,16 +13,8 @@ import traceback
 
 from search.cli import terminal
 from search.cli.options import OPTIONS, TIMEOUT, TRIALS, missing, tracking_server
-from search.errors import (
-    Damage,
-    NoWinner,
-    StoreError,
-    TrialbookError,
-    UsageError,
-    one_line,
-    readable,
-    unknown,
-)
+from search.errors import Damage, NoWinner, StoreError, TrialbookError, UsageError, unknown
+from search.text import one_line, readable
 
 EXIT_CODES = """exit codes:
   0 done   1 failed   2 wrong usage, nothing written   3 store unavailable or damaged   4 study conflict
@@ -125,7 +117,7 @@ def winner(options):
         with hold_study(study.store, study.name) as study:
             value, error, looks = evaluate_on_test(study, standing)
             Log(study).bring_up_to_date()
-        print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, look {looks}")
+        print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, test evaluation {looks}")
     terminal.show(tables.of_winner(study, standing))
     return 0
 
@@ -133,12 +125,12 @@ def winner(options):
 @verb("task", "study", "data", "data-dir", "out", "storage")
 def report(options):
     """What was learned from a study: here, and as one page in mlruns/reports/ or in OUT=folder."""
-    from search.reports import report
+    from search.reports import page, report, tables
 
     _must_be_folder(options.out)
     learned = report.report(_study(options))
-    terminal.show(report.text(learned))
-    print(f"wrote {report.write(learned, options.out)}")
+    terminal.show(tables.of_report(learned))
+    print(f"wrote {page.write(learned, options.out)}")
     return 0
 
 

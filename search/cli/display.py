@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.errors import readable
 from search.strategy import winner
+from search.strategy.describe import score_line
+from search.text import duration, settings
 
-LONGEST = 200  # letters of a value
 BARS = "▁▂▃▄▅▆▇█"
 ROWS = 16  # trials that train, and are shown, at the most: to draw hundreds again and again holds a search up
 
@@ -97,7 +97,7 @@ class Tally:
         """The best so far, in one line."""
         if self.best is None:
             return "best so far: none"
-        return f"best so far: {scored(self.best, self.study.description)}, {settings(self.best)}"
+        return f"best so far: {scored(self.best, self.study.description)}, {settings(self.best.params)}"
 
     def _count(self, trial):
         self.states[trial.state] += 1
@@ -140,7 +140,7 @@ class Repeats(Tally):
         standing = winner.choose(self.study)
         if not standing.confirmed:
             return "winner so far: none is confirmed"
-        return f"winner so far: {standing_line(standing, self.study.description)}, {settings(standing.trial)}"
+        return f"winner so far: {score_line(standing, self.study.description)}, {settings(standing.trial.params)}"
 
     def _count(self, trial):
         super()._count(trial)
@@ -163,7 +163,7 @@ class Lines:
 
     def started(self, trial):
         self.tally.started(trial)
-        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial)}")
+        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial.params)}")
 
     def reported(self, trial):
         self.tally.reported(trial)
@@ -238,7 +238,7 @@ def _running(tally):
         epoch = trial.curve[-1]["epoch"] if values else 0
         shown = f"{values[-1]:.4g}" if values else ""
         epochs = f"{epoch}/{trial.config['epochs']}"
-        table.add_row(str(trial.number), epochs, shown, sparkline(values), settings(trial))
+        table.add_row(str(trial.number), epochs, shown, sparkline(values), settings(trial.params))
     if more := running[ROWS:]:
         table.add_row(f"and {len(more)} more")
     return table
@@ -253,37 +253,10 @@ def sparkline(values, width=20):
     return "".join(BARS[round((value - low) / (span or 1) * (len(BARS) - 1))] for value in values)
 
 
-def settings(trial):
-    """The searched hyperparameters of a trial, in one line."""
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {readable(value, LONGEST)}"
-        for name, value in trial.params.items()
-    )
-
-
 def scored(trial, about):
     """A trial's score with its uncertainty."""
     error = f"{trial.standard_error:.2g}"
     return f"{about.metric} {trial.score:.4g} ± {error} (trial {trial.number}, one seed)"
-
-
-def standing_line(standing, about):
-    """A configuration's mean over fresh seeds, with its uncertainty and what its first score was."""
-    mean = f"{about.metric} {standing.mean:.4g} ± {standing.standard_error:.2g}"
-    first = f"first score {standing.trial.score:.4g}, {luck(standing, about)}"
-    return f"{mean} (trial {standing.trial.number}, mean of {len(standing.scores)} fresh seeds; {first})"
-
-
-def luck(standing, about):
-    """By how much the first score misled, in words: "lucky seed: 1.2 points"."""
-    size = (
-        f"{100 * abs(standing.optimism):.2g} points"
-        if about.metric == "accuracy"
-        else f"{abs(standing.optimism):.2g}"
-    )
-    if abs(standing.optimism) <= standing.standard_error:
-        return f"as good as the mean, to {size}"
-    return f"{'lucky' if standing.optimism > 0 else 'unlucky'} seed: {size}"
 
 
 def ending(trial):
@@ -292,11 +265,3 @@ def ending(trial):
         error = f"{trial.standard_error:.2g}"
         return f"completed in {duration(trial.seconds)}: {trial.score:.4g} ± {error}"
     return f"{trial.state} after {duration(trial.seconds)}: {trial.reason}"
-
-
-def duration(seconds):
-    """Seconds as a person says them."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

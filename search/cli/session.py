@@ -155,7 +155,7 @@ def _keep_copy(say, study):
 
 
 def _trainers(kind, cluster, study, jobs, most):
-    """The plug of a kind with so many trainers, `most` at the most; `jobs` None leaves their number to it."""
+    """The executor of a kind, with `most` trainers at the most; `jobs` None leaves their number to it."""
     if kind == "inline":
         from search.executors.inline import Inline
 

@@ -8,9 +8,10 @@ from types import ModuleType
 
 from data import DataError
 from search import paths, tasks
-from search.errors import NoWinner, one_line
+from search.errors import NoWinner
 from search.frozen_script import files
 from search.study.opening import source_of
+from search.text import one_line
 
 
 def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> int:

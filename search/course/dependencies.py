@@ -1,7 +1,8 @@
-"""Is all there that grading needs? A look at the libraries, and at whether there is a screen."""
+"""Check what grading needs: the libraries, and whether there is a screen."""
 
 import importlib
 import os
+from collections.abc import Callable
 
 from search import paths
 from search.errors import UsageError
@@ -9,7 +10,7 @@ from search.errors import UsageError
 NEEDED = ("torch", "numpy", "matplotlib")
 
 
-def check(say):
+def check(say: Callable[[str], object]) -> int:
     """Name the versions, and draw. Returns the exit code: 0 where nothing is missing."""
     missing = []
     for name in NEEDED:
@@ -26,13 +27,13 @@ def check(say):
 
 
 def wrong_backend() -> UsageError:
-    """The UsageError for a backend that matplotlib does not know: then it cannot be imported at all."""
+    """The UsageError for a backend that matplotlib does not know, and so cannot be imported with."""
     seen = os.environ.get("MPLBACKEND")
     return UsageError(f"MPLBACKEND {seen!r} is not valid: agg, or nothing, which chooses one")
 
 
-def spin(say):
-    """A line segment spins in a circle, twice, in a window; without a screen it is written as PNG."""
+def spin(say: Callable[[str], object]) -> None:
+    """Spin a line segment twice in a window; without a screen, write it as PNG."""
     from search.course.pictures import Window, spinning
 
     window = Window()

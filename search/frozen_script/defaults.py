@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import UnionType
 
-from search.errors import TaskError, TrialbookError, readable
+from search.errors import TaskError, TrialbookError
 from search.frozen_script.module import Source
 from search.frozen_script.source_code import TaskModule
 from search.frozen_script.statements import comments, last_line
+from search.text import readable
 from search.values import TYPES, Plain
 
 WIDTH = 110  # of a line

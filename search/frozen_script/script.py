@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from objectives import replay
-from search.errors import TaskError, TrialbookError, one_line
+from search.errors import TaskError, TrialbookError
 from search.frozen_script.defaults import config_in, fields_in, literal, searched_ranges, with_defaults
 from search.frozen_script.source_code import Sources, TaskModule, task_name
 from search.frozen_script.statements import missing_names, names_used
 from search.paths import PACKAGES
+from search.text import one_line
 from search.values import Plain
 
 BEGINS = "The best configuration that a search found for this task."

@@ -12,9 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from search import artifact_locations, log, paths, redact, tasks
-from search.errors import StoreError, one_line
+from search.errors import StoreError
 from search.frozen_script import files
 from search.study.stored import StoredStudy
+from search.text import one_line
 
 NO_SCRIPT = (SyntaxError, ValueError, StopIteration, AttributeError)  # is what a frozen script is not
 

@@ -26,7 +26,7 @@ from contextlib import closing
 from pathlib import Path
 
 from search import log, paths
-from search.errors import StoreError, TrialbookError, one_line
+from search.errors import StoreError, TrialbookError
 from search.frozen_script import files
 from search.frozen_script.defaults import literal
 from search.log import Log
@@ -35,6 +35,7 @@ from search.maintenance.audit import Books
 from search.storage import backups
 from search.study.opening import hold_study
 from search.study.stored import StoredStudy
+from search.text import one_line
 
 RENEWED = (
     "it is mended or, where it cannot be, made anew from all studies, without runs that are of none of them;"

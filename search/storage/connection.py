@@ -13,13 +13,14 @@ from typing import Any
 
 import psycopg
 
-from search.errors import StoreError, StudyConflict, one_line
+from search.errors import StoreError, StudyConflict
 from search.storage.base import Result
+from search.text import one_line
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
 PATIENCE = 60.0  # seconds until a database that was lost must be there again
-FIRST, LONGEST = 0.1, 5.0  # seconds until that is tried again: doubled each time
+FIRST, MAX_VALUE_LETTERS = 0.1, 5.0  # seconds until that is tried again: doubled each time
 EXCLUSIVE_PATIENCE = 600.0  # seconds to wait for the others: one may be completing a large log
 LOCK_TIMEOUT = 5.0  # seconds that one statement waits for a lock; then it is tried again
 CONNECT_OPTIONS = {  # this side notices within 25 s that the server's machine is gone
@@ -95,7 +96,7 @@ class Connection:
                 if not self._is_exclusive:
                     self._must_be_worth_retrying(error, started)
                     time.sleep(wait)
-                    wait = min(2 * wait, LONGEST)
+                    wait = min(2 * wait, MAX_VALUE_LETTERS)
             except psycopg.Error as error:
                 raise StoreError(_message(error)) from None
 

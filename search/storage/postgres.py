@@ -14,9 +14,10 @@ import psycopg
 from optuna.storages.journal import BaseJournalBackend
 from psycopg.conninfo import conninfo_to_dict
 
-from search.errors import StoreError, StudyConflict, UsageError, one_line
+from search.errors import StoreError, StudyConflict, UsageError
 from search.storage.base import Problem, Record, RecordLog, Result
 from search.storage.connection import Connection, Session
+from search.text import one_line
 
 LEASE = 120  # seconds for which a coordinator counts as alive: more than a database may be away
 SCHEMA = """

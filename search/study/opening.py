@@ -29,7 +29,7 @@ from search.study.stored import first_description, load, require_existing
 from search.study.study import Study
 from search.study.trial import Trial, number_ranges
 from search.study.view import StudyDescription, StudyView, space_of
-from search.trainers import isolation
+from search.tasks import isolation
 
 OLD: dict[str, Any] = {"supersede": "superseded", "void": "void"}  # what becomes of trials of old code
 

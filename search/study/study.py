@@ -23,8 +23,7 @@ from search.study import schema
 from search.study.stored import StoredStudy
 from search.study.trial import VOID_KEY, Action, Trial, TrialState, VoidEntry, now
 from search.study.view import OPTUNA_STATES, StudyDescription, space_of
-from search.tasks import provenance
-from search.trainers import isolation
+from search.tasks import isolation, provenance
 
 Score = tuple[float | None, float | None]  # and its standard error
 

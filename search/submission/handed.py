@@ -17,6 +17,7 @@ import numpy as np
 import data
 from search.errors import UsageError
 from search.reports import report
+from search.reports.page import page as page_of
 from search.study.trial import KINDS, VOID_KEY, Trial, TrialState, VoidEntry
 from search.study.view import StudyView
 
@@ -117,7 +118,7 @@ def as_trial(fields):
 
 def page(handin):
     """The report of its study, made of nothing but what was handed in."""
-    return report.page(report.report(view_of(handin)))
+    return page_of(report.report(view_of(handin)))
 
 
 def words(page):

@@ -6,6 +6,7 @@
     space       draws configurations, and knows the ranges that they are drawn from
     network     counts the weights of a configuration's network
     device      chooses where tensors are: on the processor or on a GPU
+    isolation   keeps the state of the process that a task's code may change apart for each training
     provenance  describes where a trial was trained: code, machine, versions
 
 Data flow: `find` imports a task, `check` and `check_data` call each part of it once, and `draw` turns

@@ -5,8 +5,9 @@ import inspect
 import traceback
 
 import objectives
-from search.errors import TaskError, one_line, unknown
+from search.errors import TaskError, unknown
 from search.tasks.task import Task
+from search.text import one_line
 
 
 def find(name: str) -> Task:

@@ -17,8 +17,9 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 
-from search.errors import TaskError, one_line
+from search.errors import TaskError
 from search.tasks.task import Suggester, Task
+from search.text import one_line
 from search.values import Plain, plain, shown
 
 DRAWS = 64  # random draws, whose ranges together are the task's

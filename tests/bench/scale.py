@@ -44,7 +44,7 @@ from search.cli.display import Tally, watch
 from search.coordinator import search, train_all
 from search.executors.pool import Pool
 from search.executors.processes import Processes
-from search.executors.worker import PATIENCE
+from search.executors.worker import VERDICT_TIMEOUT
 from search.live import Live
 from search.log import Log, connect
 from search.strategy.strategy import Strategy
@@ -110,10 +110,10 @@ class Pretended(Pool):
         self.computed = []  # (from, to): when a trainer computed
         super().__init__(jobs)
 
-    def _begin(self):
+    def _new_trainer(self):
         return _Pretended(self._seconds, self._clock, self.computed)
 
-    def _heard(self, seconds):
+    def _poll(self, seconds):
         due = min(trainer.due for trainer in self._trainers)
         self._clock.wait_until(min(due, self._clock.now() + seconds))
         now = self._clock.now()
@@ -168,7 +168,7 @@ class _Pretended:
 
     def _hear(self, verdict):
         """Hear what is said to a report. Where it is late, training has gone on: the next report hears it."""
-        now, patient = self._clock.now(), self.due + PATIENCE
+        now, patient = self._clock.now(), self.due + VERDICT_TIMEOUT
         last = self._epochs[self.number] == self._config.epochs
         if last or self._late or (verdict != GO_ON and now <= patient):
             self._stop(self._late or verdict, last)
@@ -375,8 +375,9 @@ def resident():
 
 
 def pipes(home, seconds):
-    """Reports a second of two processes that train the bowl, to an ear that only nods and to a search; and
-    the trials a second of that search.
+    """Reports a second of two processes that train the bowl, and the trials a second of a search with them.
+
+    The reports go to a listener that only nods, and to that search.
     """
     os.environ["TRIALBOOK_HOME"] = str(home)
     with open_study(here(), bowl) as study, Processes(study, 2) as trainers:
@@ -391,18 +392,18 @@ def pipes(home, seconds):
 
 def nods(trainers, seconds):
     """Reports a second of trainers that are never told anything but to go on."""
-    ear, begin = Nods(), math.inf
+    listener, begin = Nods(), math.inf
     while time.perf_counter() < begin + seconds:
         while trainers.free:
-            trainers.start(len(trainers.training), bowl.Config(epochs=10**9))
-        trainers.listen(ear, 1)
+            trainers.start(len(trainers.training), {"epochs": 10**9})
+        trainers.listen(listener, 1)
         if begin == math.inf and len(trainers.training) == trainers.jobs:
-            ear.heard, begin = 0, time.perf_counter()
-    return ear.heard / seconds
+            listener.heard, begin = 0, time.perf_counter()
+    return listener.heard / seconds
 
 
 class Nods:
-    """An ear that says to each report that the training is to go on: see `search.trainers.trainer`."""
+    """A listener that says to each report that the training is to go on."""
 
     heard = 0
 

@@ -51,7 +51,7 @@ SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the 
 
 
 class Idle:
-    """A trainer that reports and does not train: a plug, see `search.trainers.trainer`."""
+    """An executor whose trainer reports and does not train: see `search.executors`."""
 
     free = 1
     training = frozenset()
@@ -65,14 +65,14 @@ class Idle:
     def drop(self, number):
         self._paused.pop(number, None)
 
-    def listen(self, ear, seconds):
+    def listen(self, listener, seconds):
         self.free, (number, config) = 1, self._trial
         epochs = self._paused.pop(number, None) or iter(range(1, EPOCHS + 1))
         for epoch in epochs:
-            if ear.reported(number, entry(number, epoch)) == PAUSE:
+            if listener.reported(number, entry(number, epoch)) == PAUSE:
                 self._paused[number] = epochs
                 return
-        ear.finished(number, (accuracy(config), 0.004))
+        listener.finished(number, (accuracy(langid.Config(**config)), 0.004))
 
 
 class Timed:
@@ -117,12 +117,12 @@ def fill(study, size):
         like = told[number % len(told)]
         drawn = {name: random.sample_independent(None, like, name, ranges[name]) for name in ranges}
         about = like.user_attrs["about"]
-        about = about | {"draw": number, "config": about["config"] | drawn}
+        about = about | {"draw": number, "config": about.config | drawn}
         added.append(
             optuna.trial.create_trial(
                 params=drawn,
                 distributions=ranges,
-                value=accuracy(langid.Config(**about["config"])),
+                value=accuracy(langid.Config(**about.config)),
                 user_attrs=like.user_attrs | {"about": about},
                 intermediate_values=like.intermediate_values,
             )

@@ -47,6 +47,7 @@ def test_words_are_the_same_everywhere(builtin):
     assert data.digest(builtin) == "ff316840884e"
 
 
+@pytest.mark.integration
 def test_words_are_built_once_and_reproducibly(builtin, tmp_path, monkeypatch):
     monkeypatch.setattr(words, "CACHE", tmp_path)
     first = words.prepare("builtin")

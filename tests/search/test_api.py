@@ -43,8 +43,8 @@ def test_open_study_reads_and_leaves_the_records_as_they_are(found):
 
 
 def test_open_study_of_an_unknown_name_names_the_valid_ones(found):
-    with pytest.raises(UsageError, match="unknown STUDY 'bowls': valid are bowl-builtin. Did you mean"):
-        search.open_study("bowls")
+    with pytest.raises(UsageError, match="unknown STUDY 'bowl-built': valid are bowl-builtin. Did you mean"):
+        search.open_study("bowl-built")
 
 
 def test_run_in_memory_leaves_no_study_behind(bowl, database):
@@ -64,9 +64,11 @@ print(study.winner().trial.params)
 """
 
 
-def test_a_notebook_runs_a_search_and_shows_its_trials(bowl, database, home):
+def test_a_notebook_runs_a_search_and_shows_its_trials(bowl, database, monkeypatch):
     cells = [nbformat.v4.new_code_cell(text.strip()) for text in NOTEBOOK.split("---")]
     notebook = nbformat.v4.new_notebook(cells=cells)
+    toys = str(paths.ROOT / "tests" / "toys")
+    monkeypatch.setenv("PYTHONPATH", toys)
     client = nbclient.NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(paths.ROOT)}}
     )

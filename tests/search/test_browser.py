@@ -1,4 +1,4 @@
-"""MLflow's pages as a person sees them: in a real browser, without a window.
+"""MLflow's pages and the report as a person sees them: in a real browser, without a window.
 
 Skipped where there is none: `apt install chromium chromium-driver` (Debian) brings both.
 """
@@ -17,6 +17,7 @@ from stores import here
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.log import Log
+from search.reports import page, report
 from search.strategy import winner
 from search.study.opening import open_study
 
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def study(bowl, database):
-    """A study with a winner that is confirmed and a trial that is crossed out, and its page."""
+    """A study with a confirmed winner and a void trial, and the address of its page."""
     with open_study(here(), bowl, "looked-at") as study:
         search(study, Inline(study), trials=8)
         confirm(study, Inline(study), replicates=2)
@@ -93,7 +94,7 @@ def click(browser, words):
 
 
 def test_what_a_person_sees_of_a_study(study, serve, browser):
-    study, page = study
+    study, address = study
     home = f"http://127.0.0.1:{serve('ui')}/"
     trials, won = list(study.trials()), winner.choose(study)
     names = {trial.number: f"trial-{trial.number:04}" for trial in trials}
@@ -103,7 +104,7 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     shows(browser, "bowl", "Where is the lowest point")
 
     # Its trials, by the address that `make ui` prints: the best first.
-    browser.get(home + page)
+    browser.get(home + address)
     shows(browser, "Where is the lowest point of a bowl?", *names.values(), "why ended", "confirmed_mean")
     scores = [trials[number].score for number in listed(browser)]
     scored = [score for score in scores if score is not None]
@@ -127,3 +128,25 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     click(browser, "All trials, the best first")
     browser.switch_to.window(browser.window_handles[-1])  # where MLflow opens what a description links
     shows(browser, *names.values(), "Sort: score")
+
+
+def test_the_page_of_a_report_draws_its_plots_and_sorts_its_table(bowl, browser, tmp_path):
+    with open_study(here(), bowl, "reported") as study:
+        search(study, Inline(study), trials=12)
+        study.void("void", [3], "a <b>bug</b>")
+        path = page.write(report.report(study), tmp_path)
+    browser.get(path.as_uri())
+    plot = browser.find_element(By.CSS_SELECTOR, ".plot")
+    browser.execute_script("arguments[0].scrollIntoView()", plot)
+    waiting(browser).until(lambda browser: plot.find_elements(By.CSS_SELECTOR, "svg.main-svg"))
+    assert "cannot be drawn" not in text(browser)
+
+    browser.find_element(By.XPATH, "//th/button[text()='height']").click()
+    cells = browser.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(3)")
+    scored = sorted(trial.score for trial in study.trials() if trial.score is not None)
+    shown = [cell.get_attribute("data-value") for cell in cells]
+    assert shown == [*map(str, scored), *[""] * (12 - len(scored))] and len(scored) > 2
+    void = browser.find_element(By.CSS_SELECTOR, "tr.void")
+    assert "a <b>bug</b>" in void.get_attribute("title") and not browser.find_elements(
+        By.CSS_SELECTOR, "td b"
+    )

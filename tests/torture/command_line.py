@@ -16,16 +16,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import objectives
 from search import paths
 from search.cli.commands import VERBS, main, parse
 from search.cli.options import OPTIONS
 from search.errors import UsageError
-from tests.torture.homes import Skipped
+from tests.torture import homes
 
 TITLE = "hostile command lines end in one line, and write nowhere else"
 QUICK, FULL = 1_020, 20_200  # of which 20 and 212 are real processes: see `how_many_real`
+ROOMS = 2  # that cases are tried in side by side
 
 ROOT = paths.ROOT
 PATIENCE = 60  # seconds until a case must have ended
@@ -225,7 +227,7 @@ class Room:
             "jobs": ["1", "256"],
             "seed": ["0"],
             "confirm": ["0", "2"],
-            "old": ["aside", "void"],
+            "old": ["supersede", "void"],
             "bar": ["0.5", "-1", "1e9"],
             "test": ["1", "0"],
             "which": ["3", "0-2,5", "0-11"],
@@ -277,15 +279,24 @@ def finish(zip_path=None):
 
 def run(random, count, folder):
     """Yield of each case what it violated, or None."""
-    room = Room(folder)
-    real = how_many_real(count)
-    for number in range(count):
-        yield real_case(random, room) if number >= count - real else case(random, room)
+    works = [
+        (folder / f"room-{number}", random.getrandbits(32), share)
+        for number, share in enumerate(homes.shares(count, -(-count // ROOMS)))
+    ]
+    return homes.side_by_side(in_a_room, works)
+
+
+def in_a_room(folder, seed, count):
+    """Try so many cases one after the other."""
+    random, room, real = Random(seed), Room(folder), how_many_real(count)
+    outcomes = [case(random, room) for _ in range(count - real)]
+    outcomes += [real_case(random, room) for _ in range(real)]
     room.taken.close()
+    return outcomes
 
 
 def how_many_real(count):
-    return 10 + count // 100
+    return 5 + count // 100
 
 
 def case(random, room):
@@ -303,7 +314,7 @@ def real_case(random, room):
     verb, words = typed(random, room)
     if random.random() < 0.5 and verb in VERBS:
         if not shutil.which("make") or not (ROOT / ".venv" / "bin" / "python").exists():
-            return Skipped("there is no make, or no .venv that it would run")
+            return homes.Skipped("there is no make, or no .venv that it would run")
         made = [f"--{each}" for each in for_make(words)]
         arguments = tamed(random, [verb, *made], room, ROOT)
         command = ["make", "-o", ".venv/ready", "--no-print-directory", verb]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from search import export, paths
 from search.errors import TrialbookError
 from search.frozen_script import files
-from search.reports import report
+from search.reports import page, report
 from search.storage.base import NAME
 from search.strategy import winner
 from search.study.stored import StoredStudy
@@ -236,7 +236,7 @@ def of_flag(study, trial, drawn, plain, path):
 
 def of_page(study):
     """What is wrong with the page of a report."""
-    return planted(report.page(report.report(study)))
+    return planted(page.page(report.report(study)))
 
 
 class Page(HTMLParser):

@@ -69,5 +69,5 @@ def untold(trial):
 @contextlib.contextmanager
 def impatience():
     """A trainer hangs after seconds, not minutes."""
-    coordinator.LEAST, coordinator.FIRST = 4.0, 10.0
+    coordinator.MIN_SILENCE, coordinator.FIRST_SILENCE = 4.0, 10.0
     yield

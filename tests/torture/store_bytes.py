@@ -8,17 +8,19 @@ import functools
 import json
 import os
 import shutil
+from random import Random
 
 from stores import here
 
 from search import paths
 from search.cli.commands import VERBS
 from search.study.stored import StoredStudy
+from tests.torture import homes
 from tests.torture.command_line import at_home, call, finish, wrongs
-from tests.torture.homes import Skipped
 
 TITLE = "no byte of a store that is changed makes a fault, or is lost to another"
 QUICK, FULL = 50, 1_000
+FOLDERS = 2  # that cases are tried in side by side
 
 STUDY = ["--task", "bowl", "--study", "finished"]
 LOOKS = [["winner", *STUDY], ["status"], ["report", *STUDY], ["audit"], ["compare", "-a", "finished"]]
@@ -229,20 +231,31 @@ def replaced(random, path):
 
 def run(random, count, folder):
     """Yield of each case what it violated, or None."""
-    with at_home(folder / "ready"):
-        finish()
     root = os.geteuid() == 0
     if root:
-        yield Skipped("files and folders that may not be read: nothing is closed to root")
+        yield homes.Skipped("files and folders that may not be read: nothing is closed to root")
+    shares = homes.shares(count - root, -(-(count - root) // FOLDERS))
     kinds = KINDS if root else (*KINDS, locked)
-    for number in range(count - root):
+    works = [
+        (folder / str(number), random.getrandbits(32), share, kinds) for number, share in enumerate(shares)
+    ]
+    yield from homes.side_by_side(in_a_folder, works)
+
+
+def in_a_folder(folder, seed, count, kinds):
+    """Try so many cases one after the other."""
+    random, outcomes = Random(seed), []
+    with at_home(folder / "ready"):
+        finish()
+    for number in range(count):
         home = folder / f"home-{number}"  # a new one: MLflow keeps those that it opened
         shutil.copytree(folder / "ready", home)
         with at_home(home):
             os.environ["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"  # but not their files
-            yield case(random, random.choice(kinds))
+            outcomes.append(case(random, random.choice(kinds)))
             open_again(home)
         shutil.rmtree(home)
+    return outcomes
 
 
 def open_again(home):

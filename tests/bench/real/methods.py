@@ -1,6 +1,6 @@
 """The methods of `tests.bench.replay` on the real task: each trains on all cores until the time is over.
 
-All train by `search.trainers.trainer.Trainer`, one trainer a core, and try the task's defaults first. The clock
+All train by a `search.trainers.trainer.Trainer`, one a core, and try the task's defaults first. The clock
 starts when the first training does: that processes start, import and load takes none of the time.
 
 What differs from the replay: trials run beside each other, a method's own computing takes its time, this
@@ -25,6 +25,7 @@ from stores import here
 
 from search import coordinator, tasks
 from search.executors.processes import Processes
+from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.trainers.trainer import Stop, Trainer
 from tests.bench import record
@@ -198,7 +199,7 @@ def _optimize(work, journal, pruner, core, until):
         study_name=f"seed {work.seed}", storage=_storage(journal), sampler=sampler, pruner=pruner()
     )
     while True:
-        trial = study.ask()
+        trial = Strategy(study).ask()
         params, state = asdict(work.module.space(trial)), TrialState.COMPLETE
         del params["seed"]
 

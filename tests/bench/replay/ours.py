@@ -1,4 +1,4 @@
-"""This project: its own search, whose trainers are a plug that replays.
+"""This project: its own search, whose executor replays.
 
 It hands over the trial that leads: see `Study.leader`. "trialbook" begins with what won other tasks, as it
 does for everyone; "trialbook-cold" has no such winners.
@@ -26,7 +26,7 @@ WON = paths.frozen("langid").parent  # the frozen winners of all tasks
 
 
 class Replay:
-    """One trainer that replays recorded curves. See `search.trainers.trainer`."""
+    """One trainer that replays recorded curves. See `search.executors`."""
 
     training = frozenset()
 
@@ -41,18 +41,18 @@ class Replay:
 
     def start(self, number, config):
         self._number = number
-        self._trainings.setdefault(number, self._core.training(vars(config)))
+        self._trainings.setdefault(number, self._core.training(config))
 
     def drop(self, number):
         del self._trainings[number]
 
-    def listen(self, ear, seconds):
+    def listen(self, listener, seconds):
         number, self._number = self._number, None
         with contextlib.suppress(Over):  # which `stopping` says to the search
             for report in self._trainings[number]:
-                if ear.reported(number, self._entry(report)) != GO_ON:
+                if listener.reported(number, self._entry(report)) != GO_ON:
                     return
-            ear.finished(number, (report.score, 0.0))
+            listener.finished(number, (report.score, 0.0))
 
     def _entry(self, report):
         metric = f"validation_{self._core.task.METRIC}"

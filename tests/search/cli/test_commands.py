@@ -214,7 +214,7 @@ def test_a_confirmed_winner_is_shown_with_its_mean_the_others_and_the_looks_at_t
     named = ["winner", "--task", "bowl", "--study", "searched"]
     assert main([*named, "--test"]) == 0
     out, _ = said(capsys)
-    assert f"test height {won.trial.score:.5g} ± 0.001, look 1" in out
+    assert f"test height {won.trial.score:.5g} ± 0.001, test evaluation 1" in out
     for part in (
         f"{won.mean:.5g} ± 0",
         "yes: the mean of 2 fresh seeds",
@@ -285,6 +285,7 @@ def test_what_is_wrong_is_one_line_that_can_be_read_whatever_was_typed(searched,
     assert err.startswith("error: unknown TASK 'xxx") and "valid are" in err and len(err) < 1000
 
 
+@pytest.mark.integration
 def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
     folder = os.fsencode(tmp_path) + b"/\xff"
     command = [sys.executable, "-m", "search", "report", "--task", "bowl", "--study", "searched", "--out"]
@@ -405,6 +406,7 @@ def test_an_address_in_the_environment_that_is_none_is_one_line(
     assert said(capsys)[1].startswith(f"error: {wrong}") and not home.exists()
 
 
+@pytest.mark.integration
 def test_a_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
     command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]
     nonsense = os.environ | {"MPLBACKEND": "nonsense"}

@@ -122,10 +122,3 @@ def test_time_left_while_it_repeats_is_that_of_all_repeats_from_the_start(bowl):
 )
 def test_sparkline(values, bars):
     assert display.sparkline(values) == bars
-
-
-@pytest.mark.parametrize(
-    "seconds, said", [(0.123, "0.1 s"), (59.7, "1 min 00 s"), (12, "12 s"), (61, "1 min 01 s")]
-)
-def test_durations(seconds, said):
-    assert display.duration(seconds) == said

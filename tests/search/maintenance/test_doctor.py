@@ -1,15 +1,14 @@
 """The doctor: it says what is to be repaired and changes nothing; or it backs up, repairs, and is done."""
 
 import hashlib
-import os
 import re
 import shlex
 import shutil
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 
+import forks
 import pytest
 from alembic import command
 from mlflow.store.db.utils import _get_alembic_config
@@ -280,21 +279,15 @@ def test_without_a_study_there_is_nothing_to_do(home, capsys):
 
 
 def test_a_database_of_a_newer_mlflow_is_mended_by_the_command_that_a_search_names(database):
-    toys = os.environ | {"PYTHONPATH": str(paths.ROOT / "tests" / "toys")}
-
-    def run(*typed):  # MLflow keeps databases open: each command has a process of its own
-        command = [sys.executable, "-m", "search", *typed]
-        done = subprocess.run(command, cwd=paths.ROOT, env=toys, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
-
+    # MLflow keeps databases open: each command has a process of its own.
     options = ["--task", "bowl", "--study", "s", "--trainers", "inline", "--confirm", "0"]
-    assert run("search", *options, "--trials", "2")[0] == 0
+    assert forks.run("search", *options, "--trials", "2")[0] == 0
     with closing(sqlite3.connect(database)) as opened, opened:
         opened.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
-    code, said = run("search", *options, "--trials", "3")
+    code, said = forks.run("search", *options, "--trials", "3")
     assert code == 0 and "The log is incomplete (" in said
     assert "`make doctor FIX=1` mends it or makes it anew" in said and "`make ui` completes" not in said
-    code, said = run("ui", "--port", "59999")
+    code, said = forks.run("ui", "--port", "59999")
     assert code == 3 and "`make doctor FIX=1` mends it or makes it anew" in said
-    assert run("doctor", "--fix")[0] == 0
+    assert forks.run("doctor", "--fix")[0] == 0
     assert audit.audit(here(), "s") == []

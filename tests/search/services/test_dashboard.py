@@ -54,7 +54,9 @@ def test_a_port_that_is_taken_is_wrong_usage(searched, serve, capsys):
     from search.services import dashboard
 
     port = serve("dashboard", "--task", "bowl")
-    with pytest.raises(UsageError, match=f"PORT {port} cannot be had: Address already in use"):
+    with pytest.raises(
+        UsageError, match=f"PORT {port} cannot be had: Address already in use; choose another PORT=$"
+    ):
         dashboard.serve(searched, port)
     assert main(["dashboard", "--task", "bowl", "--study", "none"]) == 2
     assert "unknown STUDY 'none': valid are searched" in capsys.readouterr().err

@@ -188,7 +188,7 @@ def test_make_slurm_prints_a_script(capsys):
 
 
 def test_the_manifest_is_a_ray_job_of_this_version_of_ray_whose_search_the_command_line_takes():
-    text = (ROOT / "search" / "batch" / "rayjob.yaml").read_text()
+    text = (ROOT / "search" / "services" / "slurm" / "rayjob.yaml").read_text()
     job = yaml.safe_load(text)
     assert "not yet run on a Kubernetes cluster" in text
     assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("ray.io/v1", "RayJob", "trialbook")
@@ -215,7 +215,7 @@ def test_the_manifest_is_a_ray_job_of_this_version_of_ray_whose_search_the_comma
 
 
 def test_no_password_is_in_the_manifest():
-    head = yaml.safe_load((ROOT / "search" / "batch" / "rayjob.yaml").read_text())
+    head = yaml.safe_load((ROOT / "search" / "services" / "slurm" / "rayjob.yaml").read_text())
     containers = head["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
     environment = {each["name"]: each for each in containers[0]["env"]}
     assert "value" not in environment["PGPASSWORD"]

@@ -95,6 +95,7 @@ def simulated(chance, spread=1.0, trials=30, repeats=5):
     return max(truth), truth[winner.simplest(standings()).trial.number], truth[tried[0].number]
 
 
+@pytest.mark.thorough
 def test_over_1000_simulated_studies_the_winner_is_near_the_best_more_often_than_the_best_score(capsys):
     shares = {}
     for spread in (0.5, 1.0, 2.0):  # of true means, in standard deviations of the noise of a seed
