@@ -1,10 +1,13 @@
-"""The text of one script that holds all that a training needs.
+"""A frozen script: a task's winner as one file that trains it again and needs only numpy and torch.
 
-    statements    the statements of a module, their comments, and the names that they use
-    source_code   a task's file and what it needs of models, data and objectives
-    defaults      the class Config with other values as its defaults
-    script        the text: cut out of the real sources, checked to hold together
-    files         such a script as a file: read, written whole, proved
+    statements   the top-level statements of a module: names bound and used, effects, text
+    module       one module of the project as text: its statements and imports
+    source_code  the statements of all modules that train a task, and their digest
+    defaults     the class Config with the winning values as its defaults
+    script       the text of the script, checked to be complete
+    files        a script as a file: found, read, written, proved
 
-`source_code` cuts statements, `defaults` writes values, `script` puts them together, `files` proves the result.
+Data flow: `Sources(task)` collects the statements that training uses. `script_of` joins them to a text, with
+the winner's values and a record of its score. `prove` runs that text in a clean interpreter, and `write`
+puts it in its place. No task is imported here: the caller passes its module, defaults and ranges.
 """

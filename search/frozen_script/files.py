@@ -1,4 +1,4 @@
-"""A frozen script as a file: read and never run, written whole, proved in a clean interpreter."""
+"""A frozen script as a file: read without running it, written whole, proved in a clean interpreter."""
 
 import ast
 import os
@@ -13,8 +13,10 @@ from search import paths
 from search.errors import NoWinner, TrialbookError
 from search.frozen_script.script import record_in, values_in
 
-UNREADABLE = (SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError)
-UNREADABLE += (OSError,)
+UNREADABLE = (  # the exceptions of `record` and `values` for a file that is no frozen script
+    *(SyntaxError, ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError),
+    OSError,
+)
 OTHER_DATA = re.compile(r"as these differ: (.*, )?data\b")  # what a script prints on other data
 
 
@@ -30,14 +32,14 @@ def values(path: Path) -> dict[str, Any]:
 
 def find(task_name: str) -> Path:
     """The frozen script of a task. Raises NoWinner."""
-    path = paths.frozen(task_name)
+    path: Path = paths.frozen(task_name)
     if not path.exists():
         raise NoWinner(f"no frozen winner of {task_name}: make search export TASK={task_name}")
     return path
 
 
 def write(path: Path, text: str) -> Path:
-    """Put a script in its place: whole, or not at all. Returns the path."""
+    """Write a file whole, or not at all. Returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
@@ -48,10 +50,10 @@ def prove(text: str, data_path: Path) -> None:
     """Run a script in a clean interpreter, far from this project. Raises TrialbookError on a miss."""
     with tempfile.TemporaryDirectory() as folder:
         script = write(Path(folder) / "script.py", text)
-        command = [sys.executable, "-I", script, "--data-file", data_path.resolve()]
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if OTHER_DATA.search(ran.stdout):
+        command = [sys.executable, "-I", str(script), "--data-file", str(data_path.resolve())]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if OTHER_DATA.search(result.stdout):
         raise TrialbookError(f"{data_path} is not what the trial was trained on: the script was not written")
-    if ran.returncode != 0:
-        last = " ".join((ran.stdout + ran.stderr).strip().splitlines()[-2:])[:300]
+    if result.returncode != 0:
+        last = " ".join((result.stdout + result.stderr).strip().splitlines()[-2:])[:300]
         raise TrialbookError(f"the script does not reach its score, and was not written: {last}")

@@ -6,19 +6,17 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from types import ModuleType
 
 import pytest
-from previews import preview_of
 from stores import here
 
 import objectives
 from search import export, paths, tasks
 from search.cli.commands import main
 from search.coordinator import search
-from search.errors import TaskError, TrialbookError
+from search.errors import TrialbookError
 from search.executors.inline import Inline
-from search.frozen_script import defaults, files, script
+from search.frozen_script import files
 from search.strategy import winner
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
@@ -171,39 +169,6 @@ def test_the_head_says_where_it_comes_from(carried, searched):
     assert best.provenance["commit"] in head
 
 
-HOSTILE = [
-    "'",
-    '"',
-    '"""',
-    "\n",
-    "\\",
-    "\u2028",
-    "\ud800",
-    "😀",
-    "__import__('os').system('x')",
-    "{x}",
-    "#",
-    "",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=repr)
-def test_text_is_held_as_a_value(text):
-    literal = defaults.literal({"key": text, text: [text][0]})
-    assert ast.literal_eval(literal) == {"key": text, text: text}
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
-def test_what_is_no_plain_value_is_refused(value):
-    with pytest.raises(TrialbookError, match="is no plain value"):
-        defaults.literal(value)
-
-
-def test_a_number_of_thousands_of_digits_is_refused():
-    with pytest.raises(TrialbookError, match="^a number of thousands of digits is no plain value"):
-        defaults.literal(10**5000)
-
-
 @pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
 def test_a_head_that_is_no_plain_text_is_refused(searched, run_id):
     with pytest.raises(TrialbookError, match="the head of a frozen script"):
@@ -241,8 +206,6 @@ def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
 
 @pytest.mark.parametrize("name", sorted(set(objectives.names()) - {"bowl", "moody", "texts"}))
 def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
-    from search import tasks
-
     task = tasks.find(name)
     with open_study(here(), task, "short", source="builtin") as study:
         study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
@@ -298,137 +261,6 @@ def test_the_head_says_what_the_score_is_worth(searched):
     assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text
 
 
-def config_of(text):
-    """The class Config of a script, which is run but for its end."""
-    module = sys.modules["frozen"] = ModuleType("frozen")  # where dataclasses look annotations up
-    try:
-        exec(compile(text, "script.py", "exec"), vars(module))  # ours, made a moment ago
-    finally:
-        del sys.modules["frozen"]
-    return module.Config
-
-
-X, Y = "    x: float = 0.9  # to the right\n", "    y: int = 50  # to the back\n"
-FIELDS = "".join([X, Y, "    epochs: int = 5  # measurements, each nearer to the truth\n"])
-BASE = f'''@dataclass(frozen=True, kw_only=True)
-class Base:
-    """What all have."""
-
-{FIELDS}
-
-'''
-
-
-@pytest.mark.parametrize(
-    "changes, line",
-    [
-        (
-            [(X, "    x: float = (\n        0.9\n    )  # right\n")],
-            "    x: float = 0.25  # right; searched 0 to 1\n",
-        ),
-        ([(X, "    x: float = 0.9; z: str = None  # two\n")], "    z: str | None = None  # two\n"),
-        (
-            [
-                (X, "    x: float = field(default=0.9, repr=False)  # é\u2028\x0c!\n"),
-                ("import dataclass", "import dataclass, field"),
-            ],
-            "    x: float = 0.25  # é\u2028\x0c!; searched 0 to 1\n",
-        ),
-        (
-            [
-                (X, f"{X}    z: str = field(default_factory=str)\n"),
-                ("import dataclass", "import dataclass, field"),
-            ],
-            '    z: str = ""\n',
-        ),
-        (
-            [
-                (X, f"{X}    KIND: ClassVar[list] = [1]\n"),
-                ("import torch\n", "from typing import ClassVar\n\nimport torch\n"),
-            ],
-            "    KIND: ClassVar[list] = [1]\n",
-        ),
-        (
-            [
-                ("@dataclass(frozen=True, kw_only=True)\n", f"{BASE}@dataclass(frozen=True, kw_only=True)\n"),
-                ("class Config:", "class Config(Base):"),
-                (f'measure it."""\n\n{FIELDS}', 'measure it."""\n\n'),
-            ],
-            "    x: float = 0.25  # searched 0 to 1\n    y: int = 50\n",
-        ),
-        ([("kw_only=True)", "kw_only=True, slots=True)")], "    y: int = 50  # to the back\n"),
-        (
-            [(X, f"{X}    help: str = 'a'  # or data\n    data: bool = True\n")],
-            '    help: str = "a"  # or data\n',
-        ),
-        (
-            [
-                (
-                    "import torch\n",
-                    "import torch\n",
-                ),
-                ("from dataclasses", "from __future__ import annotations\n\nfrom dataclasses"),
-            ],
-            "    y: int = 50  # to the back\n",
-        ),
-    ],
-    ids=[
-        "lines",
-        "shared line",
-        "field",
-        "factory",
-        "class variable",
-        "inherited",
-        "slots",
-        "options",
-        "future",
-    ],
-)
-def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited_bowl, changes, line):
-    task = edited_bowl(*changes)
-    ranges = {"x": "0 to 1"}
-    values = tasks.defaults(task) | {"x": 0.25}
-    record = {"task": "edited", "machine": {}}
-    text = script.script_of(task, values, ranges, record, script.BEGINS)
-    assert line in text
-    config = config_of(text)()
-    assert {name: getattr(config, name) for name in values} == values
-    assert script.recut(text, task) == text
-
-
-def test_a_preview_is_the_script_of_the_defaults(bowl):
-    text = preview_of(bowl)
-    assert vars(config_of(text)()) == vars(bowl.Config())
-    assert "    x: float = 0.9  # to the right; searched 0.0 to 1.0\n" in text
-
-
-@pytest.mark.parametrize(
-    "change, said",
-    [
-        (("class Config:", "class Settings:"), "must itself hold one `class Config`"),
-        (("1 / epoch\n", "1 / epochs\n"), "would lack the name 'epochs', which train uses"),
-        (('"""Where is the lowest point of a bowl?', 'NOTE = """'), "has no docstring"),
-    ],
-    ids=["made elsewhere", "lacking name", "docstring"],
-)
-def test_a_preview_of_a_task_that_no_script_can_hold_is_one_line(edited_bowl, change, said):
-    changes = [change, ("import dataclass\n", "import dataclass, field\n")]
-    if "Settings" in change[1]:
-        changes.append(("def space(", "Config = Settings\n\n\ndef space("))
-    with pytest.raises(TaskError, match=said) as caught:
-        preview_of(edited_bowl(*changes))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_script_repeats_a_docstring_of_any_letters(edited_bowl):
-    doc = 'A \\\\ or \\"\\"\\" or \\ud800\\u2028?'
-    task = edited_bowl(("Where is the lowest point of a bowl?", doc))
-    text = preview_of(task)
-    assert (
-        ast.get_docstring(ast.parse(text)).splitlines()[0] == 'A \\ or """ or \ud800\u2028?'.splitlines()[0]
-    )
-
-
 def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bowl, tmp_path):
     change = (
         "    point = build(config)\n    for",
@@ -442,17 +274,6 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
         done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
     assert f'"digest": "{digest}"' in text
     assert done.returncode == 0 and "equal to the last bit" in done.stdout
-
-
-def test_a_proof_on_other_data_is_none(searched, tmp_path):
-    other = tmp_path / "sine-builtin.npz"
-    from data import read, write
-
-    arrays = read(searched.data_path)
-    write(other, arrays | {"test_x": arrays["test_x"] + 1})
-    text = export.freeze(searched, winner.choose(searched), "run")
-    with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
-        files.prove(text, other)
 
 
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
