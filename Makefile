@@ -13,7 +13,7 @@ OPTIONS = $(foreach v,$(filter-out PYTHON TORCH_INDEX,$(SETTINGS)),--$v="$$$v")
 # Recipes read PYTHON from their environment, where the shell does not interpret it.
 export PYTHON
 
-.PHONY: help setup lock test test-fast test-all test-slow refreeze torture bench lint $(VERBS)
+.PHONY: picture help setup lock test test-fast test-all test-slow refreeze torture bench lint $(VERBS)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -54,6 +54,9 @@ test-fast: .venv/ready  ## the tests of what needs no other program: less than a
 test-all: .venv/ray test  ## all that CI runs: these tests, those that take longer, and the quick torture
 	@.venv/bin/python -m pytest -q -n logical --maxprocesses 2 --dist loadgroup -m thorough
 	@.venv/bin/python -m tests.torture --seed=1
+
+picture: .venv/ready  ## record the README's picture from a real run; GUIDE=1: all that docs/guide.md shows, half an hour
+	@.venv/bin/python tests/docs/picture.py $(if $(filter GUIDE,$(SETTINGS)),--guide)
 
 refreeze: .venv/ready  ## cut models/frozen/*.py anew from today's sources; records and values stay: TASK=
 	@PYTHONPATH=. .venv/bin/python tests/models/refreeze.py $(if $(filter TASK,$(SETTINGS)),"$$TASK")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SHARED = {"errors", "paths", "text", "redact", "signals", "values"}  # small modules that all may import
-FRONT = {"__init__", "__main__"}  # of the whole
+FRONT = {"__init__", "__main__", "api"}  # what is in front of all packages
 
 
 def modules() -> dict[str, Path]:
@@ -22,15 +22,23 @@ def modules() -> dict[str, Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of `search/` that a module imports, anywhere in it."""
+    """The modules of `search/` that a module imports anywhere, but for its annotations alone."""
     known, found = modules(), set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    annotations = [node for node in ast.walk(tree) if is_for_annotations(node)]
+    left_out = {id(each) for node in annotations for each in ast.walk(node)}
+    for node in (each for each in ast.walk(tree) if id(each) not in left_out):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             found |= {name if name in known else node.module for name in names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return {name for name in found if name in known}
+
+
+def is_for_annotations(node: ast.AST) -> bool:
+    """Whether a statement is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def room(module: str) -> str:
@@ -90,6 +98,11 @@ def docstring(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
+def first_line(path: Path) -> str:
+    """The first line of a module's docstring."""
+    return docstring(path).partition("\n")[0]
+
+
 def parts() -> dict[str, Path]:
     """What lies directly in `search/`: packages and modules, each with the file that describes it."""
     found = {}
@@ -106,7 +119,7 @@ def tree() -> str:
     lines = ["```"]
     for name, path in parts().items():
         shown = f"search/{name}/" if path.stem == "__init__" else f"search/{name}.py"
-        lines.append(f"{shown:24}{docstring(path).splitlines()[0]}")
+        lines.append(f"{shown:24}{first_line(path)}")
     return "\n".join([*lines, "```"])
 
 
@@ -116,7 +129,7 @@ def table() -> str:
     for path in modules().values():
         if path.name not in ("__init__.py", "__main__.py"):
             shown = path.relative_to(ROOT / "search")
-            lines.append(f"| `{shown}` | {docstring(path).splitlines()[0]} |")
+            lines.append(f"| `{shown}` | {first_line(path)} |")
     return "\n".join(lines)
 
 

@@ -1,11 +1,10 @@
 """Check what grading needs: the libraries, and whether there is a screen."""
 
 import importlib
-import os
 from collections.abc import Callable
 
 from search import paths
-from search.errors import UsageError
+from search.course.backend import wrong_backend
 
 NEEDED = ("torch", "numpy", "matplotlib")
 
@@ -24,12 +23,6 @@ def check(say: Callable[[str], object]) -> int:
     if not missing:
         spin(say)
     return 1 if missing else 0
-
-
-def wrong_backend() -> UsageError:
-    """The UsageError for a backend that matplotlib does not know, and so cannot be imported with."""
-    seen = os.environ.get("MPLBACKEND")
-    return UsageError(f"MPLBACKEND {seen!r} is not valid: agg, or nothing, which chooses one")
 
 
 def spin(say: Callable[[str], object]) -> None:

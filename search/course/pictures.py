@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from data.words import LANGUAGES, LETTERS
-from search.course.dependencies import wrong_backend
+from search.course.backend import wrong_backend
 
 try:
     import matplotlib

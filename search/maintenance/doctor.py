@@ -36,7 +36,7 @@ from search.storage import backups
 from search.study.opening import hold_study
 from search.study.stored import StoredStudy
 from search.tracking import TrackingStore
-from search.tracking.client import PARENT, LocalTracking, set_aside
+from search.tracking.client import PARENT, REMEDY, LocalTracking, set_aside
 from search.tracking.projection import Projection
 
 RENEWED = (
@@ -44,7 +44,6 @@ RENEWED = (
     " as it is, it goes into the backup"
 )
 
-REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
 
 # Parts of invariants: what is wrong with the log, by where it is.
 OF_A_RUN = (audit.one_run_a_trial, audit.no_run_runs)

@@ -8,10 +8,10 @@ import sys
 
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
-from search.maintenance import doctor
 from search.reports.log_files import log_files
 from search.study.opening import hold_study
 from search.tracking import TrackingStore
+from search.tracking.client import REMEDY
 from search.tracking.projection import Projection
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -95,8 +95,8 @@ def _bring_up_to_date(studies, store):
             continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
-            if broken := doctor.fault(studies, store):
-                raise StoreError(f"{broken}: {doctor.REMEDY}")
+            if broken := store.fault():
+                raise StoreError(f"{broken}: {REMEDY}")
         else:
             pages[name] = log.page()
     for stray in store.strays():
