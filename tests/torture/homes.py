@@ -217,6 +217,14 @@ def typical(folder, database, arguments):
     return next(side_by_side(_time, [(folder / "typical", database, arguments)]))
 
 
+def share():
+    """How many processes there are for each core; 1 where there are fewer than cores.
+
+    What must be over in so many seconds may take as many times as long.
+    """
+    return max(1.0, os.getloadavg()[0] / cores())
+
+
 def outcomes(count, wrong, where):
     """What a part yields of so many cases that were looked at together: what was wrong, and None."""
     if not wrong:

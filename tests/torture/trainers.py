@@ -60,8 +60,9 @@ def kill_the_search(_, home):
     search = home.start(MOODY)
     search.until("trial 0 epoch")
     os.kill(search.pid, signal.SIGKILL)
-    if search.end(SOON) is None:
-        yield f"trainers outlived their search by {SOON} s"
+    soon = SOON * homes.share()
+    if search.end(soon) is None:
+        yield f"trainers outlived their search by {soon:.0f} s"
 
 
 def kill_both(random, home):
@@ -69,7 +70,7 @@ def kill_both(random, home):
     search = home.start(BOWL)
     search.lives(random.uniform(0, 6))
     search.kill()
-    if search.end(SOON) is None:
+    if search.end(SOON * homes.share()) is None:
         yield "a process of the search is not of its group"
     yield from home.wrong(BOWL, TRIALS)
 

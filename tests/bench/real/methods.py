@@ -1,7 +1,7 @@
 """The methods of `tests.bench.replay` on the real task: each trains on all cores until the time is over.
 
-All train by a `search.trainers.trainer.Trainer`, one a core, and try the task's defaults first. The clock
-starts when the first training does: that processes start, import and load takes none of the time.
+All train by `search.trainers.trainer.Trainer`, one trainer a core, and try the task's defaults first. The
+clock starts when the first training does: that processes start, import and load takes none of the time.
 
 What differs from the replay: trials run beside each other, a method's own computing takes its time, this
 project writes its log, and Hyperband's promoted configurations train from the beginning again.

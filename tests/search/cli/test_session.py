@@ -71,7 +71,9 @@ def agreed(said):
     return studied
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number, code", [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.thorough)]
+)
 def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(database, go_on, number, code):
     process = start(*UNCONFIRMED, "--trials", "40", "--jobs", "2")
     until(process, "trial 1 starts")
@@ -91,6 +93,7 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
     assert StoredStudy.read(here(), "s").trial(max(studied)).retry_of is not None
 
 
+@pytest.mark.thorough
 def test_a_signal_while_the_best_are_trained_again(database):
     process = start("--trials", "2", "--confirm", "2")
     until(process, "replicate 1 of trial")
@@ -110,6 +113,7 @@ def test_a_signal_while_the_trainers_start_leaves_no_traceback(database):
     assert "Traceback" not in said and "Stopped." in said
 
 
+@pytest.mark.thorough
 def test_a_killed_search_leaves_nothing_that_the_next_one_does_not_mend(database, go_on):
     process = start(*UNCONFIRMED, "--trials", "40", "--jobs", "2")
     until(process, "trial 1 starts")
@@ -124,6 +128,7 @@ def test_a_killed_search_leaves_nothing_that_the_next_one_does_not_mend(database
     assert list(studied) == list(range(len(studied)))
 
 
+@pytest.mark.thorough
 def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_nothing_to_do(
     database, go_on
 ):

@@ -60,6 +60,7 @@ def test_others_are_not_let_in_without_a_password(host, password, monkeypatch, c
     assert said.startswith("error: HOST ") and said.count("\n") == 1 and not home.exists()
 
 
+@pytest.mark.thorough
 def test_others_are_let_in_with_a_password(database, serve, monkeypatch, listens):
     monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "correct horse battery")
     port = serve("ui", "--host", "0.0.0.0")
