@@ -14,7 +14,7 @@ from stores import here
 
 import objectives
 from search import export, paths, tasks
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.errors import TaskError, TrialbookError
 from search.executors.inline import Inline

@@ -8,7 +8,7 @@ import pytest
 from stores import here
 
 from search import log, paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.live import Live

@@ -3,7 +3,7 @@
 import pytest
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.cli.rehearsal import rehearse
 from search.errors import TaskError
 

@@ -15,7 +15,7 @@ from databases import end_backends
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
 from search.executors.inline import Inline
