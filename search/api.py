@@ -69,14 +69,15 @@ def run(
         timeout: seconds to search; None for no limit. At least one of both limits is needed.
         study: the study's name; by default task-source.
         store: where it lives; by default mlruns/studies.
-        options: other options of `make search`, such as `confirm=3` or `jobs=2`: see `search.cli.session.run`.
+        options: others of `search.cli.options.SearchOptions`, such as `confirm=3` or `jobs=2`.
 
     Returns the study. Raises TrialbookError.
     """
     from search.cli import session
+    from search.cli.options import SearchOptions
 
     if trials is None and timeout is None:
         raise UsageError("a search needs a limit: trials= or timeout=")
     module, store = tasks.find(task), store or storage.chosen(None)
-    session.run(module, store, trials=trials, timeout=timeout, study=study, **options)
+    session.run(module, store, SearchOptions(trials=trials, timeout=timeout, study=study, **options))
     return open_study(study or default_name(module, source_of(module, options.get("data"))), store)

@@ -13,11 +13,6 @@ def home():
     return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).expanduser().resolve()
 
 
-def storage():
-    """The address of the database that holds the studies; None where they lie in files."""
-    return os.environ.get("TRIALBOOK_STORAGE") or None
-
-
 def studies():
     """One Optuna journal a study."""
     return home() / "mlruns" / "studies"

@@ -19,6 +19,7 @@ from proposals import fixed
 from stores import here
 from task_files import TaskFiles, changed
 
+import data
 from objectives.replay import THREADS
 from search import export, paths, tasks
 from search.coordinator import confirm, search
@@ -60,6 +61,7 @@ def home(tmp_path, monkeypatch):
     """Studies, log and frozen scripts of a test lie in a folder of its own; it has no course data."""
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "no-course"))
+    data.use_course_folder(tmp_path / "no-course")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("TRIALBOOK_STORAGE", raising=False)
     return tmp_path / "home"

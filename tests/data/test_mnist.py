@@ -268,7 +268,7 @@ def test_without_the_course_file_the_course_is_refused():
 
 @pytest.mark.skipif(not COURSE, reason="DATA_DIR does not name the course's data")
 def test_course_digits(monkeypatch):
-    monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     assert mnist.default_source() == "course"
     assert mnist.prepare("course").parent == Path(COURSE)
     arrays = data.read(mnist.prepare("course"))

@@ -161,7 +161,7 @@ def test_without_the_course_file_it_cannot_be_asked_for():
 
 def test_the_course_file_is_read_where_it_lies(tmp_path, monkeypatch, cache):
     (tmp_path / "input.txt").write_bytes(PLAY)
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    data.use_course_folder(tmp_path)
     assert text.default_source() == "course"
     assert text.prepare("course") == tmp_path / "input.txt"
     assert not cache.exists()
@@ -169,7 +169,7 @@ def test_the_course_file_is_read_where_it_lies(tmp_path, monkeypatch, cache):
 
 @pytest.mark.skipif(not COURSE, reason="DATA_DIR does not name the course's data")
 def test_course_text(monkeypatch):
-    monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     path = text.prepare("course")
     assert path.parent == Path(COURSE)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == text.SHA256

@@ -138,7 +138,7 @@ def test_without_the_course_file_the_builtin_words_are_the_default():
 
 @pytest.mark.skipif(not COURSE, reason="DATA_DIR does not name the course's data")
 def test_course_words(monkeypatch):
-    monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     assert words.default_source() == "course"
     arrays = data.read(words.prepare("course"))
     assert words.prepare("course").parent == Path(COURSE)

@@ -12,7 +12,7 @@ from stores import here
 
 import objectives
 from search import export, paths, tasks
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.errors import TrialbookError
 from search.executors.inline import Inline

@@ -9,7 +9,7 @@ from logs import projection
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.maintenance import audit

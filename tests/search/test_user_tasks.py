@@ -8,7 +8,7 @@ from proposals import fixed
 from stores import here
 
 from search import tasks
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import MAX_INFEASIBLE, search
 from search.errors import StudyConflict, TrialbookError
 from search.executors.inline import Inline

@@ -20,8 +20,7 @@ from random import Random
 
 import objectives
 from search import paths
-from search.cli.commands import VERBS, main, parse
-from search.cli.options import OPTIONS
+from search.cli.app import COMMANDS, main, option_names
 from search.errors import UsageError
 from tests.torture import homes
 
@@ -312,7 +311,7 @@ def case(random, room):
 def real_case(random, room):
     """One command line in a process of its own, half of them through make."""
     verb, words = typed(random, room)
-    if random.random() < 0.5 and verb in VERBS:
+    if random.random() < 0.5 and verb in COMMANDS:
         if not shutil.which("make") or not (ROOT / ".venv" / "bin" / "python").exists():
             return homes.Skipped("there is no make, or no .venv that it would run")
         made = [f"--{each}" for each in for_make(words)]
@@ -340,10 +339,10 @@ def real_case(random, room):
 
 def typed(random, room):
     """A verb and its options, (name, value) each; a value may be None. Right once, then changed."""
-    verb, right = random.choice(list(VERBS)), room.right()
-    options = VERBS[verb][1]
-    known = {id(option): name for name, option in OPTIONS.items()}
-    words = [[name, random.choice(right[known[id(option)]])] for name, option in options.items()]
+    verb, right = random.choice(list(COMMANDS)), room.right()
+    if verb in ("void", "unvoid"):
+        right["trials"] = right["which"]
+    words = [[name, random.choice(right[name])] for name in option_names(verb)]
     random.shuffle(words)
     needed = [word for word in words if word[0] in ("task", "study", "trainers", "reason", "zip", "port")]
     others = [word for word in words if word not in needed]
@@ -426,7 +425,7 @@ def misspelt(random, text):
 
 
 def spelt(random, words):
-    """Options as arguments, in one of the ways that argparse takes them."""
+    """Options as arguments, in one of the ways that the command line takes them."""
     arguments = []
     for name, value in words:
         option = f"--{name}" if random.random() < 0.7 else f"--{name}".upper().replace("-", "_")
@@ -450,17 +449,19 @@ def for_make(words):
 
 def tamed(random, arguments, room, here):
     """A command line, made wrong where it would train for long, serve, or write where it may not."""
+    from typed import options_of  # of tests/toys, which is on the path only once the torture runs
+
     try:
         with at_home(room.home), contextlib.chdir(here), contextlib.redirect_stdout(io.StringIO()):
-            function, options = parse(arguments)
-    except (UsageError, SystemExit):
+            options = options_of(arguments)
+    except UsageError:
         return arguments
-    verb = function.__name__
+    verb = arguments[0]
     too_much = {
         "search": lambda: searches_for_long(options),
         "dashboard": lambda: str(options.port) != room.port,
         "ui": lambda: str(options.port) != room.port,
-        "check_handin": lambda: options.run is not False and random.random() < 0.9,
+        "check-handin": lambda: options.run and random.random() < 0.9,
         "export": lambda: random.random() < 0.9,
     }
     outside = getattr(options, "out", None) and not room.may_hold(here, options.out)

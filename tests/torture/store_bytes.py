@@ -13,7 +13,7 @@ from random import Random
 from stores import here
 
 from search import paths
-from search.cli.commands import VERBS
+from search.cli.app import COMMANDS
 from search.study.stored import StoredStudy
 from tests.torture import homes
 from tests.torture.command_line import at_home, call, finish, wrongs
@@ -25,7 +25,7 @@ FOLDERS = 2  # that cases are tried in side by side
 STUDY = ["--task", "bowl", "--study", "finished"]
 LOOKS = [["winner", *STUDY], ["status"], ["report", *STUDY], ["audit"], ["compare", "-a", "finished"]]
 LOOKS[-1] += ["-b", "finished"]
-DOCTOR = [["doctor"]] if "doctor" in VERBS else []
+DOCTOR = [["doctor"]] if "doctor" in COMMANDS else []
 WRITES = [
     ["void", *STUDY, "--trials", "1", "--reason", "the mask was wrong"],
     ["search", *STUDY, "--trainers", "inline", "--trials", "13", "--confirm", "0"],

@@ -5,7 +5,7 @@ import multiprocessing
 import sys
 import tempfile
 
-from search.cli.commands import main
+from search.cli.app import main
 
 FORK = multiprocessing.get_context("fork")
 

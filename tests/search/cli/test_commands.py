@@ -1,15 +1,17 @@
 """The command line: verbs, options, and one line for what is wrong."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 
 import pytest
 from stores import here
+from typed import options_of
 
 from search import paths
-from search.cli.commands import OPTIONS, VERBS, main
+from search.cli.app import COMMANDS, main, option_names
 from search.coordinator import confirm
 from search.executors.inline import Inline
 from search.strategy import winner
@@ -24,7 +26,7 @@ def said(capsys):
 @pytest.mark.parametrize(
     "typed, wrong",
     [
-        ("serach --task bowl", "unknown verb 'serach': valid are .* Did you mean 'search'?"),
+        ("serach --task bowl", "unknown command 'serach': valid are .* Did you mean 'search'?"),
         ("search", "TASK is missing: valid are .*bowl.* langid"),
         ("search --task", "expected one argument"),
         ("search --task=", "unknown TASK '': valid are"),
@@ -79,8 +81,6 @@ def said(capsys):
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(typed, wrong, capsys, home):
-    import re
-
     assert main(typed.split(" ")) == 2
     out, err = said(capsys)
     assert err.startswith("error: ") and err.count("\n") == 1 and out == ""
@@ -109,20 +109,66 @@ def test_a_task_with_one_study_needs_no_name_for_it(searched, capsys):
 
 
 def test_help_is_the_reference(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--help"])
-    assert end.value.code == 0
+    assert main(["--help"]) == 0
     out, _ = said(capsys)
-    assert all(f"\n{name}: " in out for name in VERBS)
-    assert all(f"--{name} " in out for name in OPTIONS if name != "which")
-    with pytest.raises(SystemExit):
-        main([])
+    assert all(f"\n  {name}: " in out for name in COMMANDS) and "exit codes:" in out and "--debug" in out
+    for arguments in [], ["-h"], ["--trials", "3"]:
+        assert main(arguments) == 0
+        assert said(capsys)[0] == out
+    for name in COMMANDS:
+        assert main([name, "--help"]) == 0
+        shown, error = said(capsys)
+        assert f"python -m search {name} " in shown and f"Example: make {name}" in shown and error == ""
+        listed = re.findall(r"^  --([a-z-]+)", shown, re.MULTILINE)
+        assert set(listed) == set(option_names(name)) - {"-q"}, name
 
 
-def test_a_verb_has_help(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["search", "--help"])
-    assert end.value.code == 0 and "--trials N" in said(capsys)[0]
+def test_a_command_has_help_of_its_own_with_defaults_and_an_example(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for arguments in ["search", "--help"], ["search", "--task", "bowl", "-h"]:
+        assert main(arguments) == 0
+        out, _ = said(capsys)
+        assert "--trials N" in out and "[default: 100]" in out and "Example: make search TASK=" in out
+        assert "exit codes" not in out and "--fix" not in out
+
+
+@pytest.mark.parametrize("typed", ["--version", "search --version"])
+def test_the_version_is_that_of_the_package(typed, capsys):
+    assert main(typed.split()) == 0
+    assert said(capsys) == ("Trialbook 0.2.0\n", "")
+
+
+@pytest.mark.parametrize(
+    "typed, value",
+    [
+        ("", False),
+        ("--test", True),
+        ("--test 1", True),
+        ("--test=0", False),
+        ("--TEST=1 --bar 1", True),
+        ("--test --bar 1", True),
+        ("--bar 1 --test 0", False),
+        ("--test=1 --test 0", False),
+    ],
+)
+def test_a_switch_stands_alone_or_has_1_or_0(typed, value):
+    assert options_of(["winner", *typed.split()]).test is value
+
+
+def test_the_last_of_the_same_options_counts_as_in_make():
+    assert options_of(["search", "--trials", "3", "--TRIALS=4"]).trials == 4
+
+
+def test_a_folder_of_the_course_that_is_typed_wins_over_that_of_the_environment(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "other"))
+    (tmp_path / "typed").mkdir()
+    search = ["search", "--task", "langid", "--data", "course"]
+    for typed, folder in ([], "other"), (["--data-dir", str(tmp_path / "typed")], "typed"), ([], "other"):
+        assert main([*search, *typed]) == 2
+        assert f"{tmp_path}/{folder}/lang_id.npz" in said(capsys)[1]
+        assert os.environ["DATA_DIR"] == str(tmp_path / "other")
 
 
 def test_make_may_write_names_in_capitals(searched, capsys):

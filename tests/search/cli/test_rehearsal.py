@@ -5,7 +5,7 @@ import torch
 import torch._dynamo  # noqa: F401  (an optimizer imports it: on a busy machine for longer than a rehearsal takes)
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.cli.rehearsal import rehearse, torch_build
 from search.errors import TaskError
 

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.maintenance import audit
 from search.study.stored import StoredStudy
 from search.tracking import from_environment

@@ -9,7 +9,7 @@ from stores import here
 
 from search import paths
 from search.cli import terminal
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.study.opening import open_study

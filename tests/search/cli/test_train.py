@@ -2,11 +2,12 @@
 
 import pytest
 
+import data
 from data import DataError
 from objectives import digits, langid
 from search import export, paths
 from search.cli import train
-from search.cli.commands import main
+from search.cli.app import main
 from search.frozen_script import files
 from search.strategy import winner
 
@@ -68,7 +69,7 @@ def test_data_of_a_record_that_cannot_be_had_are_the_default_and_it_says_why():
 
 
 def test_data_of_the_course_are_found_in_its_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    data.use_course_folder(tmp_path)
     (tmp_path / "mnist.npz").touch()
     assert train.data_of(digits, "mnist.npz") == ("course", tmp_path / "mnist.npz", "as recorded")
 

@@ -13,7 +13,7 @@ import pytest
 import data
 from data import words
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.course.bundle import write
 from search.errors import NoWinner
 

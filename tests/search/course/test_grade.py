@@ -9,10 +9,11 @@ import sys
 import pytest
 from rich.console import Console
 
+import data
 import objectives
 from data import DataError, words
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.course import grade
 from search.course.grade import QUESTIONS
 
@@ -163,7 +164,7 @@ def test_data_are_taken_where_they_are_and_others_are_marked(frozen, capsys):
 
 
 def test_a_source_that_only_some_tasks_have_is_used_where_it_is(frozen, monkeypatch, tmp_path):
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    data.use_course_folder(tmp_path)
     shutil.copyfile(words.prepare("builtin"), tmp_path / "lang_id.npz")
     frozen("perceptron")
     frozen("langid")
@@ -195,7 +196,7 @@ def test_the_text_that_a_network_writes_is_shown(frozen, capsys):
 def test_without_graphics_matplotlib_stays_away(frozen):
     frozen("perceptron")
     code = (
-        "import sys; from search.cli.commands import main;"
+        "import sys; from search.cli.app import main;"
         "code = main(['grade', '-qq1', '--NO_GRAPHICS=1']);"
         "sys.exit(code or 'matplotlib' in sys.modules)"
     )
@@ -209,6 +210,7 @@ def test_a_committed_winner_gets_its_points(name, home, monkeypatch, capsys):
     home.mkdir()
     (home / "models").symlink_to(paths.ROOT / "models")
     monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     (loaded,) = grade.prepare([name])
     if loaded.digest != loaded.script.RECORD["digest"]:
         (loaded,) = grade.prepare([name], "builtin")

@@ -4,7 +4,7 @@ import pytest
 from executor_tests import path_of_toys
 from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.study.opening import open_study

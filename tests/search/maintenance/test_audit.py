@@ -8,7 +8,7 @@ from planted import PLANTED, TOKEN
 from stores import here
 
 from search import paths, redact
-from search.cli.commands import main
+from search.cli.app import main
 from search.maintenance import audit
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study

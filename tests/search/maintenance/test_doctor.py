@@ -17,7 +17,7 @@ from planted import PLANTED, in_log, run_of
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.maintenance import audit, doctor
 from search.storage import backups
 from search.study.opening import hold_study

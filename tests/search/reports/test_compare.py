@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import compare

@@ -13,7 +13,7 @@ from rich.console import Console
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import page, report, tables

@@ -6,7 +6,7 @@ import json
 import pytest
 from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm
 from search.errors import UsageError
 from search.executors.inline import Inline

@@ -8,7 +8,7 @@ import socket
 import pytest
 from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.study.opening import open_study

@@ -19,7 +19,7 @@ from logs import log_client
 from mlflow.exceptions import MlflowException
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.errors import StoreError
 from search.services.stack import database, serve, supervised_process
 from search.services.stack.supervised_process import Server, SupervisedProcess

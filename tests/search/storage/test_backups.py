@@ -4,7 +4,7 @@ import pytest
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.errors import StoreError
 from search.storage import backups
 from search.study.opening import open_study

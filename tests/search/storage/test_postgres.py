@@ -16,7 +16,7 @@ from logs import projection
 from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
 from search.executors.inline import Inline

@@ -5,7 +5,7 @@ import json
 import pytest
 from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.errors import StoreError
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy

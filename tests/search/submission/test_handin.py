@@ -10,7 +10,7 @@ import pytest
 from stores import here
 
 from search import export, paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.errors import NoWinner, TrialbookError, UsageError
 from search.executors.inline import Inline
