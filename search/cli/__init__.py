@@ -9,7 +9,6 @@
     display         the progress of a search, live or in lines
     terminal        prints tables, texts and errors
     rehearsal       checks a task for its author
-    train           trains a frozen winner again
 
 `app` gives a command its options as frozen dataclasses, and the store of studies as an object. A command asks
 `selection` what is meant, calls the package that does it, and prints. It returns the exit code.

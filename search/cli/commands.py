@@ -98,7 +98,7 @@ def winner(
     """
     from search.coordinator import evaluate_on_test
     from search.reports import tables
-    from search.reports.log_files import log_files
+    from search.reports.page import log_files
     from search.study.opening import hold_study
     from search.tracking import from_environment
     from search.tracking.projection import Projection
@@ -193,7 +193,7 @@ def _void(action: str, options: StudyTrials, store: StudyStore) -> int:
     """Void trials or restore them, in the study, the log and the frozen script."""
     from search import export
     from search.maintenance.doctor import remedy
-    from search.reports.log_files import log_files
+    from search.reports.page import log_files
     from search.study.opening import hold_study
     from search.study.trial import number_ranges
     from search.tracking import from_environment

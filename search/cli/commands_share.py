@@ -43,7 +43,7 @@ def train(options: TaskData = TaskData()) -> int:
 
     Example: make train TASK=langid
     """
-    from search.cli.train import train
+    from search.course.train import train
 
     return train(selection.find_task(options), options.data, functools.partial(print, flush=True))
 

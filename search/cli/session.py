@@ -172,11 +172,17 @@ class _Training:
 
 def _projection(study: Study, signals: Signals) -> "Projection":
     """The log of a study that is searched."""
-    from search.reports.log_files import log_files
     from search.tracking import from_environment
     from search.tracking.projection import Projection
 
-    return Projection(study, from_environment(), log_files, signals.overdue)
+    return Projection(study, from_environment(), _log_files, signals.overdue)
+
+
+def _log_files(study: Study) -> dict[str, str]:
+    """The files that the log keeps of a study."""
+    from search.reports.page import log_files  # and with it plotly: not while trainers start
+
+    return log_files(study)
 
 
 def _bring_up_to_date(log: Any) -> None:

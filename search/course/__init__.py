@@ -3,6 +3,7 @@
     grade         the questions; load each frozen script, train it, check it, score it
     checks        the demands on each question beside a score
     scoring       the results of trainings: lines, points, the table
+    train         trains a frozen winner again, on its data
     backend       the message for a backend that matplotlib does not know
     pictures      a window, and a picture of each network while it trains
     dependencies  whether the libraries and a screen are there

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from search import storage
 from search.errors import Damage, StoreError, StudyConflict
 from search.maintenance import audit
-from search.reports.log_files import log_files
+from search.reports.page import log_files
 from search.storage import StudyStore
 from search.study.opening import hold_study
 from search.tracking import TrackingStore, chosen

@@ -31,7 +31,7 @@ from search.frozen_script import files
 from search.frozen_script.defaults import literal
 from search.maintenance import audit
 from search.maintenance.audit import Books
-from search.reports.log_files import log_files
+from search.reports.page import log_files
 from search.storage import backups
 from search.study.opening import hold_study
 from search.study.stored import StoredStudy

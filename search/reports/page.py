@@ -101,3 +101,11 @@ def _state(trial: Trial) -> str:
 def _text_of(value: object) -> str:
     """A cell's text; it sorts by its full value."""
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def log_files(study: StudyView) -> dict[str, str]:
+    """The files that the log keeps of a study, by name: the table of trials and the report."""
+    from search.reports.report import report as report_of
+    from search.reports.trials_table import trials_csv
+
+    return {"trials.csv": trials_csv(study), "report.html": page(report_of(study))}

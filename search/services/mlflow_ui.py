@@ -8,7 +8,7 @@ import sys
 
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
-from search.reports.log_files import log_files
+from search.reports.page import log_files
 from search.study.opening import hold_study
 from search.tracking import TrackingStore
 from search.tracking.client import REMEDY

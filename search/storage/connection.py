@@ -69,7 +69,7 @@ class Connection:
     schema = "SELECT"  # statements that the first connection runs
 
     def __init__(self, url: str):
-        self._url = url
+        self.url = url
         self._session: Session | None = None
         self._locks: list[_Lock] = []  # those that are held
         self._ready = False
@@ -128,7 +128,7 @@ class Connection:
 
     def _connect(self) -> Session:
         name = f"trialbook {os.getpid()} on {socket.gethostname()}"
-        session = psycopg.connect(self._url, autocommit=True, application_name=name, **CONNECT_OPTIONS)
+        session = psycopg.connect(self.url, autocommit=True, application_name=name, **CONNECT_OPTIONS)
         for setting in (SESSION_SETTINGS | {"lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms"}).items():
             session.execute("SELECT set_config(%s, %s, false)", setting)
         return session

@@ -7,7 +7,7 @@
     descriptions        a task and a study in words, and the view of trials that MLflow opens
     log_names           names and texts that MLflow takes
     artifact_locations  where a local log's artifacts lie, also after the project was moved
-    sqlite_writer       writes trials straight into the tables of a local log
+    writers             write runs: by public calls, or straight into the tables of a local log
 
 Data flows one way: coordinator -> `Background` -> `Projection`, which turns a Trial into entities of MLflow's
 (`mapping`) and hands them to the writer of a `TrackingStore`. Whoever wants the log chooses the store once,

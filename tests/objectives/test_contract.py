@@ -11,7 +11,6 @@ import torch
 import data
 import objectives
 from search import tasks
-from search.strategy.strategy import Strategy
 
 TASKS = objectives.names()
 
@@ -64,7 +63,7 @@ def test_space_suggests_fields_of_config_around_the_baseline(task):
 def test_every_drawn_config_replays(task):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(20):
-        trial = Strategy(study).ask()
+        trial = study.ask()
         config = task.space(trial)
         assert task.space(optuna.trial.FixedTrial(trial.params)) == config
         assert tasks.count_weights(task, config) > 0

@@ -1,6 +1,6 @@
 """The log that the tests' environment names, as the commands open it."""
 
-from search.reports.log_files import log_files
+from search.reports.page import log_files
 from search.tracking import from_environment
 from search.tracking.projection import Projection
 

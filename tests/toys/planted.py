@@ -58,7 +58,7 @@ def tell_late(records):
 
 def forget_retry(records):
     about = next(about for about in abouts(records) if about.get("retry_of") is not None)
-    about.retry_of = None
+    about |= {"retry_of": None}
 
 
 def never_ended(records):

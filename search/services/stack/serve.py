@@ -14,7 +14,7 @@ from search.services import mlflow_ui
 from search.services.stack import database
 from search.services.stack.supervised_process import POLL_SECONDS, Server, SupervisedProcess
 from search.signals import Signals
-from search.storage import files
+from search.storage import journal
 
 HIGHEST_PORT = 65534  # of MLflow: PostgreSQL has the next one
 RELEASE_SECONDS = 5.0  # a stack that was just killed releases its ports by then
@@ -36,10 +36,10 @@ def serve(port: int, host: str = mlflow_ui.HERE) -> int:
     guarded = mlflow_ui.guard(host)
     database.programs()
     lock = paths.stack() / "stack"
-    if holder := files.holder(lock):
+    if holder := journal.holder(lock):
         raise StudyConflict(f"the stack in {paths.stack()} is run by process {holder}")
     _require_free_ports(host, port)
-    with Signals() as signals, files.lock(lock):
+    with Signals() as signals, journal.lock(lock):
         database.set_up(port + 1)
         _run(host, port, guarded, lambda: signals.received is not None)
     return int(signals.exit_code)

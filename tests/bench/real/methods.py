@@ -131,7 +131,7 @@ def ours(work):
     """Its own search with its own trainers and its log."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
-        from search.reports.log_files import log_files
+        from search.reports.page import log_files
         from search.tracking import from_environment
         from search.tracking.background import Background
         from search.tracking.projection import Projection

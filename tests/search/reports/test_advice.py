@@ -68,7 +68,7 @@ def test_a_value_that_is_never_among_the_best_is_told_where_chance_is_no_excuse(
         size = 100 if number >= 15 else [20, 25, 40, 50][number % 4]
         tell(study, 0.1 + number / 100, batch_size=size)
     chance = math.comb(15, 6) / math.comb(24, 6)  # that none of the best 6 of 24 is among these 9
-    found = [s.text for s in advice.advice(study, winner.choose(study)) if s.description == "batch_size"]
+    found = [s.text for s in advice.advice(study, winner.choose(study)) if s.about == "batch_size"]
     assert len(found) == 1 and found[0].startswith(
         "100 was tried 9 times and never is among the best 6 of 24"
     )

@@ -99,8 +99,8 @@ def test_the_figures_are_those_of_the_journal(confirmed):
     states = [trial.user_attrs["outcome"]["state"] for trial in own]
     repeated = sum(map(len, repeats.values()))
     assert (
-        f"{states.count('completed')} completed, {states.count('pruned')} pruned, {repeated} repeats, 2 void"
-        in page.text
+        f"{states.count('completed')} completed, {states.count('pruned')} pruned, "
+        f"{repeated} replicates, 2 void" in page.text
     )
     assert (
         f"{states.count('pruned')} of {len(own)} trials ({states.count('pruned') / len(own):.0%})"

@@ -117,4 +117,4 @@ def test_a_sound_study_has_no_problems_and_its_text_can_be_searched(store):
 
 def other_view(store):
     """The same store as another process has it."""
-    return PostgresStore(store._url) if isinstance(store, PostgresStore) else store
+    return PostgresStore(store.url) if isinstance(store, PostgresStore) else store

@@ -1,12 +1,12 @@
 """What imports what in `search/`: packages, their levels, and the pages that show them.
 
-`python tests/structure.py` writes the tree of README.md and the table of CONTRIBUTING.md anew.
+`python tests/toys/structure.py` writes the tree of README.md and the table of CONTRIBUTING.md anew.
 """
 
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHARED = {"errors", "paths", "text", "redact", "signals", "values"}  # small modules that all may import
 FRONT = {"__init__", "__main__", "api"}  # what is in front of all packages
 

@@ -6,8 +6,8 @@ import data
 from data import DataError
 from objectives import digits, langid
 from search import export, paths
-from search.cli import train
 from search.cli.app import main
+from search.course import train
 from search.frozen_script import files
 from search.strategy import winner
 
