@@ -109,7 +109,7 @@ def _usage_error(command: str, error: CycloptsError) -> UsageError:
     """A UsageError in place of one of cyclopts."""
     match error:
         case UnknownOptionError():
-            seen = error.token.keyword or error.token.value
+            seen = str(error.token.keyword or error.token.value)
         case UnusedCliTokensError() if error.unused_tokens:
             seen = error.unused_tokens[0]
         case MissingArgumentError() if error.unused_tokens:
@@ -184,6 +184,6 @@ def run() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file's name may be no text
     searching = sys.argv[1:2] == ["search"]
     farewell = "The reader of this output has gone: the search goes on in silence." if searching else ""
-    sys.stdout = terminal.Output(sys.stdout, farewell)  # type: ignore[assignment]
-    sys.stderr = terminal.Output(sys.stderr)  # type: ignore[assignment]
+    sys.stdout = terminal.Output(sys.stdout, farewell)
+    sys.stderr = terminal.Output(sys.stderr)
     sys.exit(main(sys.argv[1:]))

@@ -64,6 +64,11 @@ print(study.winner().trial.params)
 """
 
 
+def shown(output):
+    """The text of one output of a cell: of a stream, or of what rich displays."""
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
+
+
 def test_a_notebook_runs_a_search_and_shows_its_trials(bowl, database, monkeypatch):
     cells = [nbformat.v4.new_code_cell(text.strip()) for text in NOTEBOOK.split("---")]
     notebook = nbformat.v4.new_notebook(cells=cells)
@@ -73,7 +78,7 @@ def test_a_notebook_runs_a_search_and_shows_its_trials(bowl, database, monkeypat
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(paths.ROOT)}}
     )
     client.execute()
-    printed = ["".join(out.get("text", "") for out in cell.outputs) for cell in notebook.cells]
+    printed = ["".join(map(shown, cell.outputs)) for cell in notebook.cells]
     assert "Winner of study bowl-builtin" in printed[0]
     study = search.open_study("bowl-builtin")
     frame = study.trials_dataframe()

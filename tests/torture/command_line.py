@@ -456,6 +456,8 @@ def tamed(random, arguments, room, here):
             options = options_of(arguments)
     except UsageError:
         return arguments
+    if options is None:  # help or the version was asked for
+        return arguments
     verb = arguments[0]
     too_much = {
         "search": lambda: searches_for_long(options),

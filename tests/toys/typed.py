@@ -7,8 +7,13 @@ from search.cli.app import COMMANDS, option_names, parse
 
 
 def options_of(arguments):
-    """The values that a command takes, by name; those that were not typed have their defaults."""
-    _, bound = parse(arguments)
+    """The values that a command takes, by name; those that were not typed have their defaults.
+
+    None where help or the version was asked for.
+    """
+    function, bound = parse(arguments)
+    if function not in COMMANDS.values():
+        return None
     bound.apply_defaults()
     values = {}
     for name, value in bound.arguments.items():

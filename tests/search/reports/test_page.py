@@ -134,7 +134,7 @@ def test_the_table_has_all_trials_and_strikes_through_void_ones(confirmed):
         assert row["cells"][1].startswith("void: ") == void
         kind = "void" if void else "replicate" if replicates is not None else ""
         assert row["attributes"]["class"] in (kind, "winner" if kind == "" else kind)
-        why = about.proposal, trial.user_attrs["outcome"]["reason"]
+        why = about.get("proposal"), trial.user_attrs["outcome"]["reason"]
         assert tuple(row["cells"][-2:]) == why
 
 
