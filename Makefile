@@ -8,9 +8,12 @@ SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$
 
 # What is typed is text, and is neither expanded by make nor read by the shell.
 $(foreach v,$(SETTINGS),$(eval override $v := $$(value $v))$(eval export $v))
-OPTIONS = $(foreach v,$(filter-out PYTHON,$(SETTINGS)),--$v="$$$v")
+OPTIONS = $(foreach v,$(filter-out PYTHON TORCH_INDEX,$(SETTINGS)),--$v="$$$v")
 
-.PHONY: help setup lock test test-slow refreeze torture bench lint $(VERBS)
+# Recipes read PYTHON from their environment, where the shell does not interpret it.
+export PYTHON
+
+.PHONY: picture help setup lock test test-fast test-all test-slow refreeze torture bench lint $(VERBS)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,8 +44,19 @@ slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray 
 $(VERBS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
-test: .venv/ready .venv/ray  ## all tests that are quick, in some twenty minutes
-	@.venv/bin/python -m pytest -q
+test: .venv/ready  ## the tests: some four minutes on two cores
+	@.venv/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
+
+test-fast: .venv/ready  ## the tests of what needs no other program: less than a minute
+	@.venv/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadgroup \
+	  -m 'not integration and not thorough and not slow'
+
+test-all: .venv/ray test  ## all that CI runs: these tests, those that take longer, and the quick torture
+	@.venv/bin/python -m pytest -q -n logical --maxprocesses 2 --dist loadgroup -m thorough
+	@.venv/bin/python -m tests.torture --seed=1
+
+picture: .venv/ready  ## record the README's picture from a real run; GUIDE=1: all that docs/guide.md shows, half an hour
+	@.venv/bin/python tests/docs/picture.py $(if $(filter GUIDE,$(SETTINGS)),--guide)
 
 refreeze: .venv/ready  ## cut models/frozen/*.py anew from today's sources; records and values stay: TASK=
 	@PYTHONPATH=. .venv/bin/python tests/models/refreeze.py $(if $(filter TASK,$(SETTINGS)),"$$TASK")
@@ -54,8 +68,8 @@ torture: .venv/ready  ## kill, crowd and feed it on purpose, for about an hour: 
 	@.venv/bin/python -m tests.torture $(if $(filter QUICK,$(SETTINGS)),,--full) \
 	  $(if $(filter SEED,$(SETTINGS)),--seed="$$SEED") $(if $(filter ONLY,$(SETTINGS)),--only="$$ONLY")
 
-lint: .venv/ready  ## style: ruff
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+lint: .venv/ready  ## style and types: ruff, mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m mypy
 
 bench: .venv-bench/ready  ## speed, side by side with the course's way and with other searches: SEEDS=
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/throughput.py
@@ -63,7 +77,7 @@ bench: .venv-bench/ready  ## speed, side by side with the course's way and with 
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/scale.py
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
-setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves)
+setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves): TORCH_INDEX=
 
 .venv/ray: requirements-ray.txt .venv/ready
 	@echo 'Adding Ray to .venv from $<: once ...'
@@ -73,10 +87,14 @@ setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other 
 .venv/ready: requirements.txt
 .venv-bench/ready: requirements-bench.txt
 .venv/ready .venv-bench/ready:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'error: Python 3.11 or newer is needed, and $(PYTHON) is older: make setup PYTHON=python3.11' >&2; exit 2; }
+	@version=$$("$$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+	case "$$version" in 3.11|3.12|3.13) ;; *) \
+	  echo "error: PYTHON '$$PYTHON' is $${version:-not there}: Python 3.11 to 3.13 is needed: make setup PYTHON=python3.13" >&2; \
+	  exit 2 ;; esac
 	@echo 'Setting up $(@D) from $<: once, a minute or two and what the downloads take ...'
-	@$(PYTHON) -m venv $(@D)
+	@"$$PYTHON" -m venv $(@D)
+	@$(if $(filter TORCH_INDEX,$(SETTINGS)),$(@D)/bin/python -m pip install --disable-pip-version-check --quiet \
+	  --no-deps --index-url="$$TORCH_INDEX" "$$(grep '^torch==' $<)",:)
 	@$(@D)/bin/python -m pip install --disable-pip-version-check -r $< 2>$(@D)/setup.log \
 	  | { grep --line-buffered -E '^ *(Downloading|Installing).*( MB|packages)' | cut -c 1-100 || true; } \
 	  || { cat $(@D)/setup.log >&2; exit 1; }
@@ -84,7 +102,7 @@ setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other 
 
 lock:  ## pin anew what requirements.in asks for, and then requirements-bench.in
 	@set -e; for name in requirements requirements-bench requirements-ray; do \
-	  rm -rf .venv-lock; $(PYTHON) -m venv .venv-lock; \
+	  rm -rf .venv-lock; "$$PYTHON" -m venv .venv-lock; \
 	  .venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r $$name.in; \
 	  { echo "# Pinned by \`make lock\` from $$name.in."; \
 	    .venv-lock/bin/python -m pip freeze | sed 's/+[a-z0-9.]*$$//'; } > $$name.txt; \

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 CACHE = Path(__file__).parent / "cache"
+_course_folder = Path(__file__).parent / "course"
 
 
 class DataError(Exception):
@@ -123,6 +124,12 @@ def write(path, arrays):
         unfinished.unlink(missing_ok=True)
 
 
-def course_file(name):
-    """Where the course's own file lies: in the folder `DATA_DIR`, else in `data/course`."""
-    return Path(os.path.expanduser(os.environ.get("DATA_DIR") or Path(__file__).parent / "course")) / name
+def use_course_folder(folder: str | Path | None):
+    """Look for the course's own files in this folder from now on; with None in `data/course`."""
+    global _course_folder
+    _course_folder = Path(folder).expanduser() if folder else Path(__file__).parent / "course"
+
+
+def course_file(name: str) -> Path:
+    """Where the course's own file lies, if it is here."""
+    return _course_folder / name

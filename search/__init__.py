@@ -1,34 +1,49 @@
-"""Systematic search for hyperparameters. The flow, and who owns each step:
+"""Systematic search for hyperparameters: the packages, and how data flows through them.
 
-    __main__     reads what was typed
-    tasks        finds the task, its space and its data                       task file, .npz
-    study        opens or resumes the study, one journal file a study         mlruns/studies/
-                 (crossing: which of its trials no longer count; fingerprint: of what they were trained by;
-                 sharing, postgres: a study in a database, which several coordinators may search)
-    strategy     says what to try next, and when a trial is hopeless
-    coordinator  ask -> trainer -> report -> prune -> tell, until it is done
-    trainers     train, here, in other processes or on other machines
-    log          shows every trial in MLflow; live: while the search goes on  mlflow.db, mlruns/
-    audit        says whether study and log are true and agree
-    doctor       repairs what is not, after a backup                          mlruns/backups/
-    progress     shows the search in the terminal
-    winner       says which of the best to train again, and which one wins
-    report       says what was learned                                        mlruns/reports/
-    freeze       writes it down as one script                                 models/frozen/
-    handin       packs all of a study into one zip, which check_handin believes nothing of
+    cli            reads what was typed, chooses where studies live, shows the search
+    tasks          finds a task, checks its contract, draws a configuration from its space
+    storage        keeps studies: as files, in PostgreSQL, or in memory
+    study          one study: what was asked, every trial, who may write it
+    strategy       what to try next, which trials resume, which configuration wins
+    coordinator    the loop: ask -> train -> report -> pause or continue -> tell
+    executors      where training runs: this process, other processes, a Ray cluster
+    trainers       one training, kept apart from all others
+    tracking       shows every trial in MLflow, while the search goes on
+    reports        what was learned, as tables and as one page
+    frozen_script  the winner as one script that stands alone
+    export         freezes a winner of a study, and proves it
+    maintenance    audits studies and log, repairs them after a backup, copies them
+    submission     a study in one zip, and the check of such a zip
+    course         what the course asks for: files to hand in, grades, pictures
+    services       what is served: MLflow's pages, a dashboard, a stack for a team, batch jobs
+    api            the same from Python
 
-Data flows down this list, and nothing flows back but each trial's result, into its study. The
-study is the truth, the MLflow log its projection: it can be made again from the studies alone.
+A `Config` is drawn by `strategy` and built by the task's `space`; it is stored by `study`, sent as plain data
+by `coordinator`, trained by a trainer, and told to `study`. `strategy` picks the winner, `export` freezes it.
+The study is the truth, and the MLflow log its projection: it can be made again from the studies alone.
 
 From Python:
 
-    from objectives import regression
-    from search import coordinator, winner
-    from search.study.study import Study
-    from search.executors.inline import Inline
+    import search
 
-    with Study.open(regression, "my-study") as study, Inline(study) as trainers:
-        coordinator.search(study, trainers, trials=10)
-        coordinator.confirm(study, trainers, repeats=5)
-        print(winner.choose(study))
+    study = search.run("langid", timeout=120)
+    print(study.winner().trial.config)
+    study.trials_dataframe().to_csv("trials.csv")
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.api import OpenedStudy, open_study, run
+
+__version__ = "0.2.0"
+__all__ = ["OpenedStudy", "open_study", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the Python API when it is used: a command that needs less of it starts sooner."""
+    if name in __all__:
+        from search import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

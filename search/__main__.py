@@ -1,6 +1,6 @@
-"""`python -m search COMMAND --name value`: see `search.cli.commands`."""
+"""`python -m search COMMAND --name value`: see `search.cli.app`."""
 
 if __name__ == "__main__":
-    from search.cli.commands import run
+    from search.cli.app import run
 
     run()

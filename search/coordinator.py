@@ -1,8 +1,7 @@
-"""The loop of a search: ask -> trainer -> report -> pause or go on -> tell.
+"""The loop of a search: ask -> train -> report -> pause or continue -> tell.
 
-One process asks, judges and writes; trainers only train. Who wants to see what happens (the log,
-the terminal) is a watcher, with `started(trial)`, `reported(trial)`, `paused(trial)` and
-`finished(trial)`.
+One process asks, judges and writes; trainers only train. Whoever wants to see what happens (the log, the
+display) is a watcher.
 """
 
 import contextlib
@@ -10,126 +9,188 @@ import math
 import re
 import statistics
 import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
-from search.errors import Gone, TrialbookError
-from search.strategy import sampler, winner
-from search.study.trial import numbers
-from search.trainers.trainer import GO_ON, PAUSE, STOP
+import data
+from search.errors import NoWinner, TrialbookError, TrialLost
+from search.executors.executor import GO_ON, PAUSE, STOP, Executor, Verdict
+from search.strategy import explain, winner
+from search.strategy.strategy import Strategy
+from search.strategy.winner import Candidate
+from search.study.opening import require_same_code
+from search.study.study import Study
+from search.study.trial import Trial, TrialState, numbers
+from search.trainers.messages import Entry, Score
+from search.trainers.trainer import Trainer
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
-INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
-HEARING = 0.25  # seconds between two looks at the clock
-HANGS = 10  # times what an epoch takes: who is silent for longer hangs
-LEAST, FIRST = 60.0, 600.0  # seconds of silence that are always allowed; while no epoch is known at all
+MAX_INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
+LISTENING = 0.25  # seconds between two looks at the clock
+HANGS = 10  # times the usual duration of an epoch: a trainer that is silent for longer hangs
+MIN_SILENCE, FIRST_SILENCE = 60.0, 600.0  # seconds that are always allowed; while no epoch is known at all
 
 
-def search(study, trainers, *, trials=math.inf, **limits):
-    """Search until the study has so many trials in total, those of earlier searches too.
+class Watcher(Protocol):
+    """Whoever is told what happens to trials."""
 
-    Where no more begin, some that are paused go on, so that there are FEW to choose a winner from.
+    def started(self, trial: Trial) -> None: ...
+    def reported(self, trial: Trial) -> None: ...
+    def paused(self, trial: Trial) -> None: ...
+    def finished(self, trial: Trial) -> None: ...
+
+
+def search(study: Study, executor: Executor, *, trials: float = math.inf, **limits: Any) -> None:
+    """Search until the study has so many trials in total, those of earlier searches included.
+
+    When no more may start, paused trials resume until there are enough to choose a winner from.
 
     `limits` are those of `train_all`.
     """
+    strategy = Strategy(study)
 
-    def next_one(running):
-        if trial := study.go_on():
+    def next_trial(n_running: int) -> Trial | None:
+        if trial := strategy.resume_next():
             return trial
-        if study.begun() < trials:
-            return study.ask()
-        return study.go_on(anyway=True) if len(study.completed()) + running < winner.FEW else None
+        if study.n_started() < trials:
+            return strategy.ask()
+        enough = len(study.completed()) + n_running >= winner.MIN_FINALISTS
+        return None if enough else strategy.resume_next(force=True)
 
-    train_all(study, trainers, next_one, **limits)
+    train_all(strategy, executor, next_trial, **limits)
 
 
-def confirm(study, trainers, *, repeats, bar=None, **limits):
-    """Train the best few configurations again, each on so many fresh seeds at the most: see `search.strategy.winner`.
+def confirm(
+    study: Study, executor: Executor, *, replicates: int, threshold: float | None = None, **limits: Any
+) -> None:
+    """Train the finalists again, each on so many fresh seeds at most: see `search.strategy.winner`.
 
-    With a bar, the cheapest that clear it too.
+    With a threshold, the cheapest trials that reach it are finalists too.
 
     `limits` are those of `train_all`.
     """
+    strategy = Strategy(study)
 
-    def next_one(_):
-        chosen = winner.next_repeat(study, repeats, bar)
-        return chosen and study.ask_again(*chosen)
+    def next_trial(_: int) -> Trial | None:
+        chosen = winner.next_replicate(study, replicates, threshold)
+        return chosen and strategy.replicate(*chosen)
 
-    train_all(study, trainers, next_one, **limits)
+    train_all(strategy, executor, next_trial, **limits)
 
 
-def train_all(study, trainers, next_one, *, seconds=math.inf, watchers=(), stopping=lambda: False):
-    """Train what `next_one(running)` begins, until it begins nothing, the time is over or `stopping()`.
+def evaluate_on_test(study: Study, candidate: Candidate) -> tuple[float, float, int]:
+    """Train the winner once more and score it on the test data. The study counts the evaluation.
+
+    Returns the score, its standard error, and the number of evaluations so far. Raises NoWinner if the
+    candidate is not confirmed: until then the test data stay closed. Raises StudyConflict if the code has
+    changed since; TrialbookError if the training fails, or does not repeat the trial's.
+    """
+    trial, task = candidate.trial, study.task
+    if not candidate.confirmed:
+        raise NoWinner(f"the winner of study {study.name!r} is unconfirmed: its test data stay closed")
+    require_same_code(study, trial)
+    test = task.DATA.load(data.read(study.data_path), "test")
+    config = task.Config(**trial.config)
+    (value, _), score = Trainer(task, study.data_path).test(config, lambda entry: GO_ON, test)
+    if abs(value - candidate.first_score) > task.TOLERANCE:
+        raise TrialbookError(f"trial {trial.number} scored {trial.score:.5g}, trained again {value:.5g}")
+    return *score, study.add_test_evaluation(trial, score)
+
+
+def train_all(
+    strategy: Strategy,
+    executor: Executor,
+    next_trial: Callable[[int], Trial | None],
+    *,
+    seconds: float = math.inf,
+    watchers: Iterable[Watcher] = (),
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train what `next_trial(n_running)` starts, until it starts nothing, the time is over or `stopping()`.
 
     Args:
-        next_one: given how many trials train, it returns another that is to train, or None. It is called
-            in a turn: see `Study.in_turn`.
+        executor: where training runs.
+        next_trial: given how many trials train, it returns another that is to train, or None. No other
+            coordinator of the study asks for a trial meanwhile.
 
-    What then still trains is closed as interrupted, and retried when the study is continued; what is
-    paused is closed as pruned. Raises TrialbookError where trial after trial fails with one cause.
+    Trials that still train then are closed as interrupted, and retried when the study is resumed. Paused
+    ones are closed as pruned. Raises TrialbookError if trial after trial fails with one cause.
     """
-    deadline = time.monotonic() + seconds
+    study, deadline = strategy.study, time.monotonic() + seconds
 
-    def begin():
-        return study.in_turn(lambda: next_one(len(coordinator.running)))
+    def start_next() -> Trial | None:
+        return study.exclusive(lambda: next_trial(len(coordinator.running)))
 
-    def over():
+    def over() -> str | None:
         if stopping():
             return "the search was stopped"
         return "the time was over" if time.monotonic() >= deadline else None
 
-    coordinator = Coordinator(study, trainers, watchers, over)
+    coordinator = Coordinator(strategy, executor, watchers, over)
     try:
         while not over():
-            begun = True
-            while begun and trainers.free:
-                if begun := begin():
-                    coordinator.start(begun)
-            if not begun and not coordinator.running:
+            more = True
+            while more and executor.free:
+                if trial := start_next():
+                    coordinator.start(trial)
+                more = trial is not None
+            if not more and not coordinator.running:
                 coordinator.give_up_paused()  # other coordinators may wait for the end of those
                 if not study.trained_elsewhere():
                     break
-            trainers.listen(coordinator, min(HEARING, max(0, deadline - time.monotonic())))
-            coordinator.end_what_hangs()
-            study.beat()
+            executor.listen(coordinator, min(LISTENING, max(0, deadline - time.monotonic())))
+            coordinator.end_hanging()
+            study.heartbeat()
     finally:
         coordinator.interrupt(over() or "the search ended with an error")
 
 
 class Coordinator:
-    """Carries each trial from ask to tell. Trainers report to it: see `search.trainers.trainer`."""
+    """Carries each trial from ask to tell. It is a Listener: see `search.executors.executor`.
 
-    def __init__(self, study, trainers, watchers, over):
-        self.study, self.trainers, self.watchers = study, trainers, watchers
-        self.over = over  # () -> why the search is over, or None
-        self.running = set()
-        self._causes = []  # of the failures in a row
-        self._rejected = 0  # draws in a row
-        self._silence = {}  # of what trains: number -> seconds since its trainer was heard
+    Args:
+        over: says why the search is over, or None.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        executor: Executor,
+        watchers: Iterable[Watcher],
+        over: Callable[[], str | None],
+    ) -> None:
+        self.strategy, self.study = strategy, strategy.study
+        self.executor, self.watchers, self.over = executor, watchers, over
+        self.running: set[int] = set()
+        self._causes: list[str] = []  # of the failures in a row
+        self._n_rejected = 0  # draws in a row
+        self._silence: dict[int, float] = {}  # trial that trains -> seconds since its trainer was heard
         self._looked = time.monotonic()
-        self._longest = 0.0  # epoch of all that were heard, in seconds
+        self._longest = 0.0  # epoch so far, in seconds
 
-    def start(self, trial):
-        """Have a trial trained, or trained on; one that ended as it was drawn is only told of.
+    def start(self, trial: Trial) -> None:
+        """Have a trial trained, or trained on. Of one that ended as it was drawn, only tell the watchers.
 
-        Raises TrialbookError where draw after draw ends so.
+        Raises TrialbookError if draw after draw ends so.
         """
         if trial.ended:
             self._say("finished", trial)
-            self._rejected += 1
-            if trial.state == "failed":
+            self._n_rejected += 1
+            if trial.state == TrialState.FAILED:
                 self._count_failure(trial.reason)
-            if self._rejected >= INFEASIBLE:
+            if self._n_rejected >= MAX_INFEASIBLE:
                 last = f"the last because of {trial.reason}"
-                raise TrialbookError(f"{INFEASIBLE} draws in a row gave no configuration, {last}")
+                raise TrialbookError(f"{MAX_INFEASIBLE} draws in a row gave no configuration, {last}")
             return
-        self._rejected = 0
+        self._n_rejected = 0
         self.running.add(trial.number)
-        self.trainers.start(trial.number, self.study.task.Config(**trial.config))
+        self.executor.start(trial.number, trial.config)
         if not trial.curve:
             self._say("started", trial)
 
-    def reported(self, number, entry):
-        """A trainer finished an epoch. Returns GO_ON, PAUSE or STOP."""
+    def reported(self, number: int, entry: Entry) -> Verdict:
+        """Take in an epoch. Returns GO_ON, PAUSE or STOP."""
         self._silence.pop(number, None)
         self._longest = max(self._longest, entry["seconds"])
         if not self._open(number):
@@ -141,110 +202,116 @@ class Coordinator:
             return GO_ON  # trained again up to where it was, since its trainer had ended
         broken = [name for name, value in numbers(entry).items() if not math.isfinite(value)]
         if broken:
-            what = f"{' and '.join(broken)} not finite at epoch {entry['epoch']}"
-            self._tell(number, "diverged", what + self._blame(number))
+            cause = f"{' and '.join(broken)} not finite at epoch {entry['epoch']}"
+            self._tell(number, TrialState.DIVERGED, cause + self._blame(number))
             return STOP
         try:
-            pauses = self.study.report(number, entry)
-        except Gone:
+            pauses = self.strategy.report(number, entry)
+        except TrialLost:
             self.running.discard(number)
             return STOP
-        except ValueError as error:  # what could not be read again is not written
+        except ValueError as error:  # an epoch that could not be read again is not written
             self.failed(number, f"report: {error}")
             return STOP
         self._say("reported", self.study.trial(number))
         return self._pause(number) if pauses or number not in self.running else GO_ON
 
-    def finished(self, number, score):
-        """A trainer finished a trial."""
+    def finished(self, number: int, score: Score) -> None:
+        """Take in the score of a trial, and its standard error."""
         if not self._open(number):
             return
         if all(map(math.isfinite, score)):
-            self._tell(number, "completed", "trained to the end", score)
+            self._tell(number, TrialState.COMPLETED, "trained to the end", score)
         else:
-            self._tell(number, "diverged", "score not finite" + self._blame(number))
+            self._tell(number, TrialState.DIVERGED, "score not finite" + self._blame(number))
 
-    def failed(self, number, cause):
-        """A trial ended with an error, or its trainer did."""
+    def failed(self, number: int, cause: str) -> None:
+        """Take in that a trial ended with an error, or its trainer did."""
         if not self._open(number):
             return
-        self._tell(number, "failed", cause)
+        self._tell(number, TrialState.FAILED, cause)
         self._count_failure(cause)
 
-    def _count_failure(self, cause):
-        """Raises TrialbookError where trial after trial fails with one cause."""
+    def _count_failure(self, cause: str) -> None:
+        """Raise TrialbookError if trial after trial fails with one cause."""
         alike = NUMBERS.sub("", cause)  # "score returned 0.5" and "score returned 0.25" are one cause
         self._causes.append(alike)
         if self._causes[-SAME_FAILURES:] == [alike] * SAME_FAILURES:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
 
-    def lost(self, number, cause):
-        """A trial's trainer was lost with its machine: the trial is closed as interrupted, and retried."""
+    def lost(self, number: int, cause: str) -> None:
+        """Take in that a trainer was lost with its machine: its trial is interrupted, and retried."""
         if self._open(number):
-            self._tell(number, "interrupted", cause)
+            self._tell(number, TrialState.INTERRUPTED, cause)
 
-    def end_what_hangs(self):
-        """Give up what trains in silence for far longer than an epoch takes."""
+    def end_hanging(self) -> None:
+        """Give up trials that train in silence for far longer than an epoch takes."""
         # A machine that slept, or a process that was stopped, is no silence of a trainer.
         passed, self._looked = min(time.monotonic() - self._looked, 1.0), time.monotonic()
-        training = self.running & self.trainers.training
+        training = self.running & self.executor.training
         self._silence = {number: self._silence.get(number, 0.0) + passed for number in training}
         for number in training:
             silence = self._silence[number]
-            if silence > LEAST and silence > self._patience(self.study.trial(number)):
-                self.trainers.end(number)
+            if silence > MIN_SILENCE and silence > self._patience(self.study.trial(number)):
+                self.executor.end(number)
                 self.failed(number, f"the trainer hung: no epoch in {HANGS} times as long as one takes")
 
-    def _patience(self, trial):
-        """How many seconds a trial may train in silence."""
+    def _patience(self, trial: Trial) -> float:
+        """The seconds for which a trial may train in silence."""
         took = [entry["seconds"] for entry in trial.curve]
         if trial.epochs == trial.config.get("epochs"):
             expected = sum(took)  # it is being scored, which can take as long as all of that
         else:
             expected = statistics.median(took) if took else self._longest
-        return HANGS * expected if expected else FIRST
+        return HANGS * expected if expected else FIRST_SILENCE
 
-    def interrupt(self, reason):
+    def interrupt(self, reason: str) -> None:
         """Close all trials that train or are paused."""
         for number in sorted(self.running):
-            self._tell(number, "interrupted", reason)
+            self._tell(number, TrialState.INTERRUPTED, reason)
         self.give_up_paused()
 
-    def give_up_paused(self):
-        """Close all trials that are paused."""
-        for number in self.study.paused:
+    def give_up_paused(self) -> None:
+        """Close all paused trials."""
+        for number in self.strategy.paused:
             self._give_up(number)
 
-    def _open(self, number):
-        """Whether a trial trains or is paused: what a trainer says of others comes too late."""
-        return number in self.running or number in self.study.paused
+    def _open(self, number: int) -> bool:
+        """Whether a trial trains or is paused: messages about other trials come too late."""
+        return number in self.running or number in self.strategy.paused
 
-    def _pause(self, number):
-        """Let a trial wait until it is its turn; where too many wait, give the worst of them up."""
+    def _pause(self, number: int) -> Verdict:
+        """Let a trial wait until it is its turn. If too many wait, give up the worst of them."""
         self.running.discard(number)
         try:
-            self._say("paused", self.study.pause(number))
-        except Gone:
+            self._say("paused", self.strategy.pause(number))
+        except TrialLost:
             return STOP
-        surplus = self.study.surplus()
-        if surplus is not None:
-            self._give_up(surplus)
-        return STOP if surplus == number else PAUSE
+        overflow = self.strategy.overflow()
+        if overflow is not None:
+            self._give_up(overflow)
+        return STOP if overflow == number else PAUSE
 
-    def _give_up(self, number):
-        self.trainers.drop(number)
-        self._tell(number, "pruned", self.study.why_behind(number))
+    def _give_up(self, number: int) -> None:
+        self.executor.drop(number)
+        self._tell(number, TrialState.PRUNED, self.strategy.why_behind(number))
 
-    def _blame(self, number):
-        return sampler.why_diverged(self.study.trial(number).params, self.study.ranges())
+    def _blame(self, number: int) -> str:
+        return explain.why_diverged(self.study.trial(number).params, self.study.ranges())
 
-    def _tell(self, number, state, reason, score=(None, None)):
+    def _tell(
+        self,
+        number: int,
+        state: TrialState,
+        reason: str,
+        score: tuple[float | None, float | None] = (None, None),
+    ) -> None:
         self.running.discard(number)
-        if state != "failed":
+        if state != TrialState.FAILED:
             self._causes.clear()
-        with contextlib.suppress(Gone):
-            self._say("finished", self.study.tell(number, state, reason, score))
+        with contextlib.suppress(TrialLost):
+            self._say("finished", self.strategy.tell(number, state, reason, score))
 
-    def _say(self, what, trial):
+    def _say(self, event: str, trial: Trial) -> None:
         for watcher in self.watchers:
-            getattr(watcher, what)(trial)
+            getattr(watcher, event)(trial)

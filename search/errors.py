@@ -42,24 +42,8 @@ class Damage(TrialbookError):
     exit_code = 6
 
 
-def readable(text, letters=1000):
-    """A text in one line: what cannot be printed as its escape, and without its middle where it is long."""
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
-    return shown if len(shown) <= letters else f"{shown[: letters // 2]} ... {shown[-letters // 3 :]}"
-
-
-class Gone(Exception):
-    """A trial was ended by another coordinator, which held this one for dead."""
-
-
-def one_line(error, letters=200):
-    """An exception in one line of so many letters at the most."""
-    try:
-        message = " ".join(str(error).split())[:letters]
-    except BaseException as another:  # the exception is of a user's class, which may fail to show itself
-        message = f"(its message cannot be shown: {type(another).__name__})"
-    name = type(error).__name__
-    return readable(f"{name}: {message}"[:letters] if message else name)[:letters]
+class TrialLost(Exception):
+    """Another coordinator presumed this one dead and closed its trial."""
 
 
 def unknown(what, seen, valid):

@@ -5,16 +5,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("data", "models", "objectives")  # of training code, from which frozen scripts are cut
 
 
 def home():
     """The folder that holds the log, the studies and the frozen scripts."""
     return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).expanduser().resolve()
-
-
-def storage():
-    """The address of the database that holds the studies; None where they lie in files."""
-    return os.environ.get("TRIALBOOK_STORAGE") or None
 
 
 def studies():
@@ -37,7 +33,7 @@ def reports():
     return home() / "mlruns" / "reports"
 
 
-def stack():
+def stack() -> Path:
     """What `make stack` keeps: a PostgreSQL, passwords, what its servers said."""
     return home() / "mlruns" / "stack"
 

@@ -15,22 +15,45 @@ import plain
 import pytest
 import torch
 from logs import log_client, projection
+from proposals import fixed
+from stores import here
 from task_files import TaskFiles, changed
 
+import data
 from objectives.replay import THREADS
 from search import export, paths, tasks
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
+from search.frozen_script import files
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
 from search.tracking import from_environment
 from search.tracking.background import Background
 from search.tracking.client import run_of
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
+NEEDS = {  # fixture -> what a test that uses it is: see `markers` in pyproject.toml
+    "fresh_database": "integration",  # it writes a log
+    "serve": "integration",
+    "storage": "integration",
+    "cluster": "thorough",
+    "browser": "thorough",
+    "stack": "thorough",
+}
+SHARED = {"storage", "running", "cluster", "stack", "members"}  # the tests of each run in one process
 
 torch.set_num_threads(THREADS)  # as trainers do
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark tests by the fixtures that they use."""
+    for item in items:
+        for name in NEEDS.keys() & set(item.fixturenames):
+            item.add_marker(NEEDS[name])
+        for name in SHARED & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +61,7 @@ def home(tmp_path, monkeypatch):
     """Studies, log and frozen scripts of a test lie in a folder of its own; it has no course data."""
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "no-course"))
+    data.use_course_folder(tmp_path / "no-course")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("TRIALBOOK_STORAGE", raising=False)
     return tmp_path / "home"
@@ -108,7 +132,7 @@ def moody(monkeypatch):
 @pytest.fixture
 def searched(bowl):
     """A study of the bowl, of 12 trials."""
-    with Study.open(bowl, "searched") as study:
+    with open_study(here(), bowl, "searched") as study:
         search(study, Inline(study), trials=12)
         yield study
 
@@ -121,18 +145,18 @@ def audited_home(tmp_path_factory, fresh_database):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
         shutil.copyfile(fresh_database, paths.mlflow_database())
-        with Study.open(bowl, "audited") as study:
+        with open_study(here(), bowl, "audited") as study:
             looks, written = iter(range(3)), projection(study)
             with Background(written) as live:
                 search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
                 study.set_budget(8, None)
                 search(study, Inline(study), trials=8, watchers=[live])
-                confirm(study, Inline(study), repeats=2, watchers=[live])
+                confirm(study, Inline(study), replicates=2, watchers=[live])
             written.bring_up_to_date()
             assert written.behind is None
             standing = winner.choose(study)
             text = export.freeze(study, standing, run_of(from_environment(), study, standing.trial.number))
-            export.write(paths.frozen("bowl"), text)
+            files.write(paths.frozen("bowl"), text)
         return paths.home()
 
 
@@ -154,7 +178,7 @@ def tell():
     def tell(study, score=None, state="completed", curve=(), error=0.01, **params):
         params = tasks.baseline(study.task) | params
         number = len(list(study.trials()))
-        trial = study._begin(params, number, number, {"draw": number, "retry_of": None, "start": False})
+        trial = study.start(fixed(params, number))
         losses = {"train_loss": 1.0, "validation_loss": 1.0, f"validation_{study.task.METRIC}": 1.0}
         if score is not None and not curve:
             curve = [{}] * trial.config["epochs"]

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from search.study.study import Study
+import pytest
+from stores import here
+
+from search.study.stored import StoredStudy
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,11 +19,12 @@ def run(*command, cwd=ROOT):
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_search_export_and_the_frozen_script(database, tmp_path):
     said = run("make", "search", "TASK=langid", "DATA=builtin", "TRIALS=1")
     assert "Study langid-builtin is new. Data: builtin" in said
     assert "make export TASK=langid" in said
-    best = Study.read("langid-builtin").best()
+    best = StoredStudy.read(here(), "langid-builtin").best()
     assert best.score > 0.8 and len(best.curve) == best.config["epochs"]
 
     run("make", "export", "TASK=langid", f"OUT={tmp_path / 'away'}")

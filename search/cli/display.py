@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.errors import readable
 from search.strategy import winner
+from search.strategy.describe import score_line
+from search.text import duration, settings
 
-LONGEST = 200  # letters of a value
 BARS = "▁▂▃▄▅▆▇█"
 ROWS = 16  # trials that train, and are shown, at the most: to draw hundreds again and again holds a search up
 
@@ -91,13 +91,13 @@ class Tally:
 
     def _confirmation(self):
         """Seconds that the best few will take to be trained again."""
-        return winner.FEW * self.repeats * self._full_seconds / max(1, self._full) / self.jobs
+        return winner.MIN_FINALISTS * self.repeats * self._full_seconds / max(1, self._full) / self.jobs
 
     def leader(self):
         """The best so far, in one line."""
         if self.best is None:
             return "best so far: none"
-        return f"best so far: {scored(self.best, self.study.about)}, {settings(self.best)}"
+        return f"best so far: {scored(self.best, self.study.description)}, {settings(self.best.params)}"
 
     def _count(self, trial):
         self.states[trial.state] += 1
@@ -107,7 +107,7 @@ class Tally:
         if trial.state == "completed":
             self._full += 1
             self._full_seconds += trial.seconds
-        rank = self.study.rank
+        rank = self.study.sort_key
         if trial.state == "completed" and (self.best is None or rank(trial) < rank(self.best)):
             self.best = trial
             return True
@@ -130,7 +130,7 @@ class Repeats(Tally):
         super().__init__(study, len(few) * repeats, math.inf, jobs)
 
     def about(self, trial):
-        return trial.confirms in self.few and not trial.crossed
+        return trial.replicate_of in self.few and not trial.void
 
     def seconds_left(self):
         """Until all repeats are trained, where each takes as long as its trial took."""
@@ -140,12 +140,12 @@ class Repeats(Tally):
         standing = winner.choose(self.study)
         if not standing.confirmed:
             return "winner so far: none is confirmed"
-        return f"winner so far: {standing_line(standing, self.study.about)}, {settings(standing.trial)}"
+        return f"winner so far: {score_line(standing, self.study.description)}, {settings(standing.trial.params)}"
 
     def _count(self, trial):
         super()._count(trial)
         if trial.state != "interrupted":
-            self._to_do[trial.confirms] = max(0, self._to_do[trial.confirms] - 1)
+            self._to_do[trial.replicate_of] = max(0, self._to_do[trial.replicate_of] - 1)
         return False  # one score makes no winner
 
 
@@ -163,11 +163,11 @@ class Lines:
 
     def started(self, trial):
         self.tally.started(trial)
-        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial)}")
+        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial.params)}")
 
     def reported(self, trial):
         self.tally.reported(trial)
-        entry, metric = trial.curve[-1], self.tally.study.about["metric"]
+        entry, metric = trial.curve[-1], self.tally.study.description.metric
         if entry["epoch"] % max(1, trial.config["epochs"] // 4) == 0:
             score = entry[f"validation_{metric}"]
             epochs = f"epoch {entry['epoch']} of {trial.config['epochs']}"
@@ -229,7 +229,7 @@ def _bar(tally):
 
 def _running(tally):
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    metric = tally.study.about["metric"]
+    metric = tally.study.description.metric
     for title in ("trial", "epoch", f"validation {metric}", "curve", "configuration"):
         table.add_column(title)
     running = list(tally.running.values())  # at once: the search goes on in another thread
@@ -238,7 +238,7 @@ def _running(tally):
         epoch = trial.curve[-1]["epoch"] if values else 0
         shown = f"{values[-1]:.4g}" if values else ""
         epochs = f"{epoch}/{trial.config['epochs']}"
-        table.add_row(str(trial.number), epochs, shown, sparkline(values), settings(trial))
+        table.add_row(str(trial.number), epochs, shown, sparkline(values), settings(trial.params))
     if more := running[ROWS:]:
         table.add_row(f"and {len(more)} more")
     return table
@@ -253,37 +253,10 @@ def sparkline(values, width=20):
     return "".join(BARS[round((value - low) / (span or 1) * (len(BARS) - 1))] for value in values)
 
 
-def settings(trial):
-    """The searched hyperparameters of a trial, in one line."""
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {readable(value, LONGEST)}"
-        for name, value in trial.params.items()
-    )
-
-
 def scored(trial, about):
     """A trial's score with its uncertainty."""
     error = f"{trial.standard_error:.2g}"
-    return f"{about['metric']} {trial.score:.4g} ± {error} (trial {trial.number}, one seed)"
-
-
-def standing_line(standing, about):
-    """A configuration's mean over fresh seeds, with its uncertainty and what its first score was."""
-    mean = f"{about['metric']} {standing.mean:.4g} ± {standing.standard_error:.2g}"
-    first = f"first score {standing.trial.score:.4g}, {luck(standing, about)}"
-    return f"{mean} (trial {standing.trial.number}, mean of {len(standing.scores)} fresh seeds; {first})"
-
-
-def luck(standing, about):
-    """By how much the first score misled, in words: "lucky seed: 1.2 points"."""
-    size = (
-        f"{100 * abs(standing.luck):.2g} points"
-        if about["metric"] == "accuracy"
-        else f"{abs(standing.luck):.2g}"
-    )
-    if abs(standing.luck) <= standing.standard_error:
-        return f"as good as the mean, to {size}"
-    return f"{'lucky' if standing.luck > 0 else 'unlucky'} seed: {size}"
+    return f"{about.metric} {trial.score:.4g} ± {error} (trial {trial.number}, one seed)"
 
 
 def ending(trial):
@@ -292,11 +265,3 @@ def ending(trial):
         error = f"{trial.standard_error:.2g}"
         return f"completed in {duration(trial.seconds)}: {trial.score:.4g} ± {error}"
     return f"{trial.state} after {duration(trial.seconds)}: {trial.reason}"
-
-
-def duration(seconds):
-    """Seconds as a person says them."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

@@ -1,21 +1,34 @@
-"""What can be typed after a verb: how each option is read, and what is wrong where it cannot be."""
+"""The options of all commands: their types, how a text becomes a value, and one line where it cannot.
+
+A reader takes an option's name, as messages show it, and the text that was typed. Options of one kind are the
+fields of a frozen dataclass. A field is None where its option was not typed.
+"""
 
 import math
 import os
 import re
 import urllib.parse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
-from search import redact
+from cyclopts import Parameter, Token
+
+from search import redact, storage
 from search.errors import UsageError
+from search.storage import StudyStore
+
+Reader = Callable[[str, str], Any]
+Group = TypeVar("Group")
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
 TRIALS, TIMEOUT = 100, 180  # the default budget: whichever is reached first
 
 
-def whole(name, low, high):
-    """An option that is a whole number."""
+def whole(low: int, high: int) -> Reader:
+    """A reader of a whole number."""
 
-    def read(text):
+    def read(name: str, text: str) -> int:
         if not re.fullmatch("[0-9]{1,12}", text) or not low <= int(text) <= high:
             raise UsageError(f"{name} {text!r} is not valid: a whole number from {low} to {high}")
         return int(text)
@@ -23,71 +36,96 @@ def whole(name, low, high):
     return read
 
 
-def seconds(text):
-    """An option that is a time."""
+def seconds(name: str, text: str) -> float:
+    """Read a time."""
     if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", text) or float(text) == 0:
-        raise UsageError(f"TIMEOUT {text!r} is not valid: seconds, more than 0 and less than 10000000")
+        raise UsageError(f"{name} {text!r} is not valid: seconds, more than 0 and less than 10000000")
     return float(text)
 
 
-def share(name):
-    """An option that is a part of a machine."""
-
-    def read(text):
-        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text):
-            raise UsageError(f"{name} {text!r} is not valid: a number from 0 to 9999, as 2 or 0.25")
-        return float(text)
-
-    return read
+def share(name: str, text: str) -> float:
+    """Read a part of a machine."""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text):
+        raise UsageError(f"{name} {text!r} is not valid: a number from 0 to 9999, as 2 or 0.25")
+    return float(text)
 
 
-def number(text):
-    """An option that is any number."""
+def number(name: str, text: str) -> float:
+    """Read any finite number."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"BAR {text!r} is not valid: a number")
+        raise UsageError(f"{name} {text!r} is not valid: a number")
     return value
 
 
-def repeats(text):
-    """An option that is a number of fresh seeds: from one alone nothing could be told."""
+def replicates(name: str, text: str) -> int:
+    """Read a number of fresh seeds. A single one has no standard error."""
     if text != "0" and not (re.fullmatch("[0-9]{1,3}", text) and 2 <= int(text) <= 100):
-        raise UsageError(f"CONFIRM {text!r} is not valid: a whole number from 2 to 100, or 0 for none")
+        raise UsageError(f"{name} {text!r} is not valid: a whole number from 2 to 100, or 0 for none")
     return int(text)
 
 
-def sentence(text):
-    """An option that is a reason."""
+def sentence(name: str, text: str) -> str:
+    """Read a reason."""
     if not text.strip() or len(text) > 300 or not text.isprintable():
-        raise UsageError(f"REASON {text[:40]!r} is not valid: one line of 1 to 300 characters")
+        raise UsageError(f"{name} {text[:40]!r} is not valid: one line of 1 to 300 characters")
     return text.strip()
 
 
-def storage(text):
-    """An option that is the address of a database."""
+def database(_name: str, text: str) -> str:
+    """Read the address of a database."""
     from search.storage import postgres
 
     postgres.check(text)
     return text
 
 
-def place(text):
-    """An option that is where studies lie."""
-    return text if text == "files" else storage(text)
+def store(name: str, text: str) -> StudyStore:
+    """Read the address of a database, as the store there."""
+    return storage.chosen(database(name, text))
 
 
-def server(text):
-    """An option that is a tracking server."""
+def destination(name: str, text: str) -> str:
+    """Read where a study is copied to."""
+    return text if text == "files" else database(name, text)
+
+
+def server(name: str, text: str) -> str:
+    """Read the address of a tracking server."""
     if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", text):
-        raise UsageError(f"LOG {text!r} is not valid: http://host:port, without a password")
+        raise UsageError(f"{name} {text!r} is not valid: http://host:port, without a password")
     return text
 
 
-def tracking_server(uri: str) -> str:
-    """The address in MLFLOW_TRACKING_URI: of a server, or of a database that MLflow opens itself."""
+def path(_name: str, text: str) -> str:
+    """Read a path. `~` is the home folder: no shell expands it after NAME=."""
+    return os.path.expanduser(text)
+
+
+def folder(name: str, text: str) -> str:
+    """Read the path of an existing folder."""
+    if not os.path.isdir(path(name, text)):
+        raise UsageError(f"{name} {text!r} is not a folder")
+    return path(name, text)
+
+
+def anything(_name: str, text: str) -> str:
+    """Read a text that the command checks itself."""
+    return text
+
+
+def flag(name: str, text: str) -> bool:
+    """Read a switch. The command line turns a lone `--test` into `--test=1`."""
+    if text not in ("1", "0"):
+        raise UsageError(f"{name} {text!r} is not valid: nothing, 1 or 0")
+    return text == "1"
+
+
+def check_tracking_uri(uri: str) -> None:
+    """Raise UsageError if MLFLOW_TRACKING_URI names neither a server nor a database that MLflow opens."""
     try:
         parts = urllib.parse.urlsplit(uri)
         valid = parts.scheme.partition("+")[0] in SCHEMES and (parts.port is None or parts.port > 0)
@@ -98,94 +136,168 @@ def tracking_server(uri: str) -> str:
         raise UsageError(
             f"MLFLOW_TRACKING_URI {seen!r} is not valid: http://host:port, or none for a log here"
         )
-    return uri
-
-
-def path(text: str) -> str:
-    """An option that is a path; `~` is the home folder, which no shell writes out after NAME=."""
-    return os.path.expanduser(text)
-
-
-def folder(text):
-    """An option that is a folder which is there."""
-    if not os.path.isdir(path(text)):
-        raise UsageError(f"DATA_DIR {text!r} is not a folder")
-    return path(text)
 
 
 def missing(name: str, hint: str) -> UsageError:
-    """A UsageError for an option that was not given; `hint` says what is valid, or asks for it.
+    """A UsageError for an option that was not typed; `hint` says what is valid, or asks for it.
 
     In `TASK=x make search`, make leaves TASK in the environment, where no option is read.
     """
     option = name.upper().replace("-", "_")
-    said = f"{option} is missing: {hint}"
+    message = f"{option} is missing: {hint}"
     if value := os.environ.get(option):
-        said += f". That of the environment, {value!r}, is not read: make VERB {option}=..., in this order"
-    return UsageError(said)
+        message += f". That of the environment, {value!r}, is not read: make VERB {option}=..., in this order"
+    return UsageError(message)
 
 
-def flag(name):
+def must_be_folder(out: str | None) -> None:
+    """Raise UsageError if OUT is given, and is something else than a folder."""
+    if out is not None and not (out and (os.path.isdir(out) or not os.path.exists(out))):
+        raise UsageError(f"OUT {out!r} is not a folder")
+
+
+def option(read: Reader, metavar: str, text: str, default: str = "", name: Sequence[str] = ()) -> Parameter:
+    """How an option is read, and what its help shows.
+
+    Args:
+        metavar: its value.
+        text: its meaning.
+        default: what holds where it is not typed.
+        name: its spellings, where they are not the parameter's name.
+    """
+
+    def convert(_type: Any, tokens: Sequence[Token]) -> Any:
+        keyword, typed = tokens[-1].keyword or "", tokens[-1].value
+        shown = keyword.lstrip("-").upper().replace("-", "_")
+        if typed == "--":
+            raise UsageError(f"{shown} '--' is not valid")
+        return read(shown, typed)
+
+    return Parameter(
+        name=name or None,
+        converter=convert,
+        metavar=metavar,
+        help=text,
+        show_default=default or False,
+        show_choices=False,
+        allow_repeating=True,
+    )
+
+
+def switch(text: str) -> Parameter:
     """An option that stands alone, or is 1 or 0."""
-
-    def read(text):
-        if text not in ("1", "0"):
-            raise UsageError(f"{name} {text!r} is not valid: nothing, 1 or 0")
-        return text == "1"
-
-    return read
+    return option(flag, "1", text)
 
 
-OPTIONS = {
-    "task": (str, "NAME", "which task of objectives/"),
-    "study": (str, "NAME", "which study; by default the task's name and its data's"),
-    "trials": (whole("TRIALS", 1, 1_000_000), "N", f"trials in total, earlier ones too ({TRIALS})"),
-    "timeout": (
-        seconds,
-        "S",
-        f"seconds to search ({TIMEOUT}; a limit that is given alone stands alone)",
-    ),
-    "jobs": (
-        whole("JOBS", 1, 256),
-        "N",
-        "trainers at once (one a core); slurm: nodes of the cluster, or coordinators",
-    ),
-    "seed": (whole("SEED", 0, 2**31 - 1), "N", "all of the study's seeds derive from it (0)"),
-    "confirm": (repeats, "N", "fresh seeds on which the best few are trained again (5; 0: not at all)"),
-    "old": (str, "WHAT", "trials of other code, ranges or data than today's: aside, or void"),
-    "bar": (number, "SCORE", "a score: the cheapest configuration that clears it on 95 of 100 seeds"),
-    "storage": (storage, "URL", "the database that holds the studies: postgresql://user@host/name (files)"),
-    "join": (flag("JOIN"), None, "work on a study of that database together with other searches"),
-    "to": (place, "URL", "where a study is copied to: postgresql://user@host/name, or files"),
-    "log": (server, "URL", "the tracking server that gets its log (the same as here)"),
-    "test": (flag("TEST"), None, "score the confirmed winner on the test data; each look is counted"),
-    "which": (str, "3-9,14", "the trials that are meant, by number"),
-    "since": (str, "WHEN", "the trials since a time, or since a commit"),
-    "code": (str, "DIGEST", "the trials of a fingerprint of the code"),
-    "reason": (sentence, "TEXT", "why: it is written down"),
-    "data": (str, "SOURCE", "which source of data (the course's file where it is, else built in)"),
-    "data-dir": (folder, "FOLDER", "where the course's own files are ($DATA_DIR, or data/course)"),
-    "trainers": (str, "KIND", "where to train: processes, inline to debug, or ray: a cluster (processes)"),
-    "address": (str, "ADDRESS", "of the Ray cluster: auto, or ray://host:port (one is started here)"),
-    "cpus": (share("CPUS"), "N", "CPUs of each trainer of a cluster (1)"),
-    "gpus": (share("GPUS"), "N", "GPUs of each trainer of a cluster; 0.25: four share one (0)"),
-    "memory": (share("MEMORY"), "GIB", "memory of each trainer of a cluster (as it comes)"),
-    "device": (str, "DEVICE", "what to train on: cpu, or cuda, a GPU (cpu)"),
-    "how": (str, "HOW", "slurm: ray, one search on a Ray cluster, or join: coordinators of one study (ray)"),
-    "zip": (path, "FILE", "the hand-in that is checked"),
-    "run": (flag("RUN"), None, "0: do not run its script, which is code of whoever made the hand-in"),
-    "fix": (flag("FIX"), None, "repair what is found, after a backup"),
-    "out": (path, "FOLDER", "write into this folder, to be carried away"),
-    "a": (str, "STUDY", "one study"),
-    "b": (str, "STUDY", "another study"),
-    "port": (whole("PORT", 1, 65535), "N", "where it is served (ui, stack: 5000, dashboard: 8080)"),
-    "host": (str, "ADDRESS", "which of this machine's addresses others reach it by (127.0.0.1: none)"),
-    "q": (str, "Q", "which questions, as q4 or q1,q3 (all); also -q"),
-    "seeds": (whole("SEEDS", 1, 1000), "N", "train with seeds 1 to N (once, with the winner's own)"),
-    "no-graphics": (flag("NO_GRAPHICS"), None, "draw nothing"),
-    "check-dependencies": (
-        flag("CHECK_DEPENDENCIES"),
-        None,
-        "draw a spinning line, name the versions, and grade nothing",
-    ),
-}
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def group(options: type[Group]) -> type[Group]:
+    """Make a class a frozen dataclass, each field of which is an option of its own."""
+    return Parameter(name="*")(dataclass(frozen=True, kw_only=True)(options))
+
+
+Switch = Literal[True, False]  # a bool would take no value
+Text = str | None
+Task = Annotated[Text, option(anything, "NAME", "which task of objectives/")]
+Study = Annotated[Text, option(anything, "NAME", "which study", "the task's name and its data's")]
+Data = Annotated[Text, option(anything, "SOURCE", "which source of data", "course if its file is here")]
+DataDir = Annotated[
+    Text, option(folder, "FOLDER", "where the course's own files are", "$DATA_DIR, or data/course")
+]
+Threshold = Annotated[
+    float | None, option(number, "SCORE", "the cheapest configuration that reaches this score counts")
+]
+Out = Annotated[Text, option(path, "FOLDER", "write into this folder")]
+Jobs = Annotated[int | None, option(whole(1, 256), "N", "trainers at once", "one a core")]
+Nodes = Annotated[int | None, option(whole(1, 256), "N", "nodes of the cluster, or coordinators")]
+Port = Annotated[int | None, option(whole(1, 65535), "N", "where it is served")]
+Host = Annotated[
+    Text, option(anything, "ADDRESS", "this machine's address for others", "127.0.0.1: none can reach it")
+]
+DATABASE = "the database of the studies: postgresql://user@host/name"
+Storage = Annotated[Text, option(database, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files")]
+CHOSEN: Any = None  # where no store is typed, the command line chooses one: a command always gets one
+Store = Annotated[
+    StudyStore, option(store, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files", name=["--storage"])
+]
+
+
+@group
+class StudyName:
+    """A study, by its task or its name."""
+
+    task: Task = None
+    study: Study = None
+
+
+@group
+class TaskData:
+    """A task and its data."""
+
+    task: Task = None
+    data: Data = None
+    data_dir: DataDir = None
+
+
+@group
+class StudyData(TaskData):
+    """A study, by its task, its data or its name."""
+
+    study: Study = None
+
+
+@group
+class StudyTrials(StudyName):
+    """Trials of a study, named in one of three ways, and a reason."""
+
+    trials: Annotated[Text, option(anything, "3-9,14", "these trials, by number")] = None
+    since: Annotated[Text, option(anything, "WHEN", "the trials since a time, or since a commit")] = None
+    code: Annotated[Text, option(anything, "DIGEST", "the trials of a fingerprint of the code")] = None
+    reason: Annotated[Text, option(sentence, "TEXT", "why; the study keeps it")] = None
+
+
+@group
+class Budget:
+    """How much a search trains, of what, and on which share of a machine."""
+
+    trials: Annotated[
+        int | None, option(whole(1, 1_000_000), "N", "trials in total, with earlier ones", str(TRIALS))
+    ] = None
+    timeout: Annotated[
+        float | None,
+        option(seconds, "S", "seconds to search; one limit alone is the only limit", str(TIMEOUT)),
+    ] = None
+    confirm: Annotated[
+        int | None, option(replicates, "N", "fresh seeds for each of the best few; 0 skips this", "5")
+    ] = None
+    bar: Threshold = None
+    study: Study = None
+    seed: Annotated[
+        int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")
+    ] = None
+    data: Data = None
+    data_dir: DataDir = None
+    old: Annotated[
+        Text, option(anything, "HOW", "trials of other code, ranges or data: supersede, or void")
+    ] = None
+    device: Annotated[Text, option(anything, "DEVICE", "cpu, or cuda: a GPU", "cpu")] = None
+    cpus: Annotated[float | None, option(share, "N", "CPUs of each trainer of a cluster", "1")] = None
+    gpus: Annotated[
+        float | None, option(share, "N", "GPUs of each trainer; with 0.25, four share one", "0")
+    ] = None
+    memory: Annotated[
+        float | None, option(share, "GIB", "memory of each trainer of a cluster", "not limited")
+    ] = None
+
+
+@group
+class SearchOptions(Budget):
+    """Everything that a search can be told, but for its task and its store."""
+
+    jobs: Jobs = None
+    trainers: Annotated[
+        Text, option(anything, "KIND", "processes, inline to debug, or ray for a cluster", "processes")
+    ] = None
+    address: Annotated[
+        Text, option(anything, "ADDRESS", "a Ray cluster: auto, or ray://host:port", "one is started here")
+    ] = None
+    join: Annotated[Switch, switch("work on a study of a database together with other searches")] = False

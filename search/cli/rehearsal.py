@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterator
 from types import ModuleType
 
+import torch
+
 import data
 from search import tasks
-from search.cli.display import duration
 from search.errors import TaskError, TrialbookError
-from search.study import catalog
-from search.trainers import isolation
+from search.study.opening import check_task, source_of
+from search.tasks import isolation
+from search.text import duration
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
 SECONDS = 5.0  # after so many, the training ends with its next report
@@ -26,14 +28,13 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
     Raises TaskError at the first mistake; UsageError, data.DataError.
     """
     began = time.monotonic()
-    with isolation.State("cpu"):
-        notes = tasks.check(task)
+    notes = check_task(task)
     yield f"Task {tasks.name_of(task)}: {tasks.question_of(task)}"
     for name, range_ in tasks.ranges(task).items():
         yield f"  searched   {name}: {tasks.describe(range_)}"
     weights = tasks.count_weights(task, task.Config())
     yield f"  network    {'weights unknown' if weights is None else f'{weights:,} weights'}"
-    source = catalog.default_source(task, source)
+    source = source_of(task, source)
     path = tasks.prepared(task, source)
     yield f"  data       {source}, {path}"
     arrays = data.read(path)
@@ -42,8 +43,20 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
         tasks.check_data(task, arrays)
     yield from (f"  note       {note}" for note in notes)
     yield f"  checked    in {duration(time.monotonic() - began)}, data included"
+    yield f"  torch      {torch_build()}"
     yield f"  training   {_train(task, path, digest, seconds)}"
     yield f"The contract holds: make search TASK={tasks.name_of(task)}"
+
+
+def torch_build() -> str:
+    """Version of the installed PyTorch, and what it was built for."""
+    if torch.version.hip:
+        built_for = f"ROCm {torch.version.hip}"
+    elif torch.version.cuda:
+        built_for = f"CUDA {torch.version.cuda}"
+    else:
+        built_for = "CPU"
+    return f"{torch.__version__}, built for {built_for}"
 
 
 def _train(task: ModuleType, path: object, digest: str, seconds: float) -> str:

@@ -1,133 +1,176 @@
 """One search as a person sees it: what is done, how it goes, what was found, what to type next."""
 
-import functools
 import math
 import os
 import shlex
-import signal
 import threading
-import time
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+import data
 from search import coordinator, paths, tasks
 from search.cli import display, terminal
+from search.cli.options import SearchOptions
 from search.errors import NoWinner, UsageError, unknown
+from search.executors.executor import Executor
 from search.reports import tables
-from search.storage import backups
+from search.signals import Signals
+from search.storage import StudyStore
 from search.strategy import winner
-from search.study import catalog
+from search.study.opening import default_name, open_study
 from search.study.study import Study
 from search.tasks.device import usable
-from search.tracking import log_names
+from search.tracking.log_names import sentence as sentence_about_names
+
+if TYPE_CHECKING:  # MLflow takes long to import: not while trainers start
+    from search.tracking.projection import Projection
+
 
 TRAINERS = ("processes", "inline", "ray")
-GRACE = 5.0  # seconds after a signal in which the log is brought up to date
 
 
-def run(
-    task,
-    *,
-    trials=None,
-    timeout=None,
-    jobs=None,
-    study=None,
-    seed=None,
-    data=None,
-    trainers=None,
-    cluster=None,
-    device="cpu",
-    confirm=winner.REPEATS,
-    bar=None,
-    old=None,
-    join=False,
-):
-    """Search a task, or go on with a study of it; then train the best few again.
+def run(task: ModuleType, store: StudyStore, options: SearchOptions) -> int:
+    """Search a task, or resume a study of it; then train the finalists again.
 
     Args:
         task: the module of a task.
-        trials: how many in total; None for no limit.
-        timeout: seconds to search; None for no limit.
-        jobs: trainers at once; by default one a core, of this machine or of the cluster.
-        study, seed, data, old, join: see `Study.open`.
-        trainers: "processes" (default), "inline" or "ray".
-        cluster: for "ray": address, cpus, gpus and memory by name, see `search.executors.ray`.
-        device: "cpu", or "cuda"; where torch can use no GPU the CPU is taken, and that is said.
-        confirm: on how many fresh seeds the best few are trained again at the most; 0 for none.
-        bar: a score; the cheapest configurations that clear it are trained again too.
+        store: where the study lives.
+        options: `trials` or `timeout` set no limit where they are None.
 
     Returns the exit code: 0, or 130 or 143 where a signal stopped it. Raises TrialbookError.
     """
-    if trainers not in (None, *TRAINERS):
-        raise unknown("TRAINERS", trainers, TRAINERS)
-    device, why_not = usable(device) if trainers != "ray" else (device, None)
+    if options.trainers not in (None, *TRAINERS):
+        raise unknown("TRAINERS", options.trainers, TRAINERS)
+    cluster = _cluster(options)
+    device, problem = _device(options)
     say = terminal.console().print
-    slow = threading.Timer(1, say, ["Preparing the data (once) ..."])
-    slow.start()
-    try:
-        opened = Study.open(task, study, data, seed, old, join)
-    finally:
-        slow.cancel()
-    with Signals() as signals, opened:
-        done = opened.counted()
-        say(f"Task {opened.about['task']}: {tasks.question_of(task)}")
-        say(_what(opened, done))
-        for note in opened.notes:
+    study = _open(task, store, options)
+    with Signals() as signals, study:
+        say(f"Task {study.description.task}: {tasks.question_of(task)}")
+        say(_summary(study))
+        for note in study.notes:
             say(f"Note: {note}.")
-        if why_not:
-            instead = f"DEVICE=cuda: torch sees no GPU here ({why_not}); training on the CPU."
-            say(instead)
-        opened.device = device
-        to_search = not trials or done < trials
-        if to_search:
-            opened.set_budget(trials, timeout)
-        if to_search or (confirm and winner.next_repeat(opened, confirm, bar)):
-            limits = {"trials": trials or math.inf, "seconds": timeout or math.inf} if to_search else None
-            again = {"repeats": confirm, "bar": bar}
-            _train(opened, limits, again, jobs, functools.partial(_trainers, trainers, cluster), signals)
-        else:
-            say(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
-            if opened.logged() != opened.extent():  # the search that did it was killed before it could
-                _bring_up_to_date(_projection(opened, signals))
-        _keep_copy(say, opened)
-        _found(say, opened, signals)
+        if problem:
+            say(f"DEVICE=cuda: torch sees no GPU here ({problem}); training on the CPU.")
+        study.device = device
+        _search(study, options, cluster, signals)
+        _keep_copy(study)
+        _show_result(study, signals)
     return signals.exit_code
 
 
-def _train(study, limits, again, jobs, plug, signals):
-    """Search within the limits, where there are any, then train again; everything is shown and logged."""
-    console, say = terminal.console(soft_wrap=False), terminal.console().print
-    most = limits["trials"] - study.counted() if limits and not again["repeats"] else math.inf
-    with plug(study, jobs, most) as trainers:  # first: they warm up while MLflow is imported
-        jobs = trainers.jobs
-        say(f"Starting {jobs} trainer{'s' if jobs > 1 else ''} and opening the log ...")
+def _cluster(options: SearchOptions) -> dict[str, Any]:
+    """The options of the cluster that were given. Raises UsageError where there is no cluster."""
+    named = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}
+    given = {name: value for name, value in named.items() if value is not None}
+    if given and options.trainers != "ray":
+        raise UsageError(f"{', '.join(given).upper()} is for TRAINERS=ray alone")
+    return given
+
+
+def _device(options: SearchOptions) -> tuple[str, str]:
+    """The device to train on, and why it is not the one that was asked for, or ""."""
+    device = "cpu" if options.device is None else options.device
+    return usable(device) if options.trainers != "ray" else (device, "")
+
+
+def _open(task: ModuleType, store: StudyStore, options: SearchOptions) -> Study:
+    """Create the study or resume it. Preparing its data may take a while, and is announced then."""
+    if options.data_dir:
+        data.use_course_folder(options.data_dir)
+    slow = threading.Timer(1, terminal.console().print, ["Preparing the data (once) ..."])
+    slow.start()
+    try:
+        return open_study(
+            store, task, options.study, options.data, options.seed, options.old, bool(options.join)
+        )
+    finally:
+        slow.cancel()
+
+
+def _search(study: Study, options: SearchOptions, cluster: dict[str, Any], signals: Signals) -> None:
+    """Train what is still to be trained, if anything is."""
+    trials, done = options.trials, study.n_finished()
+    replicates = winner.REPLICATES if options.confirm is None else options.confirm
+    unfinished = not trials or done < trials
+    if unfinished:
+        study.set_budget(trials, options.timeout)
+    if unfinished or (replicates and winner.next_replicate(study, replicates, options.bar)):
+        limits = {"trials": trials or math.inf, "seconds": options.timeout or math.inf}
+        most = limits["trials"] - done if unfinished and not replicates else math.inf
+        with _executor(study, options, cluster, most) as executor:  # it warms up while MLflow is imported
+            _Training(study, executor, signals).run(limits if unfinished else None, replicates, options.bar)
+        return
+    terminal.console().print(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
+    if study.projected_revision() != study.revision():  # the search was killed before it wrote the log
+        _bring_up_to_date(_projection(study, signals))
+
+
+def _executor(study: Study, options: SearchOptions, cluster: dict[str, Any], most: float) -> Executor:
+    """The executor that was asked for, with at most so many trainers."""
+    if options.trainers == "inline":
+        from search.executors.inline import Inline
+
+        return Inline(study)
+    if options.trainers == "ray":
+        try:
+            from search.executors.ray import Ray
+        except ModuleNotFoundError:
+            raise UsageError("TRAINERS=ray needs the package ray: make .venv/ray installs it") from None
+        return Ray(study, min(options.jobs or math.inf, most), **cluster)
+    from search.executors.processes import Processes
+
+    return Processes(study, int(min(options.jobs or cores(), most)))
+
+
+class _Training:
+    """A search, then replicates of its finalists: shown in the terminal and written to the log."""
+
+    def __init__(self, study: Study, executor: Executor, signals: Signals) -> None:
+
+        self._study, self._executor, self._signals = study, executor, signals
+        self._say = terminal.console().print
+        self._say(
+            f"Starting {executor.jobs} trainer{'s' if executor.jobs > 1 else ''} and opening the log ..."
+        )
+        self._log = _projection(study, signals)
+
+    def run(self, limits: dict[str, float] | None, replicates: int, threshold: float | None) -> None:
+        """Search within the limits, if there are any, then train the finalists again."""
         from search.tracking.background import Background
 
-        log = _projection(study, signals)
-        def show(tally, train, **how):
-            with display.watch(console, tally) as shown:
-                stopping = lambda: signals.received is not None  # noqa: E731
-                train(study, trainers, watchers=(shown, live), stopping=stopping, **how)
-
         try:
-            with Background(log) as live:
+            with Background(self._log) as live:
                 if limits:
-                    tally = display.Tally(study, **limits, jobs=jobs, repeats=again["repeats"])
-                    show(tally, coordinator.search, **limits)
-                if again["repeats"] and signals.received is None:
-                    _train_again(say, study, again, jobs, show)
+                    tally = display.Tally(self._study, **limits, jobs=self._executor.jobs, repeats=replicates)
+                    self._show(live, tally, coordinator.search, **limits)
+                if replicates and self._signals.received is None:
+                    self._confirm(live, replicates, threshold)
         finally:
-            _bring_up_to_date(log)
+            _bring_up_to_date(self._log)
+
+    def _confirm(self, live: Any, replicates: int, threshold: float | None) -> None:
+        finalists = winner.finalists(self._study, threshold)
+        if not finalists:
+            return
+        numbers = ", ".join(str(trial.number) for trial in finalists)
+        self._say(f"The best few, trials {numbers}, are trained again on up to {replicates} fresh seeds ...")
+        tally = display.Repeats(self._study, finalists, replicates, self._executor.jobs)
+        self._show(live, tally, coordinator.confirm, replicates=replicates, threshold=threshold)
+
+    def _show(self, live: Any, tally: Any, train: Any, **limits: Any) -> None:
+        """Train, and show how it goes."""
+        with display.watch(terminal.console(soft_wrap=False), tally) as shown:
+            train(
+                self._study,
+                self._executor,
+                watchers=(shown, live),
+                stopping=lambda: self._signals.received is not None,
+                **limits,
+            )
 
 
-def _train_again(say, study, again, jobs, show):
-    """Train the best few again."""
-    few, repeats = winner.candidates(study, again["bar"]), again["repeats"]
-    if few:
-        numbers = ", ".join(str(trial.number) for trial in few)
-        say(f"The best few, trials {numbers}, are trained again on up to {repeats} fresh seeds ...")
-        show(display.Repeats(study, few, repeats, jobs), coordinator.confirm, **again)
-
-
-def _projection(study, signals):
+def _projection(study: Study, signals: Signals) -> "Projection":
     """The log of a study that is searched."""
     from search.reports.log_files import log_files
     from search.tracking import from_environment
@@ -136,57 +179,39 @@ def _projection(study, signals):
     return Projection(study, from_environment(), log_files, signals.overdue)
 
 
-def _bring_up_to_date(log):
+def _bring_up_to_date(log: Any) -> None:
     """Complete the log; where that fails, say so."""
     from search.maintenance.doctor import remedy
 
     say = terminal.console().print
     say("Writing the table of trials and the report to the log ...")
     log.bring_up_to_date()
-    if said := log_names.sentence(log.study.trials()):
-        say(said)
+    if sentence := sentence_about_names(log.study.trials()):
+        say(sentence)
     if log.behind:
-        say(f"The log is incomplete ({log.behind}): {remedy(log.store)}.")
+        say(f"The log is incomplete ({log.behind}): {remedy(log.study.store, log.store)}.")
 
 
-def _keep_copy(say, study):
-    """Copy the study, so that there is a way back where its file is damaged; where that fails, say so."""
+def _keep_copy(study: Study) -> None:
+    """Copy the study, for the case that its file is damaged later; where that fails, say so."""
     try:
-        if catalog.database() is None:
-            backups.rotate(catalog.file(study.name))
+        study.store.keep_copy(study.name)
     except OSError as error:
-        failed = f"The study could not be copied to {paths.backups()}: {error.strerror}."
-        say(failed)
+        terminal.console().print(f"The study could not be copied to {paths.backups()}: {error.strerror}.")
 
 
-def _trainers(kind, cluster, study, jobs, most):
-    """The plug of a kind with so many trainers, `most` at the most; `jobs` None leaves their number to it."""
-    if kind == "inline":
-        from search.executors.inline import Inline
-
-        return Inline(study)
-    if kind == "ray":
-        try:
-            from search.executors.ray import Ray
-        except ModuleNotFoundError:
-            raise UsageError("TRAINERS=ray needs the package ray: make .venv/ray installs it") from None
-        return Ray(study, min(jobs or math.inf, most), **cluster or {})
-    from search.executors.processes import Processes
-
-    return Processes(study, min(jobs or cores(), most))
-
-
-def _what(study, done):
+def _summary(study: Study) -> str:
     """The study and its data, in one line."""
-    about = study.about
+    about, done = study.description, study.n_finished()
     history = f"goes on after {done} trials" if done else "is new"
-    data = f"{about['source']}, {study.data_path} (digest {about['digest']})"
-    return f"Study {study.name} {history}. Data: {data}."
+    file = f"{about.source}, {study.data_path} (digest {about.digest})"
+    return f"Study {study.name} {history}. Data: {file}."
 
 
-def _found(say, study, signals):
-    """What came of it, and what to type next."""
-    name, default = study.about["task"], catalog.default_name(study.task, study.about["source"])
+def _show_result(study: Study, signals: Signals) -> None:
+    """Show the winner, and the next commands."""
+    say = terminal.console().print
+    name, default = study.description.task, default_name(study.task, study.description.source)
     which = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
         say(f"Stopped. `make search {which}` goes on from here.")
@@ -203,37 +228,6 @@ def _found(say, study, signals):
         say(f"{command.ljust(len(which) + 15)}{meaning}")
 
 
-def cores():
+def cores() -> int:
     """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-class Signals:
-    """Ctrl-C and SIGTERM: the first one ends the search cleanly, a second one at once."""
-
-    def __init__(self):
-        self.received = None
-        self._at = math.inf
-
-    def overdue(self):
-        """Whether a signal came so long ago that what can be done by a later search is left to it."""
-        return time.monotonic() > self._at + GRACE
-
-    def __enter__(self):
-        self._before = {
-            number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _hear(self, number, _frame):
-        if self.received is not None:
-            os._exit(128 + number)
-        self.received, self._at = number, time.monotonic()
-
-    @property
-    def exit_code(self):
-        return 0 if self.received is None else 128 + self.received
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

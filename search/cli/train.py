@@ -7,9 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 from data import DataError
-from search import export, paths, tasks
-from search.errors import NoWinner, one_line
-from search.study import catalog
+from search import paths, tasks
+from search.errors import NoWinner
+from search.frozen_script import files
+from search.study.opening import source_of
+from search.text import one_line
 
 
 def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> int:
@@ -22,13 +24,13 @@ def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> i
     where its data cannot be had.
     """
     name = tasks.name_of(task)
-    script = export.find(name)
+    script = files.find(name)
     try:
-        recorded = export.record(script)["data_file"]
-    except export.UNREADABLE as error:
+        recorded = files.record(script)["data_file"]
+    except files.UNREADABLE as error:
         raise NoWinner(f"{script} is no frozen script: {one_line(error)}") from None
     if source is not None:
-        source = catalog.default_source(task, source)
+        source = source_of(task, source)
         path, why = task.DATA.prepare(source), "as DATA= says"
     else:
         source, path, why = data_of(task, recorded)

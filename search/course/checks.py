@@ -1,23 +1,30 @@
-"""What the course asks of each question beside a score: one function a question.
+"""The course's demands on each question beside a score: one function per question.
 
-Each is given a training that has ended (`grade.Trained`), and yields what is checked, in words, and
-whether it holds. What is known to be right is torch's own, or written out here a second time.
+Each takes a training that has ended (`grade.Trained`), and yields sentences, each with whether it holds.
+The networks are compared with torch's own functions, or with the handout's formulas written out here.
 
 B batch, D draws, H hidden units, K coordinates or classes, L letters, N points or images, T places.
 """
 
 import itertools
 import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from search.course.grade import Trained
+
+Checks = Iterator[tuple[str, bool]]
 
 LIMIT = 30  # seconds that the perceptrons may take
 LETTERS, LONGEST, LANGUAGES = 47, 10, 5
 
 
-def perceptron(trained):
+def perceptron(trained: "Trained") -> Checks:
     """Question 1: the weight, the rule, and no mistake."""
     x_DNK, y_DN = trained.splits["train"]
     shape, weights = (1, x_DNK.shape[2]), [each.get_weights() for each in trained.model]
@@ -32,14 +39,14 @@ def perceptron(trained):
     yield f"trained in {LIMIT} s or less", trained.seconds <= LIMIT
 
 
-def regression(trained):
+def regression(trained: "Trained") -> Checks:
     """Question 2: the shape of what comes out."""
     x_N1 = trained.splits["train"].x_N1
     yield "the output has shape (points, 1)", trained.model(x_N1).shape == x_N1.shape
     yield _divides(trained.config, len(x_N1), "points")
 
 
-def digits(trained):
+def digits(trained: "Trained") -> Checks:
     """Question 3: ten scores, which may be negative."""
     x_N784 = trained.splits["test"].x_N784
     scores_NK = trained.model(x_N784)
@@ -48,7 +55,7 @@ def digits(trained):
     yield _divides(trained.config, len(trained.splits["train"].y_N), "images")
 
 
-def langid(trained):
+def langid(trained: "Trained") -> Checks:
     """Question 4: words of every length, read letter by letter."""
     model = trained.model
     words_LB = [_random(length, 20).mul(1e6).long() % LETTERS for length in range(1, LONGEST + 1)]
@@ -61,7 +68,7 @@ def langid(trained):
     yield "the first of ten letters matters", not _same(model(x_LB), model(another_LB))
 
 
-def convolution(trained):
+def convolution(trained: "Trained") -> Checks:
     """Question 5: the convolution, against torch's."""
     convolve, right = trained.script.convolve, []
     for (height, width), dtype in itertools.product(
@@ -75,7 +82,7 @@ def convolution(trained):
     yield "the scores have shape (images, 10)", trained.model(x_N784).shape == (len(x_N784), 10)
 
 
-def attention(trained):
+def attention(trained: "Trained") -> Checks:
     """Question 6: the attention, against torch's, and that it does not look ahead."""
     layer, block = trained.model.attention, trained.model.block_size
     mask = dict(layer.named_buffers()).get("mask", torch.empty(0))
@@ -89,41 +96,42 @@ def attention(trained):
     yield "later places change no earlier one", _same(layer(x_BTC)[:, :half], layer(changed_BTC)[:, :half])
 
 
-def chargpt(trained):
-    """Question 7 is for fun: nothing is asked."""
+def chargpt(trained: "Trained") -> Checks:
+    """Question 7 is for fun: it has no checks."""
     yield from ()
 
 
-def _divides(config, number, things):
+def _divides(config: Any, number: int, things: str) -> tuple[str, bool]:
     sentence = f"the batch size, {config.batch_size}, divides the {number:,} {things}"
     return sentence, number % config.batch_size == 0
 
 
-def _predicted(perceptron, x_NK):
+def _predicted(perceptron: Any, x_NK: Tensor) -> list[int]:
     return [perceptron.get_prediction(x_1K) for x_1K in x_NK.split(1)]
 
 
-def _read(model, x_LB):
-    """The scores (B, K) of words, with the recurrence as the handout writes it: one W_x for all letters."""
+def _read(model: Any, x_LB: Tensor) -> Tensor:
+    """The scores (B, K) of words by the handout's recurrence: one W_x for all letters."""
     for layer in model.layers:
         x_LBH = layer.inputs(x_LB)  # x_i W_x
         states_BH = [torch.relu(x_LBH[0])]
         for z_BH in x_LBH[1:]:
             states_BH.append(torch.relu(z_BH + states_BH[-1] @ layer.hidden.weight.T))
         x_LB = torch.stack(states_BH)
-    return model.output(states_BH[-1])
+    scores_BK: Tensor = model.output(states_BH[-1])
+    return scores_BK
 
 
-def _attend(layer, x_BTC):
+def _attend(layer: Any, x_BTC: Tensor) -> Tensor:
     q_BTC, k_BTC, v_BTC = layer.q_layer(x_BTC), layer.k_layer(x_BTC), layer.v_layer(x_BTC)
     return F.scaled_dot_product_attention(q_BTC, k_BTC, v_BTC, is_causal=True)
 
 
-def _random(*shape, dtype=torch.float32):
-    """Random numbers, the same at each call; torch's own chance is left alone."""
+def _random(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Random numbers, the same at each call. torch's global generator is not used."""
     return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(math.prod(shape)))
 
 
-def _same(a, b):
-    """Whether two tensors are of one shape and type, and equal but for rounding."""
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have one shape and type, and are equal except for rounding."""
     return a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, rtol=1e-4, atol=1e-5)

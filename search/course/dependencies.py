@@ -1,15 +1,15 @@
-"""Is all there that grading needs? A look at the libraries, and at whether there is a screen."""
+"""Check what grading needs: the libraries, and whether there is a screen."""
 
 import importlib
-import os
+from collections.abc import Callable
 
 from search import paths
-from search.errors import UsageError
+from search.course.backend import wrong_backend
 
 NEEDED = ("torch", "numpy", "matplotlib")
 
 
-def check(say):
+def check(say: Callable[[str], object]) -> int:
     """Name the versions, and draw. Returns the exit code: 0 where nothing is missing."""
     missing = []
     for name in NEEDED:
@@ -25,14 +25,8 @@ def check(say):
     return 1 if missing else 0
 
 
-def wrong_backend() -> UsageError:
-    """The UsageError for a backend that matplotlib does not know: then it cannot be imported at all."""
-    seen = os.environ.get("MPLBACKEND")
-    return UsageError(f"MPLBACKEND {seen!r} is not valid: agg, or nothing, which chooses one")
-
-
-def spin(say):
-    """A line segment spins in a circle, twice, in a window; without a screen it is written as PNG."""
+def spin(say: Callable[[str], object]) -> None:
+    """Spin a line segment twice in a window; without a screen, write it as PNG."""
     from search.course.pictures import Window, spinning
 
     window = Window()

@@ -1,24 +1,33 @@
-"""The frozen winners graded as the course grades: trained from scratch, checked, scored on test data.
+"""Grade the frozen winners as the course does: train from scratch, check, score on the test data.
 
-What is graded is the frozen script itself: it is loaded by its path, and its own code trains.
+The frozen script itself is graded: it is loaded by its path, and its own code trains.
 """
 
 import importlib.util
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from numpy import ndarray
+from rich.console import Console
+from rich.status import Status
 
 from data import DataError, digest, read
 from objectives.replay import THREADS
-from search import export, paths, tasks
-from search.cli.display import duration
+from search import paths, tasks
 from search.course import checks
-from search.course.scoring import Mark, lines, points, table
+from search.course.scoring import QuestionResult, lines, points, table
 from search.errors import NoWinner, unknown
+from search.frozen_script import files
+from search.text import duration, one_line
+
+if TYPE_CHECKING:  # matplotlib is imported only where networks are drawn
+    from search.course.pictures import Window
 
 
 class Question(NamedTuple):
@@ -26,8 +35,8 @@ class Question(NamedTuple):
 
     task: str
     points: int
-    bars: dict  # split that is scored -> the score that is asked for there; None where it is only shown
-    checks: Callable  # of a Trained: pairs of what is checked and whether it holds
+    thresholds: dict[str, float | None]  # scored split -> the score asked for; None: it is only shown
+    checks: "Callable[[Trained], Iterator[tuple[str, bool]]]"  # sentences, and whether each holds
 
 
 QUESTIONS = {
@@ -41,33 +50,33 @@ QUESTIONS = {
 }
 
 
-class Exam(NamedTuple):
-    """A question, the script that answers it and its data, before anything is trained."""
+class LoadedQuestion(NamedTuple):
+    """A question, the script that answers it, and its data."""
 
     name: str
     question: Question
-    script: object  # the frozen script, as a module
+    script: ModuleType  # the frozen script
     source: str  # of the data
     digest: str
-    splits: dict  # "train", "validation" and "test"
+    splits: dict[str, Any]  # "train", "validation" and "test"
 
     @property
-    def title(self):
+    def title(self) -> str:
         return f"{self.name} {self.question.task}"
 
 
 class Trained(NamedTuple):
     """A training that has ended."""
 
-    script: object
-    config: object
-    model: torch.nn.Module
-    splits: dict
-    seconds: float  # without what was spent on showing it
+    script: ModuleType
+    config: Any
+    model: Any  # a network: each task's has attributes of its own
+    splits: dict[str, Any]
+    seconds: float  # without the time that the display took
 
 
-def named(text):
-    """The questions that a text such as "q4" or "q1,q3" names, in their order. Raises UsageError."""
+def named(text: str) -> list[str]:
+    """The questions that a text such as "q4" or "q1,q3" names, in the course's order. Raises UsageError."""
     typed = [part.strip().lower() for part in text.split(",")]
     for name in typed:
         if name not in QUESTIONS:
@@ -75,56 +84,65 @@ def named(text):
     return [name for name in QUESTIONS if name in typed]
 
 
-def grade(console, names, source=None, seeds=None, graphics=True):
-    """Grade these questions and show the result. Returns the exit code: 0 where all points are reached.
+def grade(
+    console: Console,
+    names: Sequence[str],
+    source: str | None = None,
+    seeds: int | None = None,
+    graphics: bool = True,
+) -> int:
+    """Grade questions and show the result. Returns the exit code: 0 where all points are reached.
 
     Args:
+        console: shows the result.
         names: of QUESTIONS.
-        source: which data, for the tasks that have that source; the others take their default.
-        seeds: train with each of the seeds 1..seeds; None for the frozen script's own seed.
+        source: of the data, for the tasks that have that source; the others take their default.
+        seeds: train with each of the seeds 1..seeds; None: with the frozen script's own seed.
         graphics: whether to draw the networks while they train.
 
-    Raises UsageError, DataError or NoWinner, before anything is trained.
+    Raises UsageError, DataError or NoWinner before any training begins.
     """
     torch.set_num_threads(THREADS)
-    exams = prepare(names, source)
+    questions = prepare(names, source)
     window = _window() if graphics else None
-    marks = [_sit(console, exam, seeds, window) for exam in exams]
+    results = [_train_all(console, loaded, seeds, window) for loaded in questions]
     if window:
         window.close()
-    console.print("", table(exams, marks), "", sep="\n")
-    reached = sum(map(points, exams, marks))
-    possible = sum(exam.question.points for exam in exams)
-    took = duration(sum(mark.seconds for marked in marks for mark in marked))
+    console.print("", table(questions, results), "", sep="\n")
+    reached = sum(map(points, questions, results))
+    possible = sum(loaded.question.points for loaded in questions)
+    took = duration(sum(result.seconds for own in results for result in own))
     console.print(f"{reached} of {possible} points; training took {took}.", style="bold", highlight=False)
     console.print(
-        "These are test data: grade to know how good the winners are, not to choose by it.", soft_wrap=True
+        "These are test data: grade to learn how good the winners are, not to choose by it.", soft_wrap=True
     )
     return 0 if reached == possible else 1
 
 
-def prepare(names, source=None):
-    """An Exam for each question. Raises UsageError, DataError or NoWinner."""
+def prepare(names: Sequence[str], source: str | None = None) -> list[LoadedQuestion]:
+    """Load each question. Raises UsageError, DataError or NoWinner."""
     modules = {name: tasks.find(QUESTIONS[name].task).DATA for name in names}
     sources = {each for module in modules.values() for each in module.SOURCES}
     if source is not None and source not in sources:
         raise unknown("DATA", source, sources)
-    scripts = {name: load(export.find(QUESTIONS[name].task)) for name in names}
-    exams = []
+    scripts = {name: load(files.find(QUESTIONS[name].task)) for name in names}
+    questions = []
     for name, module in modules.items():
-        chosen = source if source in module.SOURCES else module.default_source()
+        chosen = source if source and source in module.SOURCES else module.default_source()
         arrays = read(module.prepare(chosen))
         splits = _splits(scripts[name], arrays)
-        exams.append(Exam(name, QUESTIONS[name], scripts[name], chosen, digest(arrays), splits))
-    return exams
+        script = scripts[name]
+        questions.append(LoadedQuestion(name, QUESTIONS[name], script, chosen, digest(arrays), splits))
+    return questions
 
 
-def load(path):
+def load(path: Path) -> ModuleType:
     """The frozen script in a file, as a module that no import finds. Raises NoWinner.
 
-    Its `network` is the one that its `build` returned last: so it can be drawn while it trains.
+    Its `network` is the last one that its `build` returned, so that it can be drawn while it trains.
     """
     spec = importlib.util.spec_from_file_location(f"_{path.stem}_graded", path)
+    assert spec is not None and spec.loader is not None, path
     script = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # where dataclasses look it up
     try:
         spec.loader.exec_module(script)
@@ -132,103 +150,111 @@ def load(path):
     except Exception as error:  # whatever is wrong with the file
         raise NoWinner(f"{path} is no frozen script: {type(error).__name__}: {error}") from None
 
-    def remembered(config):
-        script.network = build(config)
-        return script.network
+    def remembered(config: Any) -> Any:
+        network = build(config)
+        vars(script)["network"] = network
+        return network
 
-    script.build = remembered
+    vars(script)["build"] = remembered
     return script
 
 
-def _splits(script, arrays):
+def _splits(script: ModuleType, arrays: Mapping[str, ndarray]) -> dict[str, Any]:
     try:
         return {split: script.load(arrays, split) for split in ("train", "validation", "test")}
     except script.DataError as error:  # the script has one of its own
         raise DataError(str(error)) from None
 
 
-def _window():
-    """Where the networks are drawn. Only here is matplotlib imported."""
+def _window() -> "Window":
+    """A window to draw networks in. Only here is matplotlib imported."""
     from search.course.pictures import Window
 
     return Window()
 
 
-def _sit(console, exam, seeds, window):
-    """Train and mark a question, once for each seed, and show how it goes. Returns the marks."""
-    config = exam.script.Config()
+def _train_all(
+    console: Console, loaded: LoadedQuestion, seeds: int | None, window: "Window | None"
+) -> list[QuestionResult]:
+    """Train and check a question once for each seed, and show the progress. Returns the results."""
+    config = loaded.script.Config()
     configs = [replace(config, seed=seed) for seed in range(1, seeds + 1)] if seeds else [config]
-    if window and not window.knows(exam.question.task):
+    if window and not window.knows(loaded.question.task):
         window = None
-    marks = []
+    results = []
     for chosen in configs:
-        console.print(f"{exam.title}: training on data {exam.source}, seed {chosen.seed}", highlight=False)
-        with console.status(exam.title) as status:
-            watch = Watch(exam, chosen, status, window)
-            marks.append(mark(exam, chosen, watch))
-    for line in lines(marks):
+        console.print(
+            f"{loaded.title}: training on data {loaded.source}, seed {chosen.seed}", highlight=False
+        )
+        with console.status(loaded.title) as status:
+            progress = Progress(loaded, chosen, status, window)
+            results.append(train(loaded, chosen, progress))
+    for line in lines(results):
         console.print(line, soft_wrap=True)
-    if window and watch.metrics:
-        path = window.write(paths.pictures() / f"{exam.name}.png")
+    if window and progress.metrics:
+        path = window.write(paths.pictures() / f"{loaded.name}.png")
         console.print(f"  its picture: {path}", highlight=False, soft_wrap=True)
-    if "sample" in watch.metrics:
-        console.print(f"  what it writes: {watch.metrics['sample']}", markup=False, highlight=False)
-    return marks
+    if "sample" in progress.metrics:
+        console.print(f"  what it writes: {progress.metrics['sample']}", markup=False, highlight=False)
+    return results
 
 
-class Watch:
-    """What a training reports to: it says how far that is, and draws the network where there is a window.
+class Progress:
+    """The `report` of a training: it shows each epoch, and draws the network where there is a window.
 
-    `metrics` are those reported last, `seconds` is the time that all this took.
+    `metrics` are the last epoch's. `seconds` is the time that all this took.
     """
 
-    def __init__(self, exam, config, status, window=None):
-        self._exam, self._config, self._status, self._window = exam, config, status, window
-        self.metrics, self.seconds = {}, 0.0
+    def __init__(self, loaded: LoadedQuestion, config: Any, status: Status, window: "Window | None" = None):
+        self._loaded, self._config, self._status, self._window = loaded, config, status, window
+        self.metrics: Mapping[str, Any] = {}
+        self.seconds = 0.0
 
-    def __call__(self, epoch, metrics):
-        began, metric = time.perf_counter(), f"validation_{self._exam.script.RECORD['metric']}"
+    def __call__(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+        began, metric = time.perf_counter(), f"validation_{self._loaded.script.RECORD['metric']}"
         self.metrics = metrics
         shown = f"{metric.replace('_', ' ')} {metrics[metric]:.4g}"
-        self._line = f"{self._exam.title}, epoch {epoch} of {self._config.epochs}: {shown}"
+        self._line = f"{self._loaded.title}, epoch {epoch} of {self._config.epochs}: {shown}"
         self._status.update(self._line)
         if self._window:
-            self._window.show(*self._seen())
+            self._window.show(*self._shown())
         self.seconds += time.perf_counter() - began
 
-    def ended(self):
+    def ended(self) -> None:
         """Draw the network as it is now."""
         if self._window and self.metrics:
-            self._window.draw(*self._seen())
+            self._window.draw(*self._shown())
 
-    def _seen(self):
-        return self._exam.question.task, self._exam.script.network, self._exam.splits, self._line
+    def _shown(self) -> tuple[str, torch.nn.Module, dict[str, Any], str]:
+        return self._loaded.question.task, self._loaded.script.network, self._loaded.splits, self._line
 
 
-def mark(exam, config, watch):
-    """Train, check and score one configuration. An error of the script is one more check, that it fails."""
-    script, question, found, scores, seconds = exam.script, exam.question, {}, {}, 0.0
+def train(loaded: LoadedQuestion, config: Any, progress: Progress) -> QuestionResult:
+    """Train, check and score one configuration. An error of the script is one more check that fails."""
+    script, question, splits = loaded.script, loaded.question, loaded.splits
+    checked: dict[str, bool] = {}
+    scores: dict[str, tuple[float, float]] = {}
+    seconds = 0.0
     began = time.perf_counter()
     try:
         if hasattr(script, "seed_all"):  # scripts of earlier versions leave it to their task
             script.seed_all(config.seed)
-        model = script.train(config, exam.splits["train"], exam.splits["validation"], watch)
-        seconds = time.perf_counter() - began - watch.seconds
+        model = script.train(config, splits["train"], splits["validation"], progress)
+        seconds = time.perf_counter() - began - progress.seconds
         with torch.no_grad():
-            found |= question.checks(Trained(script, config, model, exam.splits, seconds))
-        for split, bar in question.bars.items():
-            scores[split] = script.score(model, exam.splits[split])
-            if bar is not None:
-                found |= [_against(script.RECORD, split, scores[split][0], bar)]
-        watch.ended()
-    except Exception as error:  # of whatever kind
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        found[f"runs without an error ({message[:200]})"] = False
-    return Mark(found, scores, seconds)
+            checked |= question.checks(Trained(script, config, model, splits, seconds))
+        for split, threshold in question.thresholds.items():
+            scores[split] = script.score(model, splits[split])
+            if threshold is not None:
+                checked |= [_reaches(script.RECORD, split, scores[split][0], threshold)]
+        progress.ended()
+    except Exception as error:  # whatever is wrong with the script
+        checked[f"runs without an error ({one_line(error)})"] = False
+    return QuestionResult(checked, scores, seconds)
 
 
-def _against(record, split, score, bar):
-    """A check: whether a score reaches its bar."""
+def _reaches(record: Mapping[str, Any], split: str, score: float, threshold: float) -> tuple[str, bool]:
+    """A check: whether a score reaches its threshold."""
     higher = record["direction"] == "maximize"
-    sentence = f"{split} {record['metric']} {bar:g} or {'more' if higher else 'less'}"
-    return sentence, score >= bar if higher else score <= bar
+    sentence = f"{split} {record['metric']} {threshold:g} or {'more' if higher else 'less'}"
+    return sentence, score >= threshold if higher else score <= threshold

@@ -1,87 +1,92 @@
-"""What the course shows while it trains: one picture a task, drawn of the network as it is at that moment.
+"""One picture per task of the network while it trains, as the course shows it.
 
-A picture is a function of a figure, a network, the data that it looks at (never those to test) and a
-title. Where there is a screen it is shown in a window; the last one is written as PNG in any case.
+A picture is a function of a figure, a network, a split of its data (never the test split) and a title.
+A window shows it where there is a screen. The last picture is written as PNG in any case.
 
 B batch, K classes, L letters, N points, images or words.
 """
 
 import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from data.words import LANGUAGES, LETTERS
-from search.course.dependencies import wrong_backend
+from search.course.backend import wrong_backend
 
 try:
     import matplotlib
     from matplotlib import pyplot as plt
     from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
     from matplotlib.patches import Circle, Patch
 except ValueError:
     raise wrong_backend() from None
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#c8321e", "#999999"
-COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9")  # that those can tell apart who see few
+COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9")  # that colour-blind people can tell apart
 IMAGES = 40  # of each digit
 ROW, WIDTH = 56, 800  # of a canvas for them, in pixels
 WORDS = 4  # of each language
-SHARE = 4  # a picture is followed by at least so many times the time that it took
+PAUSE = 4  # times the time that a picture took: the shortest pause after it
 
 
 class Window:
     """A figure, in a window if there is a screen.
 
-    `live` says whether there is, and for how long: until the window is closed.
+    `live` is true while the window is open.
     """
 
-    def __init__(self):
-        self.figure = _figure()
+    def __init__(self) -> None:
+        self.figure: Any = _figure()  # its canvas has more methods with each toolkit
         self.live = self.figure.canvas.required_interactive_framework is not None
-        self._next = 0  # when there is time for another picture
+        self._next = 0.0  # when another picture may be drawn
         if self.live:
             self.figure.canvas.mpl_connect("close_event", self._closed)
             self.figure.show()
 
-    def knows(self, task):
+    def knows(self, task: str) -> bool:
         """Whether there is a picture of a task."""
         return task in PICTURES
 
-    def show(self, *about):
-        """Draw, as `draw` does, if there is a screen, and if the last picture has had its time."""
+    def show(self, task: str, model: Any, splits: Mapping[str, Any], title: str) -> None:
+        """Draw, as `draw` does, if there is a screen and the pause after the last picture is over."""
         began = time.perf_counter()
         if self.live and began >= self._next:
-            self.draw(*about)
-            self._next = time.perf_counter() + SHARE * (time.perf_counter() - began)
+            self.draw(task, model, splits, title)
+            self._next = time.perf_counter() + PAUSE * (time.perf_counter() - began)
 
-    def draw(self, task, model, splits, title):
+    def draw(self, task: str, model: Any, splits: Mapping[str, Any], title: str) -> None:
         """Draw the picture of a task's network."""
         split, picture = PICTURES[task]
         self.paint(picture, model, splits[split], title)
 
-    def paint(self, picture, *about):
-        """Draw any picture: a function of a figure and what it is about."""
+    def paint(self, picture: Callable[..., None], *args: Any) -> None:
+        """Draw any picture: a function of a figure and these arguments."""
         self.figure.clear()
-        picture(self.figure, *about)
+        picture(self.figure, *args)
         if self.live:
             self.figure.canvas.draw_idle()
             self.figure.canvas.start_event_loop(0.01)
 
-    def write(self, path):
-        """Write what is drawn as PNG. Returns the path."""
+    def write(self, path: Path) -> Path:
+        """Write the figure as PNG. Returns the path."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.figure.savefig(path, format="png", dpi=100)
         return path
 
-    def close(self):
+    def close(self) -> None:
         plt.close(self.figure)
 
-    def _closed(self, _):
+    def _closed(self, _: object) -> None:
         self.live = False
 
 
-def _figure():
+def _figure() -> Figure:
     """A figure of the first backend that works; the last, Agg, needs no screen."""
     try:
         return plt.figure("Trialbook", figsize=(8, 6), layout="constrained")
@@ -90,7 +95,7 @@ def _figure():
         return plt.figure("Trialbook", figsize=(8, 6), layout="constrained")
 
 
-def perceptron(figure, model, draws, title):
+def perceptron(figure: Figure, model: Any, draws: Any, title: str) -> None:
     """The points of the draw that was last trained on, and the line between their kinds."""
     trained = [number for number, each in enumerate(model) if each.weight.any()] or [0]
     x_NK, y_N = draws.x_DNK[trained[-1]].numpy(), draws.y_DN[trained[-1]].numpy()
@@ -107,7 +112,7 @@ def perceptron(figure, model, draws, title):
 
 
 @torch.no_grad()
-def curve(figure, model, points, title):
+def curve(figure: Figure, model: Any, points: Any, title: str) -> None:
     """The curve of the network over sin(x) and the points that it trains on."""
     x_N, fitted_N = points.x_N1[:, 0].numpy(), model(points.x_N1)[:, 0].numpy()
     axes = figure.add_subplot(xlabel="x", ylim=(-1.5, 1.5), title=title)
@@ -119,8 +124,8 @@ def curve(figure, model, points, title):
 
 
 @torch.no_grad()
-def digits(figure, model, images, title):
-    """For each digit a row of its images, each where the probability is that the network gives that digit."""
+def digits(figure: Figure, model: Any, images: Any, title: str) -> None:
+    """A row of images for each digit; an image lies at the probability that the network gives that digit."""
     canvas = np.ones((10 * ROW, WIDTH, 3))
     for digit in range(10):
         x_N784 = images.x_N784[images.y_N == digit][:IMAGES]
@@ -132,23 +137,23 @@ def digits(figure, model, images, title):
             spot = canvas[top : top + 28, lefts_N[number] : lefts_N[number] + 28]
             ink = x_N784[number].reshape(28, 28, 1).numpy()
             spot[:] = (1 - ink) * spot + ink * to_rgb(BLUE if right_N[number] else RED)
-    axes = figure.add_subplot(title=title, xlabel="probability of the digit that it is (log-odds scale)")
+    axes = figure.add_subplot(title=title, xlabel="probability of the right digit (log-odds scale)")
     axes.imshow(canvas)
     shown = [1e-5, 1e-3, 0.1, 0.5, 0.9, 0.999, 0.99999]
     axes.set_xticks(_across(shown), [np.format_float_positional(each) for each in shown])
-    axes.set_yticks(ROW * np.arange(10) + ROW / 2, range(10))
-    axes.set_ylabel("digit; red where another one is held more probable")
+    axes.set_yticks(ROW * np.arange(10) + ROW / 2, [str(digit) for digit in range(10)])
+    axes.set_ylabel("digit; red where another one is more probable")
     axes.axvline(_across(0.5), color=GREY, linestyle="dotted")
 
 
-def _across(probability):
+def _across(probability: ArrayLike) -> Any:
     """Where a probability lies on the canvas: evenly by ln(p / (1 - p)), the outermost for 1e-6 and less."""
-    p = np.clip(np.float64(probability), 1e-6, 1 - 1e-6)
+    p = np.clip(np.asarray(probability, np.float64), 1e-6, 1 - 1e-6)
     return WIDTH / 2 + (WIDTH / 2 - 14) * np.log(p / (1 - p)) / np.log(1e6)
 
 
 @torch.no_grad()
-def words(figure, model, words, title):
+def words(figure: Figure, model: Any, words: Any, title: str) -> None:
     """Some words of each language, with the probabilities of the five."""
     axes = figure.add_subplot(xlim=(0, 1), xlabel="probability")
     names = list(LANGUAGES.values())
@@ -159,8 +164,8 @@ def words(figure, model, words, title):
         lefts = probabilities.cumsum() - probabilities
         axes.barh([place] * 5, probabilities, 0.8, lefts, color=COLOURS)
         guess = int(probabilities.argmax())
-        said = f"{probabilities[label]:.0%} {names[label]}"
-        axes.text(1.01, place, said, va="center", color="black" if guess == label else RED)
+        shown = f"{probabilities[label]:.0%} {names[label]}"
+        axes.text(1.01, place, shown, va="center", color="black" if guess == label else RED)
     spelt = ["".join(LETTERS[letter] for letter in words.x_NL[row] if letter >= 0) for row in rows]
     axes.set_yticks(range(len(rows)), spelt)
     axes.invert_yaxis()
@@ -168,13 +173,13 @@ def words(figure, model, words, title):
     figure.legend(patches, names, loc="outside upper center", ncols=5, title=title)
 
 
-def _spread(rows, number):
+def _spread(rows: NDArray[np.int64], number: int) -> list[int]:
     """So many rows, evenly spread: short words and long ones."""
-    return rows[np.linspace(0, len(rows) - 1, number, dtype=int)] if len(rows) else []
+    return rows[np.linspace(0, len(rows) - 1, number, dtype=int)].tolist() if len(rows) else []
 
 
-def spinning(figure, degrees):
-    """A line segment in a circle, turned by so many degrees, with where it was before."""
+def spinning(figure: Figure, degrees: float) -> None:
+    """A line segment in a circle, turned by so many degrees, with its earlier positions."""
     axes = figure.add_subplot(
         aspect="equal", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), title="a segment that spins"
     )
@@ -185,7 +190,7 @@ def spinning(figure, degrees):
     axes.set_axis_off()
 
 
-PICTURES = {  # task: the split that is looked at, and the picture
+PICTURES: dict[str, tuple[str, Callable[..., None]]] = {  # task: the split, and the picture of it
     "perceptron": ("train", perceptron),
     "regression": ("train", curve),
     "digits": ("validation", digits),

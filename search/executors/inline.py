@@ -1,41 +1,50 @@
 """Train in this process, one trial at a time: for debugging, and for tests."""
 
+from typing import Self
+
+from search.executors.executor import Listener, TrainingSource
+from search.trainers.messages import Config
 from search.trainers.trainer import Trainer
 
 
 class Inline:
-    """One trainer in this process. See `search.trainers.trainer`."""
-
-    def __init__(self, study):
-        self._trainer = Trainer(study.task, study.data_path, study.device, study.about["digest"])
-        self._waiting = []
-
-    @property
-    def free(self):
-        return 1 - len(self._waiting)
-
-    def start(self, number, config):
-        self._waiting.append((number, config))
+    """An Executor of one trainer in this process: `listen` returns when its trial ends or pauses."""
 
     jobs = 1
-    training = frozenset()  # nothing trains while somebody could ask
+    training: frozenset[int] = frozenset()  # between two calls, nothing trains
 
-    def drop(self, number):
+    def __init__(self, study: TrainingSource) -> None:
+        self._trainer = Trainer(study.task, study.data_path, study.device, study.digest)
+        self._started: list[tuple[int, Config]] = []
+
+    @property
+    def free(self) -> int:
+        return 1 - len(self._started)
+
+    def start(self, number: int, config: Config) -> None:
+        self._started.append((number, config))
+
+    def drop(self, number: int) -> None:
         self._trainer.drop(number)
 
-    def listen(self, ear, seconds):
-        for number, config in self._waiting:
-            self._waiting = []
-            how, content = self._trainer.advance(
-                number, config, lambda entry, number=number: ear.reported(number, entry)
-            )
-            if how == "failed":
-                ear.failed(number, content)
-            elif how == "finished":
-                ear.finished(number, content)
+    def end(self, number: int) -> None:
+        """Nothing to do: see `training`."""
 
-    def __enter__(self):
+    def listen(self, listener: Listener, seconds: float) -> None:
+        started, self._started = self._started, []
+        for number, config in started:
+            self._train(listener, number, config)
+
+    def _train(self, listener: Listener, number: int, config: Config) -> None:
+        outcome = self._trainer.advance(number, config, lambda entry: listener.reported(number, entry))
+        if outcome[0] == "failed":
+            listener.failed(number, outcome[1])
+        elif outcome[0] == "finished":
+            listener.finished(number, outcome[1])
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
-        self._waiting = []
+    def __exit__(self, *raised: object) -> None:
+        self._started = []
+        self._trainer.close()

@@ -1,118 +1,156 @@
-"""Several trainers that are somewhere else. Where that is, a subclass says: see `processes` and `ray`.
+"""Trainers that are elsewhere, each driven by messages. `processes` and `ray` say where."""
 
-A trainer as it is seen from here has
-
-    ready           its data is loaded
-    number          of the trial that it trains; None where it trains none
-    waiting         trials that it holds and is to go on with after that one
-    send(*message)  tell it something; nothing happens where it has ended
-    receive()       what it has said, a list of messages; raises EOFError where it has ended
-    kill()          end it; `receive` then finds out
-    end()           wait for its end, and say in words what that was
-    spoiled         it asked to be replaced
-    was_lost()      whether that is the fault of its machine, and not of what it trained
-"""
-
-from dataclasses import asdict
+from abc import ABC, abstractmethod
+from collections.abc import Set
+from typing import Any, Generic, Self, TypeVar
 
 from search.errors import TrialbookError
+from search.executors.executor import Listener
+from search.executors.worker import Message
+from search.trainers.messages import Config
 
 FALSE_STARTS = 3  # in a row: the fault is not that of one trainer
 
 
-class Pool:
-    """A plug: see `search.trainers.trainer`. A subclass has `_begin()`, a new trainer, and `_heard(seconds)`, those
-    that have something to say, or have ended, within so many seconds.
-    """
+class RemoteTrainer(ABC):
+    """A trainer as its pool sees it."""
 
-    def __init__(self, jobs):
-        self._trainers = [self._begin() for _ in range(jobs)]
-        self._holders = {}  # number of a trial that is paused -> its trainer
+    def __init__(self) -> None:
+        self.ready = False  # its data is loaded, and it takes trials
+        self.spoiled = False  # it asked to be replaced
+        self.number: int | None = None  # of the trial that it trains
+        self.waiting: list[tuple[int, Config]] = []  # paused trials of its own that are to train next
+
+    @abstractmethod
+    def send(self, *message: Any) -> None:
+        """Send a message; do nothing where the trainer has ended."""
+
+    @abstractmethod
+    def receive(self) -> list[Message]:
+        """The messages that have come. Raises EOFError where the trainer has ended."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End the trainer: the next `receive` raises EOFError."""
+
+    @abstractmethod
+    def end(self) -> str:
+        """Wait until the trainer has ended. Returns how it ended, in words."""
+
+    @abstractmethod
+    def was_lost(self) -> bool:
+        """Whether it ended through the fault of its machine, and not of its trial."""
+
+
+T = TypeVar("T", bound=RemoteTrainer)
+
+
+class Pool(ABC, Generic[T]):
+    """An Executor of trainers that are elsewhere. A trainer that ends is replaced."""
+
+    def __init__(self, jobs: int) -> None:
+        self._trainers = [self._new_trainer() for _ in range(jobs)]
+        self._holders: dict[int, T] = {}  # number of a paused trial -> the trainer that holds it
         self._false_starts = 0  # trainers in a row that ended before they were ready
 
+    @abstractmethod
+    def _new_trainer(self) -> T:
+        """Begin another trainer."""
+
+    @abstractmethod
+    def _poll(self, seconds: float) -> list[T]:
+        """The trainers that have messages, or have ended, within so many seconds."""
+
     @property
-    def jobs(self):
+    def jobs(self) -> int:
         return len(self._trainers)
 
     @property
-    def free(self):
+    def free(self) -> int:
         return sum(trainer.ready and trainer.number is None for trainer in self._trainers)
 
-    def start(self, number, config):
+    @property
+    def training(self) -> Set[int]:
+        return {trainer.number for trainer in self._trainers if trainer.number is not None}
+
+    def start(self, number: int, config: Config) -> None:
         training = (trainer for trainer in self._trainers if trainer.number == number)  # about to pause
         holder = self._holders.get(number) or next(training, None)
         trainer = holder or next(each for each in self._trainers if each.ready and each.number is None)
         if trainer.ready and trainer.number is None:
             self._holders.pop(number, None)
             trainer.number = number
-            trainer.send("train", number, asdict(config))
+            trainer.send("train", number, dict(config))
         else:
             trainer.waiting.append((number, config))
 
-    def drop(self, number):
+    def drop(self, number: int) -> None:
         if trainer := self._holders.pop(number, None):
             trainer.send("drop", number)
 
-    @property
-    def training(self):
-        return {trainer.number for trainer in self._trainers if trainer.number is not None}
-
-    def end(self, number):
+    def end(self, number: int) -> None:
         for trainer in self._trainers:
             if trainer.number == number:
-                trainer.kill()  # `listen` hears that it has ended, and replaces it
+                trainer.kill()  # `listen` finds that it has ended, and replaces it
 
-    def listen(self, ear, seconds):
-        for trainer in self._heard(seconds):
+    def listen(self, listener: Listener, seconds: float) -> None:
+        for trainer in self._poll(seconds):
             try:
                 messages = trainer.receive()
             except EOFError:
-                self._replace(ear, trainer)
+                self._replace(listener, trainer)
             else:
                 for message in messages:
-                    self._hear(ear, trainer, *message)
+                    self._handle(listener, trainer, message)
 
-    def _hear(self, ear, trainer, kind, number=None, content=None):
-        if kind == "broken":
-            raise TrialbookError(f"trainers do not start: {content}")
-        if kind == "report":
-            trainer.send("verdict", number, content["epoch"], ear.reported(number, content))
-            return
-        if kind == "spoiled":  # what it was given meanwhile is to be tried again
-            trainer.spoiled = True
-            trainer.kill()
-            return
-        if kind == "ready":
-            trainer.ready, self._false_starts = True, 0
-        elif kind == "paused":
-            self._holders[number] = trainer
-        elif kind == "finished":
-            ear.finished(number, content)
-        elif kind == "failed":
-            ear.failed(number, content)
+    def _handle(self, listener: Listener, trainer: T, message: Message) -> None:
+        """Act on a message of a trainer: see `search.executors.worker`."""
+        match message:
+            case ["ready"]:
+                trainer.ready, self._false_starts = True, 0
+                self._start_waiting(trainer)
+            case ["report", number, entry]:
+                trainer.send("verdict", number, entry["epoch"], listener.reported(number, entry))
+            case ["paused" | "stopped" | "finished" | "failed" as result, number, content]:
+                if result == "paused":
+                    self._holders[number] = trainer
+                elif result == "finished":
+                    value, standard_error = content
+                    listener.finished(number, (value, standard_error))
+                elif result == "failed":
+                    listener.failed(number, content)
+                self._start_waiting(trainer)
+            case ["spoiled"]:  # what it was given meanwhile is to be tried again
+                trainer.ready, trainer.spoiled = False, True
+                trainer.kill()
+            case ["broken", _, cause]:
+                raise TrialbookError(f"trainers do not start: {cause}")
+
+    def _start_waiting(self, trainer: T) -> None:
+        """Give a trainer that has ended its training the next of those that wait for it."""
         trainer.number = None
         if trainer.waiting:
             self.start(*trainer.waiting.pop(0))
 
-    def _replace(self, ear, trainer):
+    def _replace(self, listener: Listener, trainer: T) -> None:
         """Put a new trainer in the place of one that has ended."""
         end, lost = trainer.end(), trainer.spoiled or trainer.was_lost()
         if not trainer.ready and not lost:
             self._false_starts += 1  # one may have been ended by chance, as where memory was full
             if self._false_starts == FALSE_STARTS:
                 raise TrialbookError(f"trainers do not start: {end}")
-        another = self._begin()
+        another = self._new_trainer()
         self._trainers[self._trainers.index(trainer)] = another
         self._holders = {number: holder for number, holder in self._holders.items() if holder is not trainer}
         another.waiting = trainer.waiting  # which it begins anew, one after the other
         self._holders |= {number: another for number, _ in trainer.waiting}
         if trainer.number is not None:
-            (ear.lost if lost else ear.failed)(trainer.number, end)
+            (listener.lost if lost else listener.failed)(trainer.number, end)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *raised: object) -> None:
         for trainer in self._trainers:
             trainer.kill()
         for trainer in self._trainers:

@@ -1,73 +1,82 @@
-"""What a trainer does that is somewhere else: a process, or an actor on another machine.
+"""A trainer that is elsewhere: the code that runs in a process, or in an actor on another machine.
 
 It sends ["ready"] or ["broken", None, cause], ["report", number, entry], ["finished", number, score],
-["failed", number, cause], ["paused", number, None], ["stopped", number, None]; and ["spoiled"] where code of
-a training that was to end still runs, so that another trainer is to take its place. It is sent ["train",
-number, config], ["drop", number], and after each report ["verdict", number, epoch, verdict]. All of that is
-plain data, whatever a task's code does.
+["failed", number, cause], ["paused", number, None] and ["stopped", number, None]. It sends ["spoiled"] where
+a training that was told to end still runs, so that another trainer is to take its place. It receives
+["train", number, config], ["drop", number], and after each report ["verdict", number, epoch, verdict]. All of
+that is plain data, whatever a task's code does.
 """
 
+from __future__ import annotations
+
 import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from search.errors import one_line
-from search.trainers.trainer import CAUSE, GO_ON, Trainer
+from search.text import one_line
+from search.trainers.messages import GO_ON, MAX_CAUSE, Entry, OnReport, Verdict
 
-PATIENCE = 0.1  # seconds that a trainer waits for a verdict before it trains on without
+if TYPE_CHECKING:  # importing it imports torch, which the coordinator's process does not need
+    from search.trainers.trainer import Arrays, Trainer
+
+VERDICT_TIMEOUT = 0.1  # seconds that a trainer waits for a verdict before it trains on without
+
+Message = list[Any]
 
 
-def work(line, task_name, *what):
-    """Train what comes by a line, for ever.
+class Channel(Protocol):
+    """A connection with the coordinator."""
+
+    def send(self, *message: Any) -> None: ...
+
+    def receive(self, seconds: float | None) -> Message | None:
+        """The next message; None where no message comes in so many seconds. None waits for ever."""
+
+
+def work(
+    channel: Channel, task_name: str, source: Path | str | Arrays, device: str, digest: str | None
+) -> None:
+    """Train what comes by a channel, for ever.
 
     Args:
-        line: has `send(*message)`, and `receive(seconds)`: the next message, or None where none comes in so
-            many seconds; None waits for ever.
         task_name: the module of a task.
-        what: all else that a Trainer takes.
+        source, device, digest: as a Trainer takes them.
     """
     try:
-        task = importlib.import_module(task_name)
-        trainer = Trainer(task, *what)
+        from search.trainers.trainer import Trainer
+
+        trainer = Trainer(importlib.import_module(task_name), source, device, digest)
     except Exception as error:
-        line.send("broken", None, one_line(error, CAUSE))
+        channel.send("broken", None, one_line(error, MAX_CAUSE))
         return
-    line.send("ready")
+    channel.send("ready")
     while not trainer.is_spoiled:
-        kind, number, *content = line.receive(None)
-        if kind == "drop":
-            trainer.drop(number)
-        elif kind == "train":  # a verdict that comes now is on a training that has ended
-            line.send(*_train(line, task, trainer, number, content[0]))
-    line.send("spoiled")
-    line.receive(None)  # it is ended meanwhile
+        match channel.receive(None):  # a verdict that comes now is on a training that has ended
+            case ["train", number, config]:
+                result, content = trainer.advance(number, config, _asking(channel, trainer, number))
+                channel.send(result, number, content)
+            case ["drop", number]:
+                trainer.drop(number)
+    channel.send("spoiled")
+    channel.receive(None)  # it is ended meanwhile
 
 
-def _train(line, task, trainer, number, settings):
-    """Train a trial until it ends or is to pause. Returns the message that says how that went."""
-    try:
-        config = task.Config(**settings)
-    except Exception as error:
-        return "failed", number, one_line(error, CAUSE)
-    how, result = trainer.advance(number, config, _asking(line, trainer, number))
-    return how, number, result
+def _asking(channel: Channel, trainer: Trainer, number: int) -> OnReport:
+    """A function that reports an epoch of a trial, and returns the coordinator's verdict.
 
-
-def _asking(line, trainer, number):
-    """What reports a trial's epochs, and returns what the coordinator says to each.
-
-    Where its verdict is late, training goes on: the next report hears it. What becomes of the trial
-    does not depend on that: the coordinator ignores what it hears of a trial after it has given it up.
+    Where the verdict is late, training goes on, and the next report receives it. That changes nothing for
+    the trial: the coordinator ignores reports of a trial that it has given up.
     """
 
-    def ask(entry):
-        line.send("report", number, entry)
-        while message := line.receive(PATIENCE):
-            kind, about, *content = message
-            if kind == "drop":
-                trainer.drop(about)
-            elif about == number:
-                epoch, verdict = content
-                if epoch == entry["epoch"] or verdict != GO_ON:
-                    return verdict
+    def ask(entry: Entry) -> Verdict:
+        channel.send("report", number, entry)
+        while message := channel.receive(VERDICT_TIMEOUT):
+            match message:
+                case ["verdict", about, epoch, verdict] if about == number:
+                    if epoch == entry["epoch"] or verdict != GO_ON:
+                        return Verdict(verdict)
+                case ["drop", another]:
+                    trainer.drop(another)
         return GO_ON
 
     return ask

@@ -1,6 +1,6 @@
 """The top-level statements of a module: the names that each binds and uses, its effect, its text.
 
-A module is read here as it stands in its file. Nothing of it runs.
+A module is read from its file. None of its code runs.
 """
 
 import ast
@@ -12,13 +12,15 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
+from typing import Any
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
-NESTED = (*DEFINITIONS, ast.Lambda)  # their bodies do not run where they stand
+NESTED = (*DEFINITIONS, ast.Lambda)  # their bodies do not run when the module is imported
 READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 STORES = ("STORE_NAME", "STORE_GLOBAL")
-OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__annotations__", "__spec__", "__package__"}
+MODULE_NAMES = {"__name__", "__file__", "__doc__", "__builtins__", "__annotations__"}
+MODULE_NAMES |= {"__spec__", "__package__"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,34 +30,47 @@ class Statement:
     node: ast.stmt
     first: int  # the number of its first line, decorators included
     last: int
-    text: str  # as it stands in the file, with the comment above it
-    binds: frozenset  # the names of the module that it binds or changes
-    uses: frozenset  # the names that it reads, from the module or from the builtins
+    text: str  # as in the file, with the comment above it
+    binds: frozenset[str]  # the names of the module that it binds or changes
+    uses: frozenset[str]  # the names that it reads, from the module or from the builtins
     has_effect: bool  # whether it does more than to bind or change names of the module
 
     @property
     def is_definition(self) -> bool:
+        """Whether it defines a function or a class."""
         return isinstance(self.node, DEFINITIONS)
+
+    @property
+    def defined_name(self) -> str:
+        """The name of the function or class; "" of any other statement."""
+        return self.node.name if isinstance(self.node, DEFINITIONS) else ""
+
+    def is_joined_with(self, following: "Statement") -> bool:
+        """Whether both belong into one block of a script: no definitions, and no line between them."""
+        if self.is_definition or following.is_definition:
+            return False
+        return following.first <= self.last + 1
 
 
 def statements(text: str, tree: ast.Module) -> list[Statement]:
-    """The statements of a module but its docstring, its imports and what it does when it is run."""
+    """The statements of a module except its docstring, its imports and its `if __name__ == "__main__"`."""
     nodes = [node for node in tree.body if not _is_left_out(node)]
     lines = text.split("\n")  # splitlines also splits where Python does not
-    crowded = _shared_lines(tree.body)
+    shared = _shared_lines(tree.body)
     scopes = [_scope(_segment(lines, node)) for node in nodes]
-    own = frozenset().union(*(binds for binds, _ in scopes))
-    found = []
+    module_names = frozenset[str]().union(*(binds for binds, _ in scopes))
+    result = []
     for node, (binds, uses) in zip(nodes, scopes, strict=True):
-        touched, has_effect = _effects(node, own)
-        first, last = _first_line(node), node.end_lineno
-        apart = not crowded & set(range(first, last + 1))
-        shown = _with_comment(lines, first, last) if apart else _segment(lines, node)
-        found.append(Statement(node, first, last, shown, binds | touched, uses, has_effect or binds == {"_"}))
-    return found
+        changed, has_effect = _effects(node, module_names)
+        first, last = _first_line(node), last_line(node)
+        is_alone = not shared & set(range(first, last + 1))
+        copied = _with_comment(lines, first, last) if is_alone else _segment(lines, node)
+        has_effect = has_effect or binds == {"_"}
+        result.append(Statement(node, first, last, copied, binds | changed, uses, has_effect))
+    return result
 
 
-def meaning(node: ast.AST) -> str:
+def meaning(node: object) -> str:
     """A syntax tree as text that is the same under every version of Python: no docstring, no position."""
     if isinstance(node, list):
         return f"[{','.join(map(meaning, node))}]"
@@ -65,7 +80,7 @@ def meaning(node: ast.AST) -> str:
         return ascii(node)
     fields = []
     for name in sorted(node._fields):
-        value = getattr(node, name, None)
+        value: Any = getattr(node, name, None)
         if (
             name == "body"
             and isinstance(node, DEFINITIONS)
@@ -87,7 +102,13 @@ def comments(text: str) -> dict[int, str]:
     }
 
 
-def names_used(text: str) -> frozenset:
+def last_line(node: ast.stmt) -> int:
+    """The number of a statement's last line."""
+    assert node.end_lineno is not None  # the parser sets it
+    return int(node.end_lineno)
+
+
+def names_used(text: str) -> frozenset[str]:
     """The names that a statement reads, from its module or from the builtins."""
     return _scope(text)[1]
 
@@ -95,9 +116,9 @@ def names_used(text: str) -> frozenset:
 def missing_names(code: CodeType) -> dict[str, str]:
     """The names that a module's code reads and nothing defines, each with the function that reads it."""
     everything = list(_code_objects(code, ""))
-    defined = set(dir(builtins)) | OF_MODULES | _names(code, STORES)
+    defined = set(dir(builtins)) | MODULE_NAMES | _names(code, STORES)
     defined |= {name for each, _ in everything for name in _names(each, ("STORE_GLOBAL",))}
-    missing = {}
+    missing: dict[str, str] = {}
     for each, function in everything:
         for name in sorted(_names(each, READS) - defined - _names(each, STORES)):
             missing.setdefault(name, function)
@@ -115,12 +136,13 @@ def _is_left_out(node: ast.stmt) -> bool:
 
 
 def _first_line(node: ast.stmt) -> int:
-    return min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+    decorators = node.decorator_list if isinstance(node, DEFINITIONS) else []
+    return min(node.lineno, *(each.lineno for each in decorators)) if decorators else node.lineno
 
 
 def _shared_lines(nodes: list[ast.stmt]) -> set[int]:
     """The numbers of the lines on which more than one statement stands."""
-    return {after.lineno for before, after in zip(nodes, nodes[1:]) if after.lineno == before.end_lineno}
+    return {after.lineno for before, after in zip(nodes, nodes[1:]) if after.lineno == last_line(before)}
 
 
 def _segment(lines: list[str], node: ast.stmt) -> str:
@@ -134,7 +156,7 @@ def _segment(lines: list[str], node: ast.stmt) -> str:
 
 
 def _with_comment(lines: list[str], first: int, last: int) -> str:
-    """Whole lines, and the comment that stands directly above them."""
+    """Whole lines, and the comment directly above them."""
     start = first - 1
     while start > 0 and lines[start - 1].startswith("#"):
         start -= 1
@@ -147,21 +169,23 @@ class _OneScopeEach(ast.NodeTransformer):
     The parts of an f-string become a tuple, since `ast.unparse` cannot write each f-string.
     """
 
-    def visit_ListComp(self, node):
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
         return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
 
     visit_SetComp = visit_ListComp
 
-    def visit_DictComp(self, node):
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
         pair = ast.Tuple([node.key, node.value], ast.Load())
         return self.generic_visit(ast.GeneratorExp(pair, node.generators))
 
-    def visit_JoinedStr(self, node):
-        parts = [each.value for each in ast.walk(node) if isinstance(each, ast.FormattedValue)]
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        parts: list[ast.expr] = [
+            each.value for each in ast.walk(node) if isinstance(each, ast.FormattedValue)
+        ]
         return self.generic_visit(ast.Tuple(parts, ast.Load()))
 
 
-def _scope(text: str) -> tuple[frozenset, frozenset]:
+def _scope(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names of the module that a statement binds, and those that it reads, inner functions included."""
     text = ast.unparse(ast.fix_missing_locations(_OneScopeEach().visit(ast.parse(text))))
     top = symtable.symtable(text, "statement", "exec")
@@ -172,36 +196,33 @@ def _scope(text: str) -> tuple[frozenset, frozenset]:
         table = inner.pop()
         inner += table.get_children()
         runs_here = table.get_type() == "class" or table.get_name().strip("<>") == "genexpr"
-        found = [each for each in table.get_symbols() if each.is_global()]
-        binds |= {each.get_name() for each in found if each.is_assigned() and runs_here}
-        uses |= {each.get_name() for each in found if each.is_assigned() or each.is_referenced()}
+        symbols = [each for each in table.get_symbols() if each.is_global()]
+        binds |= {each.get_name() for each in symbols if each.is_assigned() and runs_here}
+        uses |= {each.get_name() for each in symbols if each.is_assigned() or each.is_referenced()}
     return frozenset(binds), frozenset(uses)
 
 
-def _effects(node: ast.stmt, own: frozenset) -> tuple[frozenset, bool]:
-    """The module's own names that a statement changes in place, and whether it does anything else.
+def _effects(node: ast.stmt, module_names: frozenset[str]) -> tuple[frozenset[str], bool]:
+    """The module's names that a statement changes in place, and whether it has another effect.
 
     `TABLE["a"] = 1` and `TABLE.update(b=2)` change TABLE, if the module itself binds it. Any other call
-    that stands alone, such as `torch.set_default_dtype(...)`, does something else.
+    whose result is unused, such as `torch.set_default_dtype(...)`, has another effect.
     """
-    changed, has_effect = set(), False
+    roots: list[str | None] = []  # the names that are changed; None stands for another effect
     for each in _at_module_level(node):
-        roots = []
         if isinstance(each, ast.Subscript | ast.Attribute) and not isinstance(each.ctx, ast.Load):
-            roots = [_root(each)]
+            roots.append(_root(each))
         elif isinstance(each, ast.Expr) and not isinstance(each.value, ast.Constant):
             call = each.value
-            is_method = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
-            roots = [_root(call.func) if is_method else None]
+            function = call.func if isinstance(call, ast.Call) else None
+            roots.append(_root(function) if isinstance(function, ast.Attribute) else None)
         elif isinstance(each, ast.Assert | ast.Raise):
-            roots = [None]
-        changed.update(root for root in roots if root in own)
-        has_effect = has_effect or any(root not in own for root in roots)
-    return frozenset(changed), has_effect
+            roots.append(None)
+    return frozenset(name for name in roots if name in module_names), not module_names.issuperset(roots)
 
 
 def _at_module_level(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all within it that runs when the module is imported."""
+    """A node and all nodes within it that run when the module is imported."""
     yield node
     if not isinstance(node, NESTED):
         for child in ast.iter_child_nodes(node):
@@ -224,10 +245,11 @@ def _constant(value: object) -> str:
 
 def _merged(values: list[ast.expr]) -> list[ast.expr]:
     """The parts of an f-string, with constants that follow each other as one and without empty ones."""
-    merged = []
+    merged: list[ast.expr] = []
     for each in values:
-        if isinstance(each, ast.Constant) and merged and isinstance(merged[-1], ast.Constant):
-            merged[-1] = ast.Constant(merged[-1].value + each.value)
+        last = merged[-1] if merged else None
+        if isinstance(each, ast.Constant) and isinstance(last, ast.Constant):
+            merged[-1] = ast.Constant(str(last.value) + str(each.value))
         elif not isinstance(each, ast.Constant) or each.value != "":
             merged.append(each)
     return merged
@@ -242,5 +264,5 @@ def _code_objects(code: CodeType, function: str) -> Iterator[tuple[CodeType, str
             yield from _code_objects(constant, function)
 
 
-def _names(code: CodeType, operations: tuple) -> set[str]:
+def _names(code: CodeType, operations: tuple[str, ...]) -> set[str]:
     return {each.argval for each in dis.get_instructions(code) if each.opname in operations}

@@ -5,15 +5,15 @@ INVARIANTS has them by number. The log is read by MLflow's public calls alone, s
 how it is written (`search.tracking.writers`) is seen.
 """
 
-import json
 import math
 from collections import defaultdict
 from dataclasses import dataclass
 
-from search import export, paths, redact, tasks
-from search.errors import StoreError, one_line
-from search.study import catalog
-from search.study.study import Study
+from search import paths, redact, tasks
+from search.errors import StoreError
+from search.frozen_script import files
+from search.study.stored import StoredStudy
+from search.text import one_line
 from search.tracking import TrackingStore, artifact_locations, mapping
 from search.tracking.client import PARENT, find_runs
 
@@ -70,12 +70,12 @@ class Books:
         return sorted((metric.step, metric.value, metric.timestamp) for metric in found)
 
 
-def audit(name, store: TrackingStore):
+def audit(studies, name, store: TrackingStore):
     """All violations of a study and its log, by invariant. Of stores that cannot be read, that alone."""
     if damage := list(store.damage()):
         return [Violation(9, said) for said in damage]
     try:
-        books = Books(Study.read(name), store, store.reader())
+        books = Books(StoredStudy.read(studies, name), store, store.reader())
     except StoreError as error:
         return [Violation(9, str(error))]
     return [
@@ -146,7 +146,7 @@ def every_epoch_once(books):
         for entry in trial.curve:
             for metric in mapping.metrics_of(entry):
                 expected[metric.key].append((metric.step, metric.value, metric.timestamp))
-        single = mapping.summary(trial, books.study.about)
+        single = mapping.summary(trial, books.study.description)
         for name in sorted(expected.keys() | run.data.metrics.keys()):
             of_curve = name not in single and not name.startswith("confirmed_")
             if of_curve and books.history(run, name) != sorted(expected[name]):
@@ -187,10 +187,10 @@ def no_run_runs(books):
 
 
 def counted_once(books):
-    restored = {number for crossing in books.study.crossings() for number in crossing.trials}
+    restored = {number for crossing in books.study.void_entries() for number in crossing.trials}
     tries = defaultdict(list)  # draw -> the trials that tried it
     for trial in books.trials:
-        if trial.draw is not None and trial.confirms is None and trial.number not in restored:
+        if trial.draw is not None and trial.replicate_of is None and trial.number not in restored:
             tries[trial.draw].append(trial)
     for draw, tried in tries.items():
         for before, after in zip(tried, tried[1:]):
@@ -206,9 +206,9 @@ def counted_once(books):
 
 
 def frozen_is_its_trial(books):
-    path = paths.frozen(books.study.about["task"])
+    path = paths.frozen(books.study.description.task)
     try:
-        record, values = export.record(path), export.values(path)
+        record, values = files.record(path), files.values(path)
     except FileNotFoundError:
         return
     except NO_SCRIPT:
@@ -235,9 +235,9 @@ def _is_of_a_namesake(record, values, trial, books):
 
 
 def frozen_names_its_run(books):
-    path = paths.frozen(books.study.about["task"])
+    path = paths.frozen(books.study.description.task)
     try:
-        record, values = export.record(path), export.values(path)
+        record, values = files.record(path), files.values(path)
     except (FileNotFoundError, *NO_SCRIPT):
         return
     trial = dict(enumerate(books.trials)).get(record.get("trial"))
@@ -249,8 +249,8 @@ def frozen_names_its_run(books):
 
 
 def stores_are_whole(books):
-    if catalog.database() is None:
-        yield from torn(catalog.file(books.study.name))
+    for problem in books.study.store.problems(books.study.name):
+        yield f"{books.study.store.where(books.study.name)}: {problem.message}"
     # A database that is not whole is said before: it cannot be compared with the study.
 
 
@@ -263,18 +263,17 @@ def artifacts_are_here(books):
 
 
 def no_secrets(books):
-    about = books.study.about
-    files = [catalog.file(books.study.name), paths.mlflow_database(), paths.frozen(about["task"])]
+    about = books.study.description
+    store, name = books.study.store, books.study.name
+    files = [paths.mlflow_database(), paths.frozen(about.task)]
     files += [paths.faults(), *paths.reports().glob("*"), *paths.backups().rglob("*")]
     folders = {books.store.folder(run.info.artifact_uri) for run in books.parents}
     files += [file for folder in folders if folder for file in folder.rglob("*")]
     for file in files:
         if file.is_file() and redact.held(file.read_bytes()):
             yield f"{file} holds a password or a token"
-    if catalog.database() is not None:
-        kept = catalog.records(books.study.name).read_logs(0)
-        if redact.held(json.dumps(list(kept), ensure_ascii=False).encode(errors="surrogatepass")):
-            yield f"study {books.study.name!r} of STORAGE holds a password or a token"
+    if redact.held(store.content(name)):
+        yield f"{store.where(name)} holds a password or a token"
 
 
 INVARIANTS = {
@@ -294,16 +293,3 @@ INVARIANTS = {
     9: ("both stores are whole", stores_are_whole, artifacts_are_here),
     10: ("no password and no token is written anywhere", no_secrets),
 }
-
-
-def torn(path):
-    """What is wrong with the records of a journal."""
-    content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        yield f"{path} ends in the middle of a record"
-    for number, line in enumerate(content.split(b"\n")[:-1], 1):
-        try:
-            json.loads(line)
-        except ValueError:
-            yield f"{path} has a record that is none, line {number}"
-            return

@@ -25,17 +25,18 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from search import export, paths
+from search import paths
 from search.errors import StoreError, TrialbookError
+from search.frozen_script import files
 from search.frozen_script.defaults import literal
 from search.maintenance import audit
 from search.maintenance.audit import Books
 from search.reports.log_files import log_files
-from search.storage import backups, files
-from search.study import catalog
-from search.study.study import Study
+from search.storage import backups
+from search.study.opening import hold_study
+from search.study.stored import StoredStudy
 from search.tracking import TrackingStore
-from search.tracking.client import PARENT, LocalTracking, set_aside
+from search.tracking.client import PARENT, REMEDY, LocalTracking, set_aside
 from search.tracking.projection import Projection
 
 RENEWED = (
@@ -43,7 +44,6 @@ RENEWED = (
     " as it is, it goes into the backup"
 )
 
-REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
 
 # Parts of invariants: what is wrong with the log, by where it is.
 OF_A_RUN = (audit.one_run_a_trial, audit.no_run_runs)
@@ -69,7 +69,7 @@ BEYOND = {
 }
 
 
-def doctor(names, store: TrackingStore, fix, say):
+def doctor(studies, names, store: TrackingStore, fix, say):
     """Look after the database of the log, and then after studies; with `fix`, repair what is found.
 
     Returns how much was found that can be repaired, and, by name, the TrialbookErrors of studies that could
@@ -77,36 +77,36 @@ def doctor(names, store: TrackingStore, fix, say):
     Raises StudyConflict where the database must be made anew and a study is being searched; StoreError.
     """
     found, errors = 0, {}
-    broken = fault(store)
+    broken = fault(studies, store)
     if broken:
         found += 1
         say(f"the log: {broken}; {RENEWED}")
         if fix:
-            say(f"  repaired; as it was: {_renew(store)}")
+            say(f"  repaired; as it was: {_renew(studies, store)}")
     client = store.reader() if fix or not broken else None
     for name in names:
-        if by := catalog.holder(name):
+        if by := studies.holder(name):
             say(f"{name}: process {by} searches it: skipped")
             continue
         try:
-            found += _look_after(name, store, client, fix, say)
+            found += _look_after(studies, name, store, client, fix, say)
         except TrialbookError as error:
             errors[name] = error
     return found, errors
 
 
-def _look_after(name, store, client, fix, say):
+def _look_after(studies, name, store, client, fix, say):
     """Say what is to be repaired in a study and its log, or repair it. Returns how much that was."""
-    books = Books(Study.read(name), store, client)
+    books = Books(StoredStudy.read(studies, name), store, client)
     wrong = list(to_repair(books))
     say(f"{name}: {len(wrong) or 'nothing'} to repair")
     for said in wrong:
         say(f"  {said}")
     if fix and wrong:
-        with catalog.lock(name) as lock:
-            kept = backups.keep([*_changing(name), *store.files()])
-            _mend(name, store, lock)
-        books = Books(Study.read(name), store, client)
+        with contextlib.closing(studies.lock(name)) as lock:
+            kept = backups.keep([*_changing(studies, name), *store.files()])
+            _mend(studies, name, store, lock)
+        books = Books(StoredStudy.read(studies, name), store, client)
         if still := list(to_repair(books)):
             raise StoreError(f"study {name!r} could not be repaired: {still[0]}; as it was: {kept}")
         say(f"  repaired; as it was: {kept}")
@@ -122,8 +122,8 @@ def _look_after(name, store, client, fix, say):
 
 def to_repair(books):
     """What can be repaired of a study and its log, and how, in a line each."""
-    if catalog.database() is None and (torn := files.torn_end(catalog.file(books.study.name))):
-        yield f"its journal ends in the middle of a record: the last {len(torn)} bytes are cut off"
+    for problem in books.study.store.problems(books.study.name):
+        yield problem.message
     if books.client:
         for said in sum(_differences(books).values(), []):
             yield f"{said}: it is written to the log anew"
@@ -158,15 +158,15 @@ def _part(books, runs, trials, parents):
     return part
 
 
-def fault(store: TrackingStore) -> str | None:
+def fault(studies, store: TrackingStore) -> str | None:
     """What is wrong with the log as a whole, in one line; None where nothing is, or no study needs it yet."""
-    return store.fault() if store.exists() or catalog.names() else None
+    return store.fault() if store.exists() or studies.names() else None
 
 
-def remedy(store: TrackingStore) -> str:
+def remedy(studies, store: TrackingStore) -> str:
     """The command that completes a log that could not be written, in words."""
     with contextlib.suppress(StoreError):  # another process writes the database just now: it is whole
-        if fault(store):
+        if fault(studies, store):
             return REMEDY
     return "`make ui` completes it"
 
@@ -174,18 +174,18 @@ def remedy(store: TrackingStore) -> str:
 # Repair
 
 
-def _changing(name):
+def _changing(studies, name):
     """The files that a repair of a study may change, but for the database."""
-    yield catalog.file(name)
+    yield from studies.files(name)
     with contextlib.suppress(TrialbookError):
-        yield paths.frozen(Study.read(name).about["task"])
+        yield paths.frozen(StoredStudy.read(studies, name).description.task)
 
 
-def _mend(name, store, lock):
+def _mend(studies, name, store, lock):
     """Repair a study and its log, which can be read. `lock` is the study's. Raises StoreError."""
-    if catalog.database() is None:
-        files.cut_torn_end(catalog.file(name))
-    study = Study.hold(name, lock)
+    for problem in studies.problems(name):
+        problem.repair()
+    study = hold_study(studies, name, lock)
     _write_anew(study, store)
     _name_run(study, store)
 
@@ -222,22 +222,24 @@ def _name_run(study, store):
     """Have the frozen script name the run that its trial has now."""
     books = Books(study, store, store.connect())
     if any(audit.frozen_names_its_run(books)):
-        path = paths.frozen(study.about["task"])
-        record = export.record(path)
+        path = paths.frozen(study.description.task)
+        record = files.record(path)
         run = books.runs[record["trial"]][0].info.run_id
         lines = [f'    "run": {literal(each)},\n' for each in (record["run"], run)]
-        export.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
+        files.write(path, path.read_text(encoding="utf-8").replace(*lines, 1))
 
 
-def _renew(store):
+def _renew(studies, store):
     """Move the database of a local log away, and put a mended one or a new one in its place.
 
     Returns where it is now. Raises StudyConflict where a study is being searched.
     """
     [database] = store.files()
     with contextlib.ExitStack() as stack:
-        locks = {name: stack.enter_context(catalog.lock(name)) for name in catalog.names()}
-        kept = backups.keep([file for name in locks for file in _changing(name)])
+        locks = {
+            name: stack.enter_context(contextlib.closing(studies.lock(name))) for name in studies.names()
+        }
+        kept = backups.keep([file for name in locks for file in _changing(studies, name)])
         with tempfile.TemporaryDirectory(dir=kept) as folder:
             mended = _mended(database, Path(folder))
             backups.move(database, kept)
@@ -245,7 +247,7 @@ def _renew(store):
                 mended.rename(database)
         for name, lock in locks.items():
             with contextlib.suppress(TrialbookError):  # one that is damaged hides no other, and is said below
-                _mend(name, store, lock)
+                _mend(studies, name, store, lock)
     return kept
 
 

@@ -1,82 +1,90 @@
-"""What to do next with a study: its ranges, its budget, its noise. Sentences, as lessons are."""
+"""What to do next with a study: its ranges, its failures, its budget, its noise. Sentences with numbers."""
 
 import math
 import statistics
+from collections.abc import Iterator
 
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search.cli.display import luck
-from search.reports.effects import RATE
+from search.reports.effects import LEARNING_RATE
 from search.reports.evidence import (
-    CHANCE,
-    SCORED,
-    TELLING,
+    MIN_SCORED,
+    MIN_TRIALS,
+    SIGNIFICANCE,
     Sentence,
-    best_few,
+    best_quarter,
+    format_value,
     in_order,
+    is_number,
     noise,
     percent,
     ranked,
-    shown,
+    score_of,
     tried,
     within_noise,
 )
+from search.strategy.describe import optimism
+from search.strategy.winner import Candidate
+from search.study.trial import Trial
+from search.study.view import StudyView
 
-EDGE = 0.05  # of a range, in its scale: nearer to an end, and a value is on the edge
-VALUES = 10  # up to so many different values, each is asked whether it is ever among the best
-TRIED = 5  # times at least, before a value is said never to be among the best
+EDGE = 0.05  # of a range, in its scale: a value nearer to an end is on the edge
+MAX_VALUES = 10  # of a hyperparameter, for each to be asked whether it is ever among the best
+MIN_TIMES = 5  # that a value was tried, before it is said never to be among the best
 
 
-def advice(study, standing=None):
-    """What to do next: a list of Sentence. `standing` is the winner's, where there is one."""
-    found = []
+def advice(study: StudyView, standing: Candidate | None = None) -> list[Sentence]:
+    """What to do next. `standing` is the winner's, where there is one."""
+    sentences: list[Sentence | None] = []
     if standing is not None:
-        found += [edge(study, standing.trial, name) for name in study.ranges()]
-        found += [near(study), fortune(study, standing)]
-    found += [*never(study), diverged(study), pruned(study), infeasible(study), failed(study), budget(study)]
-    return [sentence for sentence in found if sentence]
+        sentences += [edge(study, standing.trial, name) for name in study.ranges()]
+        sentences += [close_scores(study), first_score(study, standing)]
+    sentences += never_best(study)
+    sentences += [diverged(study), pruned(study), infeasible(study), failed(study), budget(study)]
+    return [sentence for sentence in sentences if sentence]
 
 
 # Ranges
 
 
-def place(distribution, value):
-    """Where in its range a value lies, 0 to 1, in the range's scale; None where a range has no ends."""
+def position(distribution: BaseDistribution, value: object) -> float | None:
+    """A value's position in its range, 0 to 1, in the range's scale; None where a range has no ends."""
     if isinstance(distribution, CategoricalDistribution):
         choices = distribution.choices
-        if len(choices) < 3 or not all(isinstance(choice, (int, float)) for choice in choices):
+        if len(choices) < 3 or not all(map(is_number, choices)):
             return None
-        return sorted(choices).index(value) / (len(choices) - 1)
-    low, high = distribution.low, distribution.high
-    if isinstance(low, int) and high - low < 2 * (distribution.step or 1):
-        return None  # of two values each is an end
+        return in_order(choices).index(value) / (len(choices) - 1)
+    assert isinstance(distribution, IntDistribution | FloatDistribution) and isinstance(value, int | float)
+    low, high = float(distribution.low), float(distribution.high)
+    if isinstance(distribution, IntDistribution) and high - low < 2 * distribution.step:
+        return None  # each of two values is an end
     if distribution.log:
         low, high, value = math.log(low), math.log(high), math.log(value)
     return (value - low) / (high - low) if high > low else None
 
 
-def end(distribution, value):
-    """The end of its range that a value lies on: "lower", "upper" or None. Of choices, only the ends do."""
-    where = place(distribution, value)
+def end(distribution: BaseDistribution, value: object) -> str | None:
+    """The end of its range that a value is on: "lower", "upper" or None. Of choices, only the ends count."""
+    where = position(distribution, value)
     if where is None:
         return None
     margin = 0 if isinstance(distribution, CategoricalDistribution) else EDGE
     if where <= margin and value == 1 and isinstance(value, int):
-        return None  # of layers, say, there cannot be fewer
+        return None  # there cannot be fewer: of layers, for example
     return "lower" if where <= margin else "upper" if where >= 1 - margin else None
 
 
-def edge(study, best, name):
-    """Whether the winner has a value on the edge of its range."""
-    ranges = study.ranges()[name]
-    side = end(ranges, best.params[name]) if name in best.params else None
+def edge(study: StudyView, best: Trial, name: str) -> Sentence | None:
+    """Whether the winner's value is on the edge of its range."""
+    distribution = study.ranges()[name]
+    side = end(distribution, best.params[name]) if name in best.params else None
     if side is None:
         return None
-    few = best_few(study)
-    same = sum(end(ranges, trial.params[name]) == side for trial in few if name in trial.params)
-    low, high = min_max(ranges)
-    text = f"the winner's {shown(best.params[name])} is on the {side} edge of {shown(low)} to {shown(high)}"
-    if len(few) < SCORED:
+    few = best_quarter(study)
+    same = sum(end(distribution, trial.params[name]) == side for trial in few if name in trial.params)
+    low, high = map(format_value, ends(distribution))
+    text = f"the winner's {format_value(best.params[name])} is on the {side} edge of {low} to {high}"
+    if len(few) < MIN_SCORED:
         return Sentence(name, f"{text}: too few trials to tell whether better values lie beyond.")
     text += f", as in {same} of the best {len(few)} trials"
     beyond = "higher" if side == "upper" else "lower"
@@ -85,40 +93,42 @@ def edge(study, best, name):
     return Sentence(name, f"{text}: a wider range would show whether {beyond} values are better.")
 
 
-def min_max(distribution):
-    """The ends of a range."""
+def ends(distribution: BaseDistribution) -> tuple[object, object]:
+    """The lowest and the highest value of a range."""
     if isinstance(distribution, CategoricalDistribution):
-        return min(distribution.choices), max(distribution.choices)
+        ordered = in_order(distribution.choices)
+        return ordered[0], ordered[-1]
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
     return distribution.low, distribution.high
 
 
-def never(study):
-    """The values that were tried and are never among the best quarter, where chance is no excuse."""
+def never_best(study: StudyView) -> Iterator[Sentence]:
+    """The values that are never among the best quarter, where chance does not explain it."""
     trials = tried(study)
-    if len(trials) < TELLING:
+    if len(trials) < MIN_TRIALS:
         return
     ranks = ranked(study, trials)
     limit = sorted(ranks)[len(trials) // 4 - 1]
     best = sum(rank <= limit for rank in ranks)
     for name in study.ranges():
-        by_value = {}
+        by_value: dict[object, list[float]] = {}
         for trial, rank in zip(trials, ranks, strict=True):
-            if name in trial.params:  # in a conditional space some trials lack it
+            if name in trial.params:  # a conditional space lacks it in some trials
                 by_value.setdefault(trial.params[name], []).append(rank)
-        for value in in_order(by_value) if len(by_value) <= VALUES else []:
-            own = by_value[value]
-            often = math.comb(len(trials) - len(own), best) / math.comb(len(trials), best)
-            if min(own) > limit and len(own) >= TRIED and often <= CHANCE:
-                text = f"{shown(value)} was tried {len(own)} times and never is among the best {best} of "
-                text += f"{len(trials)} trials; chance alone does that in {percent(often)}: leave it out?"
+        for value in in_order(by_value) if len(by_value) <= MAX_VALUES else []:
+            times = len(by_value[value])
+            chance = math.comb(len(trials) - times, best) / math.comb(len(trials), best)
+            if min(by_value[value]) > limit and times >= MIN_TIMES and chance <= SIGNIFICANCE:
+                text = f"{format_value(value)} was tried {times} times and never is among the best {best} of "
+                text += f"{len(trials)} trials; chance alone does that in {percent(chance)}: leave it out?"
                 yield Sentence(name, text)
 
 
-# Trials that were given up
+# Trials without a score
 
 
-def diverged(study):
-    """What share of the trials diverged, and from which learning rate on."""
+def diverged(study: StudyView) -> Sentence | None:
+    """The share of trials that diverged, and the learning rate from which they did."""
     trials = tried(study)
     if not trials:
         return None
@@ -126,57 +136,55 @@ def diverged(study):
     if not lost:
         return Sentence("diverged", f"none of {len(trials)} trials.")
     text = f"{len(lost)} of {len(trials)} trials ({percent(len(lost) / len(trials))})"
-    rates = [trial.params.get(RATE) for trial in trials]
-    if not all(isinstance(rate, (int, float)) for rate in rates):
+    if not all(is_number(trial.params.get(LEARNING_RATE)) for trial in trials):
         return Sentence("diverged", f"{text}.")
-    least = min(trial.params[RATE] for trial in lost)
-    there = sum(rate >= least for rate in rates)
-    text += f", all with a {RATE} of at least {shown(least)}, where {len(lost)} of {there} did"
-    below = (
-        f"none of the {len(trials) - there} below it" if there < len(trials) else "none was tried below it"
+    least = min(trial.params[LEARNING_RATE] for trial in lost)
+    above = sum(trial.params[LEARNING_RATE] >= least for trial in trials)
+    text += (
+        f", all with a {LEARNING_RATE} of at least {format_value(least)}, where {len(lost)} of {above} did"
     )
-    return Sentence("diverged", f"{text}; {below}.")
+    below = len(trials) - above
+    rest = f"none of the {below} below it" if below else "none was tried below it"
+    return Sentence("diverged", f"{text}; {rest}.")
 
 
-def pruned(study):
-    """What share of the trials was pruned, and how early."""
+def pruned(study: StudyView) -> Sentence | None:
+    """The share of trials that were pruned, and how early."""
     trials = tried(study)
     early = [trial for trial in trials if trial.state == "pruned"]
     if not early:
         return None
-    trained = statistics.fmean(
-        (trial.curve[-1]["epoch"] if trial.curve else 0) / trial.config["epochs"] for trial in early
-    )
+    trained = statistics.fmean(trial.epochs / trial.config["epochs"] for trial in early)
     share = percent(len(early) / len(trials))
     text = f"{len(early)} of {len(trials)} trials ({share}), after {trained:.0%} of their epochs on average."
     return Sentence("pruned", text)
 
 
-def infeasible(study):
-    """How many draws the task rejected."""
-    lost = [trial for trial in study.history() if trial.state == "infeasible"]
-    if not lost:
+def infeasible(study: StudyView) -> Sentence | None:
+    """The number of draws that the task rejected."""
+    rejected = [trial for trial in study.history() if trial.state == "infeasible"]
+    if not rejected:
         return None
-    text = f"{len(lost)} of {study.counted()} draws, the last because of {lost[-1].reason}. "
-    return Sentence("infeasible", f"{text}Ranges that cannot draw such values leave more to train.")
+    text = f"{len(rejected)} of {study.n_finished()} draws, the last because of {rejected[-1].reason}. "
+    return Sentence("infeasible", f"{text}Narrow the ranges: every rejected draw is a trial less.")
 
 
-def failed(study):
-    """How many trials an error ended."""
+def failed(study: StudyView) -> Sentence | None:
+    """The number of trials that ended with an error."""
     lost = [trial for trial in study.history() if trial.state == "failed"]
     if not lost:
         return None
-    text = f"{len(lost)} of {study.counted()} trials ended with an error; the last one: {lost[-1].reason}."
+    text = f"{len(lost)} of {study.n_finished()} trials ended with an error; the last one: {lost[-1].reason}."
     return Sentence("failed", text)
 
 
 # Budget and noise
 
 
-def budget(study):
-    """Whether more trials would probably help: when the best was found, and what the last third brought."""
+def budget(study: StudyView) -> Sentence:
+    """Whether more trials would probably help: when the best was found, and the gain of the last third."""
     trials, scored = tried(study), study.completed()
-    if len(trials) < TELLING or not scored:
+    if len(trials) < MIN_TRIALS or not scored:
         return Sentence("budget", f"{len(trials)} trials are too few to tell whether more would help.")
     best, order = scored[0], [trial.number for trial in trials]
     sooner = order.index(best.number)
@@ -184,34 +192,32 @@ def budget(study):
     early = set(order[: math.ceil(2 * len(order) / 3)])
     before = next((trial for trial in scored if trial.number in early), None)
     if before is None:
-        return Sentence("budget", text + "No earlier third of them has a score: more trials would help.")
-    gained, error = abs(best.score - before.score), noise(best, before)
+        return Sentence("budget", text + "The first two thirds have no score: more trials would help.")
     if best.number == before.number:
-        return Sentence(
-            "budget", text + "The last third brought nothing: more of the same would hardly help."
-        )
+        return Sentence("budget", text + "The last third brought nothing: more trials would hardly help.")
+    gained, error = abs(score_of(best) - score_of(before)), noise(best, before)
     text += f"The last third brought {gained:.2g} ± {error:.2g}: "
-    more = f"more may help, as TRIALS={2 * study.counted()}."
+    more = f"more may help, as TRIALS={2 * study.n_finished()}."
     return Sentence("budget", text + ("no more than noise." if gained <= error else more))
 
 
-def near(study):
-    """How many trials cannot be told from the best by their scores."""
+def close_scores(study: StudyView) -> Sentence:
+    """The number of trials whose scores are within noise of the best."""
     scored = study.completed()
     close = sum(within_noise(trial, scored[0]) for trial in scored) - 1
     if close == 0:
-        text = "no other trial is within the standard error of a difference of the best score."
-    else:
-        text = f"{close} more of {len(scored)} trials with a score cannot be told from the best by it: "
-        text += "they are within the standard error of a difference."
-    return Sentence("noise", text)
+        return Sentence(
+            "noise", "no other score is closer to the best than the standard error of a difference."
+        )
+    text = f"{close} more of {len(scored)} scores cannot be told from the best: "
+    return Sentence("noise", text + "they are within the standard error of a difference.")
 
 
-def fortune(study, standing):
-    """What fresh seeds said of the winner's first score, and whether its lead over the next is sure."""
+def first_score(study: StudyView, standing: Candidate) -> Sentence:
+    """Whether the winner's first score was optimistic, as fresh seeds show."""
     first = f"{standing.trial.score:.4g}"
     if not standing.confirmed:
-        text = f"the winner's score, {first}, is the best of several with one seed each: it flatters. "
-        return Sentence("luck", f"{text}CONFIRM=5 trains the best few again.")
+        text = f"the winner's score, {first}, is the best of several with one seed each: it is too good. "
+        return Sentence("optimism", f"{text}CONFIRM=5 trains the finalists on fresh seeds.")
     seeds = f"{len(standing.scores)} fresh seeds {standing.mean:.4g} ± {standing.standard_error:.2g}"
-    return Sentence("luck", f"first score {first}, on {seeds}: {luck(standing, study.about)}.")
+    return Sentence("optimism", f"first score {first}, on {seeds}: {optimism(standing, study.description)}.")

@@ -1,121 +1,123 @@
-"""Two studies beside each other: what differs in what was asked, and whether the answers differ too."""
+"""Two studies side by side: their questions, their winners, and whether the scores differ."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.display import duration
-from search.errors import NoWinner
 from search.reports import tables
-from search.reports.evidence import shown
-from search.strategy import winner
+from search.reports.evidence import format_value
+from search.strategy.winner import Candidate
+from search.study.view import StudyView
+from search.text import duration
 
-NOISE = 2  # standard errors: a difference of less can be noise
+LIMIT = 2  # standard errors: a smaller difference may be noise
 
 
-def compare(a, b):
-    """Two studies as a table, and below it in a sentence what can be said of their scores."""
+def compare(a: StudyView, b: StudyView) -> Group:
+    """Two studies as a table, and a verdict on their scores below it."""
     title = f"Studies {a.name} and {b.name}"
     table = Table(title=title, title_justify="left", min_width=len(title))
     table.add_column("")
     for name in (a.name, b.name):
         table.add_column(name, overflow="fold", min_width=len(name))
-    for what, one, other in rows(a, b):
-        table.add_row(Text(what), Text(one), Text("same" if one == other else other))
+    for subject, one, other in rows(a, b):
+        table.add_row(Text(subject), Text(one), Text("same" if one == other else other))
     return Group(table, Text(verdict(a, b)))
 
 
-def rows(a, b):
-    """What is compared, and what each study has: three texts a row."""
-    for what in ("task", "metric", "source", "digest", "seed"):
-        yield {"source": "data"}.get(what, what), str(a.about[what]), str(b.about[what])
+def rows(a: StudyView, b: StudyView) -> Iterator[tuple[str, str, str]]:
+    """The rows of the table: a subject, and each study's text."""
+    for key in ("task", "metric", "source", "digest", "seed"):
+        yield (
+            "data" if key == "source" else key,
+            str(getattr(a.description, key)),
+            str(getattr(b.description, key)),
+        )
     yield "code", _code(a), _code(b)
     for name in _names(a.ranges(), b.ranges()):
         if (one := _range(a, name)) != (other := _range(b, name)):
             yield f"range of {name}", one, other
     yield "budget", tables.budget(a), tables.budget(b)
-    kinds = [tables.kinds(study) for study in (a, b)]
-    for kind in _names(*kinds):
-        yield kind, *(str(each[kind]) for each in kinds)
-    yield "trained", *(duration(sum(t.seconds for t in study.trials() if t.ended)) for study in (a, b))
-    yield from _winners(a, b)
+    kinds_a, kinds_b = tables.kinds(a), tables.kinds(b)
+    for kind in _names(kinds_a, kinds_b):
+        yield kind, str(kinds_a[kind]), str(kinds_b[kind])
+    yield "trained", duration(tables.seconds_trained(a)), duration(tables.seconds_trained(b))
+    yield from _winners(tables.winner_of(a), tables.winner_of(b))
 
 
-def _winners(a, b):
-    """The winners: where they differ in their configurations, and their scores."""
-    one, other = standing(a), standing(b)
-    yield "winner", *(f"trial {each.trial.number}" if each else "none" for each in (one, other))
-    configs = [each.trial.config if each else {} for each in (one, other)]
-    for name in _names(*configs):
-        values = [shown(config[name]) if name in config else "none" for config in configs]
-        if name != "seed" and values[0] != values[1]:
-            yield f"its {name}", *values
+def _winners(one: Candidate | None, other: Candidate | None) -> Iterator[tuple[str, str, str]]:
+    """The winners, the fields in which their configurations differ, and their scores."""
+    number_one, number_other = (f"trial {each.trial.number}" if each else "none" for each in (one, other))
+    yield "winner", number_one, number_other
+    config, other_config = (each.trial.config if each else {} for each in (one, other))
+    for name in _names(config, other_config):
+        value, other_value = (
+            format_value(each[name]) if name in each else "none" for each in (config, other_config)
+        )
+        if name != "seed" and value != other_value:
+            yield f"its {name}", value, other_value
     yield "its score", _score(one), _score(other)
 
 
-def standing(study):
-    """The winner's Standing, or None."""
-    try:
-        return winner.choose(study)
-    except NoWinner:
-        return None
-
-
-def _names(one, other):
+def _names(one: Iterable[str], other: Iterable[str]) -> list[str]:
     """The names in either, in order."""
     return list(dict.fromkeys([*one, *other]))
 
 
-def _code(study):
-    return (
-        ", ".join(sorted({trial.fingerprint.get("code", "unknown") for trial in study.history()})) or "none"
-    )
+def _code(study: StudyView) -> str:
+    digests = {trial.fingerprint.get("code", "unknown") for trial in study.history()}
+    return ", ".join(sorted(digests)) or "none"
 
 
-def _range(study, name):
-    """What a study searched of a hyperparameter."""
+def _range(study: StudyView, name: str) -> str:
+    """The range that a study searched, or the value that was fixed."""
     if name in study.ranges():
         return tables.range_of(study.ranges()[name])
     defaults = study.task.Config()
-    return f"fixed: {shown(getattr(defaults, name))}" if hasattr(defaults, name) else "has none"
+    return f"fixed: {format_value(getattr(defaults, name))}" if hasattr(defaults, name) else "has none"
 
 
-def _score(standing):
+def _score(standing: Candidate | None) -> str:
     if standing is None:
         return "none"
-    score, error = standing.known
+    score, error = standing.estimate
     seeds = f"mean of {len(standing.scores)} fresh seeds" if standing.confirmed else "one seed, unconfirmed"
     return f"{score:.5g} ± {error:.2g} ({seeds})"
 
 
-# What can be said
+# The verdict
 
 
-def verdict(a, b):
-    """Whether the winners' scores can be compared, and whether they can be told apart."""
-    one, other = standing(a), standing(b)
-    if unlike := [what for what in ("task", "metric", "direction") if a.about[what] != b.about[what]]:
-        return f"Their scores cannot be compared: another {' and another '.join(unlike)}."
-    if a.about["digest"] != b.about["digest"]:
+def verdict(a: StudyView, b: StudyView) -> str:
+    """Whether the winners' scores can be compared, and whether they differ by more than noise."""
+    if differing := [
+        key
+        for key in ("task", "metric", "direction")
+        if getattr(a.description, key) != getattr(b.description, key)
+    ]:
+        return f"Their scores cannot be compared: another {' and another '.join(differing)}."
+    if a.description.digest != b.description.digest:
         return "Their scores cannot be compared: they are of other data."
+    one, other = tables.winner_of(a), tables.winner_of(b)
     if one is None or other is None:
-        return "There is nothing to compare: " + " and ".join(
-            f"{study.name} has no winner" for study, won in ((a, one), (b, other)) if won is None
-        )
-    better, error = difference(one, other)
-    name, size = (b.name if better > 0 else a.name), abs(better)
-    sizes = f"{size:.3g} ± {error:.2g} better" if size else f"no better, ± {error:.2g}"
-    sure = "more than noise" if size > NOISE * error else "it cannot be told from noise"
-    said = f"The winner of {name} is {sizes}: {sure} ({NOISE} standard errors are the limit)."
-    doubtful = [study.name for study, won in ((a, one), (b, other)) if not won.confirmed]
-    if doubtful:
-        said += f" The score of {' and of '.join(doubtful)} is unconfirmed: the best of several, it flatters."
-    return said
+        without = [study.name for study, won in ((a, one), (b, other)) if won is None]
+        return f"There is nothing to compare: {' and '.join(f'{name} has no winner' for name in without)}"
+    lead, error = difference(one, other)
+    name, size = (b.name if lead > 0 else a.name), abs(lead)
+    amount = f"{size:.3g} ± {error:.2g} better" if size else f"no better, ± {error:.2g}"
+    sure = "more than noise" if size > LIMIT * error else "it cannot be told from noise"
+    text = f"The winner of {name} is {amount}: {sure} ({LIMIT} standard errors are the limit)."
+    unconfirmed = [study.name for study, won in ((a, one), (b, other)) if not won.confirmed]
+    if unconfirmed:
+        text += f" The score of {' and of '.join(unconfirmed)} is unconfirmed: "
+        text += "the best of several, and so too good."
+    return text
 
 
-def difference(one, other):
-    """By how much the second of two winners is better than the first, and the standard error of that."""
-    (score, error), (against, error_against) = one.known, other.known
-    return one.sign * (against - score), math.hypot(error, error_against)
+def difference(one: Candidate, other: Candidate) -> tuple[float, float]:
+    """By how much the second winner is better than the first, and the standard error of that."""
+    (score, error), (other_score, other_error) = one.estimate, other.estimate
+    return one.sign * (other_score - score), math.hypot(error, other_error)

@@ -1,74 +1,80 @@
-"""The evidence of a study: which of its trials say something, how they rank, and how to say it.
+"""The evidence of a study: the trials that it rests on, how they rank, and numbers in words.
 
-Evidence are the trials that the search learned from: no repeats, nothing that is crossed out. One that
-was pruned has no score, and is compared with another at the last epoch that both reached.
+Evidence is what the search learned from: neither replicates nor void trials. A pruned trial has no
+score. It is compared with another trial at the last epoch that both reached.
 """
 
 import math
 import statistics
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy
 from scipy import stats
 
-TELLING, SCORED = 10, 5  # trials, and how many of them with a score, before anything is said to matter
-CHANCE = 0.05  # what chance does more often than this is no lesson
+from search.study.trial import Trial
+from search.study.view import StudyView
+
+MIN_TRIALS, MIN_SCORED = 10, 5  # trials, and those with a score, before a hyperparameter is said to matter
+SIGNIFICANCE = 0.05  # an effect that chance alone produces more often than this is no effect
+STATES = ("completed", "pruned", "diverged")  # of evidence, the best first
 
 
 class Sentence(NamedTuple):
-    """Something that can be said, and what it is about."""
+    """A statement, and the subject it is about."""
 
     about: str
     text: str
 
 
-def tried(study):
-    """The trials that say something of their configurations: they have a score, or were given up."""
-    return [trial for trial in study.history() if trial.state in ("completed", "pruned", "diverged")]
+def tried(study: StudyView) -> list[Trial]:
+    """The trials that are evidence: completed, pruned or diverged."""
+    return [trial for trial in study.history() if trial.state in STATES]
 
 
-def ranked(study, trials):
-    """The rank of each trial, 1 for the best; equals share theirs.
+def ranked(study: StudyView, trials: Sequence[Trial]) -> list[float]:
+    """The rank of each trial: 1 is the best, and equal trials share a rank.
 
-    Each two trials are compared: by their scores, else by the metric at the last epoch that both reached,
-    and a diverged one loses. They rank by how many comparisons they win.
+    Every two trials are compared by their scores. Where one has no score, they are compared by the metric
+    at the last epoch that both reached. A diverged trial loses. Trials rank by comparisons won.
     """
-    metric = f"validation_{study.about['metric']}"
+    metric = f"validation_{study.description.metric}"
     longest = max((len(trial.curve) for trial in trials), default=0)
-    values = numpy.full((len(trials), longest + 2), -math.inf)  # an epoch a column; no epoch; the score
+    values = numpy.full((len(trials), longest + 2), -math.inf)  # columns: no epoch, each epoch, the score
     for row, trial in zip(values, trials, strict=True):
         row[1 : len(trial.curve) + 1] = [study.sign * entry[metric] for entry in trial.curve]
-        row[0] = -("completed", "pruned", "diverged").index(trial.state)
+        row[0] = -STATES.index(trial.state)
         row[-1] = -math.inf if trial.score is None else study.sign * trial.score
     scored = numpy.array([trial.score is not None for trial in trials])
     reached = numpy.array([0 if trial.state == "diverged" else len(trial.curve) for trial in trials])
     everyone, won = numpy.arange(len(trials)), []
     for number in everyone:
-        where = numpy.where(scored & scored[number], longest + 1, numpy.minimum(reached, reached[number]))
-        mine, theirs = values[number, where], values[everyone, where]
-        won.append((mine > theirs).sum() + (mine == theirs).sum() / 2)
-    return stats.rankdata(-numpy.array(won)).tolist()
+        column = numpy.where(scored & scored[number], longest + 1, numpy.minimum(reached, reached[number]))
+        mine, others = values[number, column], values[everyone, column]
+        won.append((mine > others).sum() + (mine == others).sum() / 2)
+    ranks: list[float] = stats.rankdata(-numpy.array(won)).tolist()
+    return ranks
 
 
-def best_few(study):
-    """The best trials, those which importance looks at: a quarter of what was tried, but at least SCORED."""
+def best_quarter(study: StudyView) -> list[Trial]:
+    """The best quarter of the evidence, but at least MIN_SCORED trials. Importance compares it with all."""
     trials = tried(study)
     ordered = sorted(zip(ranked(study, trials), range(len(trials)), trials, strict=True))
-    return [trial for *_, trial in ordered[: max(SCORED, math.ceil(len(trials) / 4))]]
+    return [trial for *_, trial in ordered[: max(MIN_SCORED, math.ceil(len(trials) / 4))]]
 
 
-def relative(study):
+def compares_ratios(study: StudyView) -> bool:
     """Whether scores are compared by their ratios: see `search.strategy.winner.judged`."""
-    return study.sign < 0 and all(trial.score > 0 for trial in study.completed())
+    return bool(study.sign < 0 and all(trial.score > 0 for trial in study.completed()))
 
 
-def mean_error(study, trials):
+def mean_and_error(study: StudyView, trials: Iterable[Trial]) -> str:
     """The mean score of completed trials with its standard error, in words.
 
-    It is the geometric mean where scores are compared by their ratios, and its error then a factor.
+    Where scores are compared by their ratios, the mean is geometric and its error is a factor.
     """
-    ratios = relative(study)
-    scores = [math.log(trial.score) if ratios else trial.score for trial in trials]
+    ratios = compares_ratios(study)
+    scores = [math.log(score_of(trial)) if ratios else score_of(trial) for trial in trials]
     mean = statistics.fmean(scores)
     text = f"{math.exp(mean) if ratios else mean:.4g}"
     if len(scores) < 2:
@@ -77,39 +83,55 @@ def mean_error(study, trials):
     return text + (f" ×÷ {math.exp(error):.2g}" if ratios else f" ± {error:.2g}")
 
 
-def too_few(study):
-    """Why nothing can be said yet, as a Sentence; None where something can."""
+def too_few(study: StudyView) -> Sentence | None:
+    """A Sentence that says how many trials are missing; None where there are enough."""
     trials, scored = len(tried(study)), len(study.completed())
-    if trials >= TELLING and scored >= SCORED:
+    if trials >= MIN_TRIALS and scored >= MIN_SCORED:
         return None
-    needed = f"It takes {TELLING} trials, {SCORED} of them trained to the end, to tell what mattered"
+    needed = f"It takes {MIN_TRIALS} trials, {MIN_SCORED} of them trained to the end, to tell what mattered"
     return Sentence("too few trials", f"{needed}; there are {trials}, {scored} of them trained to the end.")
 
 
-def noise(one, other):
+def score_of(trial: Trial) -> float:
+    """The score of a completed trial."""
+    assert trial.score is not None, f"trial {trial.number} has no score"
+    return trial.score
+
+
+def error_of(trial: Trial) -> float:
+    """The standard error of a completed trial's score."""
+    assert trial.standard_error is not None, f"trial {trial.number} has no score"
+    return trial.standard_error
+
+
+def noise(one: Trial, other: Trial) -> float:
     """The standard error of the difference of two scores."""
-    return math.hypot(one.standard_error, other.standard_error)
+    return math.hypot(error_of(one), error_of(other))
 
 
-def within_noise(one, other):
-    """Whether two scores are nearer than the standard error of their difference."""
-    return abs(one.score - other.score) <= noise(one, other)
+def within_noise(one: Trial, other: Trial) -> bool:
+    """Whether two scores differ by no more than the standard error of their difference."""
+    return abs(score_of(one) - score_of(other)) <= noise(one, other)
 
 
 # In words
 
 
-def shown(value):
-    """A value as it is said."""
+def format_value(value: object) -> str:
+    """A hyperparameter's value as text; numbers have three digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def in_order(values):
+def in_order(values: Iterable[Any]) -> list[Any]:
     """Values of a hyperparameter, sorted: numbers first."""
-    number = lambda value: isinstance(value, (int, float))  # noqa: E731
-    return sorted(values, key=lambda value: (0, value) if number(value) else (1, str(value)))
+    return sorted(values, key=lambda value: (0, value) if is_number(value) else (1, str(value)))
 
 
-def percent(share):
-    """A share as people say it."""
+def is_number(value: object) -> bool:
+    """Whether a value can be put on a scale. True and False can, as 1 and 0."""
+    return isinstance(value, int | float)
+
+
+def percent(share: float) -> str:
+    """A share in percent, with one digit after the point where it is small."""
     return "less than 0.1%" if share < 0.001 else f"{share:.1%}" if share < 0.095 else f"{share:.0%}"

@@ -3,6 +3,6 @@
 
 def log_files(study) -> dict[str, str]:
     """The text of each file by its name."""
-    from search.reports import report, trials_csv  # pandas and plotly: not while trainers start
+    from search.reports import page, report, trials_table  # pandas and plotly: not while trainers start
 
-    return {"trials.csv": trials_csv.trials_csv(study), "report.html": report.page(report.report(study))}
+    return {"trials.csv": trials_table.trials_csv(study), "report.html": page.page(report.report(study))}

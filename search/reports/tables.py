@@ -1,118 +1,213 @@
-"""Studies and winners as tables for the terminal."""
+"""All studies, a winner or a report as tables for the terminal."""
+
+from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from optuna.distributions import BaseDistribution
 from rich import box
+from rich.console import Group, RenderableType
+from rich.rule import Rule
 from rich.table import Table
+from rich.text import Text
 
 from search import tasks
-from search.cli.display import LONGEST, duration, luck
-from search.errors import NoWinner, readable
+from search.errors import NoWinner
 from search.strategy import winner
+from search.strategy.describe import optimism
+from search.strategy.winner import Candidate
+from search.study.trial import Trial
+from search.study.view import StudyView
+from search.text import MAX_VALUE_LETTERS, duration, readable, settings
+
+if TYPE_CHECKING:  # a report takes longer to import than a table needs
+    from search.reports.evidence import Sentence
+    from search.reports.report import Report
+
+BEST_TRIALS = 10  # that a report shows
 
 
-def of_studies(studies):
-    """One row a study: what it asks, what was tried, the best so far."""
+# All studies
+
+
+def of_studies(studies: Iterable[StudyView]) -> Table:
+    """One row per study: its task and data, its trials, and the best score so far."""
     table = Table(title="Studies", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("study", "task", "data", "trials", "best", "trained"):
         table.add_column(title, no_wrap=True)
     for study in studies:
-        trials, states = list(study.trials()), kinds(study)
-        try:
-            score = _best(study, winner.choose(study))
-        except NoWinner:
-            score = "none"
         table.add_row(
             study.name,
-            study.about["task"],
-            study.about["source"],
-            "\n".join(f"{count} {state}" for state, count in states.items()) or "none",
-            score,
-            duration(sum(trial.seconds for trial in trials if trial.ended)),
+            study.description.task,
+            study.description.source,
+            "\n".join(f"{count} {kind}" for kind, count in kinds(study).items()) or "none",
+            _best_score(study),
+            duration(seconds_trained(study)),
         )
     return table
 
 
-def kinds(study):
-    """How many trials there are of each kind: a Counter, sorted by name."""
+def kinds(study: StudyView) -> Counter[str]:
+    """The number of trials of each kind, sorted by the kind's name."""
     return Counter(sorted(trial.kind for trial in study.trials()))
 
 
-def _best(study, standing):
+def seconds_trained(study: StudyView) -> float:
+    """How long all trials that ended trained together."""
+    return float(sum(trial.seconds for trial in study.trials() if trial.ended))
+
+
+def _best_score(study: StudyView) -> str:
+    standing = winner_of(study)
+    if standing is None:
+        return "none"
     if standing.confirmed:
-        return f"{study.about['metric']}\n{standing.mean:.4g} ± {standing.standard_error:.2g}"
-    first = standing.trial
-    return f"{study.about['metric']}\n{first.score:.4g} ± {first.standard_error:.2g}\nunconfirmed"
+        return f"{study.description.metric}\n{standing.mean:.4g} ± {standing.standard_error:.2g}"
+    trial = standing.trial
+    return f"{study.description.metric}\n{trial.score:.4g} ± {trial.standard_error:.2g}\nunconfirmed"
 
 
-def of_winner(study, standing):
-    """The winner of a study: its score, where it comes from, its configuration and the ranges."""
-    trial, metric = standing.trial, study.about["metric"]
-    title = f"Winner of study {study.name} ({study.about['task']})"
+# A winner
+
+
+def of_winner(study: StudyView, standing: Candidate) -> Table:
+    """The winner of a study: its score, its origin, its configuration and the ranges."""
+    title = f"Winner of study {study.name} ({study.description.task})"
     table = Table(title=title, title_justify="left", show_header=False, min_width=len(title))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for row in _scores(study, standing):
+    for row in (
+        *_scores(study, standing),
+        *_origin(study, standing.trial),
+        *_configuration(study, standing.trial),
+    ):
         table.add_row(*row)
-    table.add_row(
-        "trial", f"{trial.number}, trained for {duration(trial.seconds)}; {study.counted()} trials count"
-    )
-    table.add_row("why tried", trial.proposal)
-    curve = trial.curve
-    table.add_row("train loss", f"{curve[-1]['train_loss']:.4g} after {curve[-1]['epoch']} epochs")
-    table.add_row("weights", "unknown" if trial.weights is None else f"{trial.weights:,}")
-    table.add_row("data", f"{study.about['source']}, digest {study.about['digest']}")
-    for number, look in enumerate(study.looks(), 1):
-        if look["trial"] == trial.number:
-            score = f"{metric} {look['score']:.5g} ± {look['standard_error']:.2g}"
-            table.add_row("test data", f"{score}, look {number} of {len(study.looks())} in this study")
-    ranges = study.ranges()
-    for name, value in trial.config.items():
-        searched = f"searched: {range_of(ranges[name])}" if name in ranges else "fixed"
-        shown = f"{value:.6g}" if isinstance(value, float) else readable(value, LONGEST)
-        table.add_row(name, f"{shown}  ({'derived from the study seed' if name == 'seed' else searched})")
     return table
 
 
-def _scores(study, standing):
-    """How good the winner is, as rows."""
-    trial, metric = standing.trial, study.about["metric"]
-    first = f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
+def _scores(study: StudyView, standing: Candidate) -> Iterator[tuple[str, str]]:
+    """The winner's score, how sure it is, and the other finalists."""
+    trial, metric = standing.trial, study.description.metric
     if not standing.confirmed:
-        yield "score", first
+        yield "score", f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
         yield "confirmed", "no: one training with one seed, the best of several"
         return
     yield "score", f"validation {metric} {standing.mean:.5g} ± {standing.standard_error:.2g}"
     yield "confirmed", f"yes: the mean of {len(standing.scores)} fresh seeds"
-    yield "first score", f"{trial.score:.5g}, {luck(standing, study.about)}"
-    for other in winner.standings(study):
-        if other.trial.number != trial.number and other.scores:
-            yield f"against {other.trial.number}", against(other)
+    yield "first score", f"{trial.score:.5g}, {optimism(standing, study.description)}"
+    for other in finalists(study, trial):
+        yield f"against {other.trial.number}", result(other)
 
 
-def against(other):
-    """How another of the few did, in one line."""
-    if other.unsound:
-        return other.unsound
-    error = f" ± {other.standard_error:.2g}" if other.confirmed else ""
-    seeds = f"{len(other.scores)} fresh seed{'s' if len(other.scores) > 1 else ''}"
-    verdict = ", clearly worse" if other.behind else ""
-    return f"{other.mean:.5g}{error} on {seeds}, {weights(other.trial)}{verdict}"
+def _origin(study: StudyView, trial: Trial) -> Iterator[tuple[str, str]]:
+    """How the winner was found and trained, and its evaluations on the test data."""
+    yield "trial", f"{trial.number}, trained for {duration(trial.seconds)}; {study.n_finished()} trials count"
+    yield "why tried", trial.proposal
+    last = trial.curve[-1]
+    yield "train loss", f"{last['train_loss']:.4g} after {last['epoch']} epochs"
+    yield "weights", "unknown" if trial.weights is None else f"{trial.weights:,}"
+    yield "data", f"{study.description.source}, digest {study.description.digest}"
+    for evaluation in evaluations(study, trial):
+        yield "test data", f"{study.description.metric} {evaluation}"
 
 
-def weights(trial) -> str:
+def _configuration(study: StudyView, trial: Trial) -> Iterator[tuple[str, str]]:
+    """Each field of the Config: its value, and the range it was searched in."""
+    ranges = study.ranges()
+    for name, value in trial.config.items():
+        origin = f"searched: {range_of(ranges[name])}" if name in ranges else "fixed"
+        text = f"{value:.6g}" if isinstance(value, float) else readable(value, MAX_VALUE_LETTERS)
+        yield name, f"{text}  ({'derived from the study seed' if name == 'seed' else origin})"
+
+
+def winner_of(study: StudyView) -> Candidate | None:
+    """The winner's Candidate; None where there is no winner yet."""
+    try:
+        standing: Candidate = winner.choose(study)
+    except NoWinner:
+        return None
+    return standing
+
+
+def finalists(study: StudyView, trial: Trial) -> list[Candidate]:
+    """The configurations, except a trial's own, that were trained on fresh seeds."""
+    return [each for each in winner.candidates(study) if each.trial.number != trial.number and each.scores]
+
+
+def result(standing: Candidate) -> str:
+    """A finalist's result in one line."""
+    if standing.unsound:
+        return standing.unsound
+    error = f" ± {standing.standard_error:.2g}" if standing.confirmed else ""
+    seeds = f"{len(standing.scores)} fresh seed{'s' if len(standing.scores) > 1 else ''}"
+    verdict = ", clearly worse" if standing.behind else ""
+    return f"{standing.mean:.5g}{error} on {seeds}, {weights(standing.trial)}{verdict}"
+
+
+def evaluations(study: StudyView, trial: Trial) -> Iterator[str]:
+    """Each evaluation of a trial on the test data: its score, and how many the study has had."""
+    recorded = study.test_evaluations()
+    for number, evaluation in enumerate(recorded, 1):
+        if evaluation["trial"] == trial.number:
+            score = f"{evaluation['score']:.5g} ± {evaluation['standard_error']:.2g}"
+            yield f"{score}, test evaluation {number} of {len(recorded)} in this study"
+
+
+def weights(trial: Trial) -> str:
     """The size of a trial's network, in words."""
     return "weights unknown" if trial.weights is None else f"{trial.weights:,} weights"
 
 
-def range_of(distribution) -> str:
+def range_of(distribution: BaseDistribution) -> str:
     """A range in words, without its middle where that is long."""
-    return readable(tasks.describe(distribution), LONGEST)
+    return readable(tasks.describe(distribution), MAX_VALUE_LETTERS)
 
 
-def budget(study):
-    """What was asked for last, in words."""
+def budget(study: StudyView) -> str:
+    """The budget of the last search, in words."""
     limits = study.budget()
-    asked = [f"{limits['trials']} trials"] if limits.get("trials") else []
-    asked += [duration(limits["seconds"])] if limits.get("seconds") else []
-    return " or ".join(asked) or "no limit"
+    parts = [f"{limits['trials']} trials"] if limits.get("trials") else []
+    parts += [duration(limits["seconds"])] if limits.get("seconds") else []
+    return " or ".join(parts) or "no limit"
+
+
+# A report
+
+
+def of_report(report: Report) -> Group:
+    """A report, with the best trials at its end."""
+    parts: list[RenderableType] = [Text(report.title, style="bold"), Text(report.answer, style="green")]
+    for heading, sentences in (
+        ("The winner", report.winner),
+        ("What mattered, and how", report.mattered),
+        ("What next", report.advice),
+        ("The question", report.question),
+    ):
+        if sentences:
+            parts += [Text(), Rule(heading, align="left"), _sentences(sentences)]
+    study = report.study
+    if study.completed():
+        parts += [Text(), Rule(f"The best of {study.n_finished()} trials", align="left"), _best_trials(study)]
+    return Group(*parts, Text(report.method, style="dim"))
+
+
+def _sentences(sentences: Iterable[Sentence]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", max_width=22, overflow="fold")
+    table.add_column(overflow="fold")
+    for sentence in sentences:
+        table.add_row(Text(sentence.about), Text(sentence.text))
+    return table
+
+
+def _best_trials(study: StudyView) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("trial", "score", "time"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("configuration", overflow="fold")
+    for trial in study.completed()[:BEST_TRIALS]:
+        score = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
+        table.add_row(str(trial.number), score, duration(trial.seconds), Text(settings(trial.params)))
+    return table

@@ -1,0 +1,7 @@
+"""What is served, and what is handed to other schedulers.
+
+mlflow_ui   the log in a browser: MLflow's own pages
+dashboard   a copy of a study in Optuna's dashboard
+stack       PostgreSQL and MLflow's server for a team, on one host
+slurm       batch scripts for Slurm, and a RayJob for Kubernetes
+"""

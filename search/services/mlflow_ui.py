@@ -8,11 +8,10 @@ import sys
 
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
-from search.maintenance import doctor
 from search.reports.log_files import log_files
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study
 from search.tracking import TrackingStore
+from search.tracking.client import REMEDY
 from search.tracking.projection import Projection
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -21,7 +20,7 @@ PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # that MLflow gives its first user, "ad
 LEAST = 12  # letters of it
 
 
-def serve(store: TrackingStore, port, host=HERE):
+def serve(studies, store: TrackingStore, port, host=HERE):
     """Bring the log in a store up to date, then become MLflow's server. Raises UsageError.
 
     A `host` that others can reach needs PASSWORD in the environment.
@@ -29,7 +28,7 @@ def serve(store: TrackingStore, port, host=HERE):
     guarded = guard(host)
     if store.backend_uri:
         must_be_free(host, port)
-    pages = _bring_up_to_date(store)
+    pages = _bring_up_to_date(studies, store)
     if not store.backend_uri:
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
@@ -81,12 +80,12 @@ def names_of(host):
     return list(dict.fromkeys(names))
 
 
-def _bring_up_to_date(store):
+def _bring_up_to_date(studies, store):
     """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
-    for name in catalog.names():
+    for name in store.names():
         try:
-            with Study.hold(name) as study:
+            with hold_study(studies, name) as study:
                 log = Projection(study, store, log_files)
                 log.bring_up_to_date()
         except StudyConflict:
@@ -96,11 +95,11 @@ def _bring_up_to_date(store):
             continue
         if log.behind:
             print(f"The log of {name} is incomplete: {log.behind}", file=sys.stderr)
-            if broken := doctor.fault(store):
-                raise StoreError(f"{broken}: {doctor.REMEDY}")
+            if broken := store.fault():
+                raise StoreError(f"{broken}: {REMEDY}")
         else:
             pages[name] = log.page()
-    for stray in catalog.strays():
+    for stray in store.strays():
         print(stray, file=sys.stderr)
     return pages
 

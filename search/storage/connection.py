@@ -1,22 +1,27 @@
-"""A connection to PostgreSQL that is made again where it is lost, with the locks that this process holds.
+"""A connection to PostgreSQL that is renewed when it breaks, with the locks that this process holds.
 
-Locks and turns end with their connection. The server drops a connection within 25 s once the machine at
-its other end is gone. A process whose connection broke takes its locks again before it does anything
-else. A turn that was cut off is taken again from its beginning.
+Locks and exclusive sections end with their connection. The server drops a connection within 25 s once the
+machine at its other end is gone. A process whose connection broke takes its locks again before it does
+anything else. An exclusive section that was cut off is run again from its beginning.
 """
 
 import os
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 
-from search.errors import StoreError, StudyConflict, one_line
+from search.errors import StoreError, StudyConflict
+from search.storage.base import Result
+from search.text import one_line
+
+Session = psycopg.Connection[tuple[Any, ...]]
 
 PATIENCE = 60.0  # seconds until a database that was lost must be there again
-FIRST, LONGEST = 0.1, 5.0  # seconds until that is tried again: doubled each time
-TURN_PATIENCE = 600.0  # seconds to wait for a turn: another coordinator may complete a large log in its own
+FIRST, MAX_VALUE_LETTERS = 0.1, 5.0  # seconds until that is tried again: doubled each time
+EXCLUSIVE_PATIENCE = 600.0  # seconds to wait for the others: one may be completing a large log
 LOCK_TIMEOUT = 5.0  # seconds that one statement waits for a lock; then it is tried again
 CONNECT_OPTIONS = {  # this side notices within 25 s that the server's machine is gone
     "connect_timeout": 5,
@@ -42,8 +47,8 @@ CUT_OFF = (  # what the session does not survive
 )
 
 
-class TurnLost(Exception):
-    """The connection broke in a turn, and the turn ended with it."""
+class ExclusiveLost(Exception):
+    """The connection broke in an exclusive section, and the section ended with it."""
 
 
 class _Locked(StoreError):
@@ -64,71 +69,74 @@ class Connection:
     schema = "SELECT"  # statements that the first connection runs
 
     def __init__(self, url: str):
-        self._url, self._session = url, None
-        self._locks = []  # the _Lock objects that are held
+        self._url = url
+        self._session: Session | None = None
+        self._locks: list[_Lock] = []  # those that are held
         self._ready = False
-        self._in_turn = False
+        self._is_exclusive = False
 
-    def run(self, do: Callable, lock_patience: float | None = None):
-        """Return `do(session)`, one transaction. It is done again where its end was not heard.
+    def run(self, do: Callable[[Session], Result], lock_patience: float | None = None) -> Result:
+        """Return `do(session)`, one transaction. It is done again if its end was not confirmed.
 
-        In a turn whose connection broke, raises TurnLost instead, until the turn ends.
+        In an exclusive section whose connection broke, raises ExclusiveLost until the section ends.
         """
         started, wait = time.monotonic(), FIRST
         while True:
-            if self._in_turn and self._is_cut_off():
-                raise TurnLost
+            if self._is_exclusive and self._is_cut_off():
+                raise ExclusiveLost
             try:
-                with self._connected().transaction():
-                    return do(self._session)
+                session = self._connected()
+                with session.transaction():
+                    return do(session)
             except psycopg.errors.LockNotAvailable as error:  # the connection is sound
                 if time.monotonic() - started >= (PATIENCE if lock_patience is None else lock_patience):
-                    raise _Locked(_said(error)) from None
+                    raise _Locked(_message(error)) from None
             except CUT_OFF as error:
                 self._disconnect()
-                if not self._in_turn:
+                if not self._is_exclusive:
                     self._must_be_worth_retrying(error, started)
                     time.sleep(wait)
-                    wait = min(2 * wait, LONGEST)
+                    wait = min(2 * wait, MAX_VALUE_LETTERS)
             except psycopg.Error as error:
-                raise StoreError(_said(error)) from None
+                raise StoreError(_message(error)) from None
 
-    def ask(self, statement: str, *values) -> list[tuple]:
+    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
         return self.run(lambda session: session.execute(statement, values).fetchall())
 
-    def _must_be_worth_retrying(self, error, started):
+    def _must_be_worth_retrying(self, error: psycopg.Error, started: float) -> None:
         refused = not self._ready or (error.sqlstate or "").startswith("28")  # it knows no such user
         if not refused and time.monotonic() - started < PATIENCE:
             return
         if isinstance(error, _Occupied):
             raise StudyConflict(f"the connection to the database was lost, and {error}") from None
-        raise StoreError(_said(error)) from None
+        raise StoreError(_message(error)) from None
 
-    def _connected(self):
-        """The session, begun where there is none, with all locks that this process holds."""
-        if self._is_cut_off():
-            self._session = self._connect()
+    def _connected(self) -> Session:
+        """The session, begun if there is none, with all locks that this process holds."""
+        session = self._session
+        if session is None or session.closed:
+            session = self._session = self._connect()
             for lock in self._locks:
-                if not lock.take(self._session):  # the server may not have noticed the cut yet
-                    raise _Occupied(_occupied(self._session, lock.name))
+                if not lock.take(session):  # the server may not have noticed the cut yet
+                    raise _Occupied(_occupied(session, lock.name))
         if not self._ready:
-            with self._session.transaction():
-                self._session.execute(self.schema)
+            with session.transaction():
+                session.execute(self.schema)
             self._ready = True
-        return self._session
+        return session
 
-    def _connect(self):
+    def _connect(self) -> Session:
         name = f"trialbook {os.getpid()} on {socket.gethostname()}"
         session = psycopg.connect(self._url, autocommit=True, application_name=name, **CONNECT_OPTIONS)
         for setting in (SESSION_SETTINGS | {"lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms"}).items():
             session.execute("SELECT set_config(%s, %s, false)", setting)
         return session
 
-    def _is_cut_off(self):
+    def _is_cut_off(self) -> bool:
         return self._session is None or self._session.closed
 
-    def _disconnect(self):
+    def _disconnect(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -141,7 +149,7 @@ class Connection:
         """
         lock = _Lock(self, name, shared)
 
-        def take(session):
+        def take(session: Session) -> None:
             if not lock.take(session):
                 raise StudyConflict(_occupied(session, name))
 
@@ -157,39 +165,41 @@ class Connection:
         """The processes that hold a study, as text; None where there are none."""
         return self.run(lambda session: _holder(session, name))
 
-    def in_turn(self, name: str, do: Callable, while_waiting: Callable):
-        """Return `do()`. Meanwhile nobody else has a turn at a study.
+    def exclusive(self, name: str, do: Callable[[], Result], while_waiting: Callable[[], None]) -> Result:
+        """Return `do()`. Nobody else is in an exclusive section of a study meanwhile.
 
-        Where the turn is lost, `do` is called again in a new one. Whatever the lost one wrote, it wrote
-        while it was a turn. `while_waiting` is called once in a while until the turn comes. Raises
-        StoreError where no turn comes, or none lasts, within TURN_PATIENCE.
+        If the connection breaks, `do` is called again in a new section. What the broken one wrote, it wrote
+        while it was exclusive. `while_waiting` is called every few seconds until the section begins. Raises
+        StoreError if none begins, or none lasts, within EXCLUSIVE_PATIENCE.
         """
-        turn, deadline = _Lock(self, f"turn {name}"), time.monotonic() + TURN_PATIENCE
+        turn, deadline = _Lock(self, f"turn {name}"), time.monotonic() + EXCLUSIVE_PATIENCE
         while True:
             self._wait_for(turn, name, deadline, while_waiting)
-            self._in_turn = True
+            self._is_exclusive = True
             try:
                 result = do()
                 if not self._is_cut_off():
                     return result
-            except Exception:  # TurnLost, or whatever was made of it on its way
+            except Exception:  # ExclusiveLost, or whatever was made of it on its way
                 if not self._is_cut_off():
                     raise
             finally:
-                self._in_turn = False
+                self._is_exclusive = False
                 turn.release()
             if time.monotonic() > deadline:
-                lasted = f"no turn at study {name!r} lasted, for {TURN_PATIENCE:.0f} s"
+                lasted = f"no turn at study {name!r} lasted, for {EXCLUSIVE_PATIENCE:.0f} s"
                 raise StoreError(f"the database of STORAGE cuts off its connections: {lasted}")
 
-    def _wait_for(self, turn, study, deadline, while_waiting):
+    def _wait_for(
+        self, turn: "_Lock", study: str, deadline: float, while_waiting: Callable[[], None]
+    ) -> None:
         while True:
             try:
                 return self.run(turn.wait, lock_patience=0)
             except _Locked:
                 if time.monotonic() > deadline:
                     raise StoreError(
-                        f"no turn at study {study!r} came within {TURN_PATIENCE:.0f} s: "
+                        f"no turn at study {study!r} came within {EXCLUSIVE_PATIENCE:.0f} s: "
                         f"process {self.holder(turn.name) or 'unknown'} has it; "
                         "where that hangs, end it, then type the same command again"
                     ) from None
@@ -199,46 +209,46 @@ class Connection:
 class _Lock:
     """An advisory lock of the database. See `Connection.lock`."""
 
-    def __init__(self, connection, name, shared=False):
+    def __init__(self, connection: Connection, name: str, shared: bool = False) -> None:
         self._connection, self.name, self.shared = connection, name, shared
         self._suffix = "_shared" if shared else ""
 
-    def take(self, session):
-        """Return whether it was free."""
+    def take(self, session: Session) -> bool:
+        """Take the lock if it is free. Returns whether it was."""
         statement = f"SELECT pg_try_advisory_lock{self._suffix}({KEY})"
-        return session.execute(statement, [self.name]).fetchone()[0]
+        return session.execute(statement, [self.name]).fetchall() == [(True,)]
 
-    def wait(self, session):
-        """Take it once it is free."""
+    def wait(self, session: Session) -> None:
+        """Take the lock as soon as it is free."""
         session.execute(f"SELECT pg_advisory_lock{self._suffix}({KEY})", [self.name])
 
-    def release(self):
-        """Let go of it. It went with the connection where that is lost."""
+    def release(self) -> None:
+        """Let go of the lock. A lost connection took it along."""
         connection = self._connection
-        if not connection._is_cut_off():
+        if connection._session is not None and not connection._session.closed:
             try:
                 unlock = f"SELECT pg_advisory_unlock{self._suffix}({KEY})"
                 connection._session.execute(unlock, [self.name])
             except psycopg.Error:
                 connection._disconnect()
 
-    def close(self):
+    def close(self) -> None:
         if self in self._connection._locks:
             self._connection._locks.remove(self)
             self.release()
 
-    def __enter__(self):
+    def __enter__(self) -> "_Lock":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def _occupied(session, name):
+def _occupied(session: Session, name: str) -> str:
     return f"study {name!r} is being searched by process {_holder(session, name) or 'unknown'}"
 
 
-def _holder(session, name):
+def _holder(session: Session, name: str) -> str | None:
     held = (
         "SELECT coalesce(nullif(application_name, ''), 'unknown, session ' || pid || ' of the database')"
         " FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
@@ -249,5 +259,5 @@ def _holder(session, name):
     return ", ".join(names) or None
 
 
-def _said(error):
+def _message(error: BaseException) -> str:
     return f"the database of STORAGE: {one_line(error)}"

@@ -1,21 +1,23 @@
-"""Studies in a PostgreSQL database, where STORAGE names one: the same records as in a file, as rows.
+"""Studies in a PostgreSQL database: the same records as in a file, as rows.
 
-So a search on it is as fast as on a file, and several coordinators may work on one study (JOIN=1): what
-others wrote is heard when it is asked for. Whoever asks for a trial has the study's turn meanwhile, so none
-is drawn twice and their number is exact. Each coordinator has a lease, which it renews; what one that is
-dead left running is closed by the others.
+A search is as fast there as on a file, and several coordinators may search one study. Each learns what the
+others wrote when it asks. One at a time asks for a trial, so none is drawn twice and their number is exact.
+Each coordinator renews a lease. The others close what a dead one left running.
 """
 
-import functools
 import json
 import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import psycopg
 from optuna.storages.journal import BaseJournalBackend
 from psycopg.conninfo import conninfo_to_dict
 
-from search.errors import StoreError, StudyConflict, UsageError, one_line
-from search.storage.connection import Connection
+from search.errors import StoreError, StudyConflict, UsageError
+from search.storage.base import Problem, Record, RecordLog, Result
+from search.storage.connection import Connection, Session
+from search.text import one_line
 
 LEASE = 120  # seconds for which a coordinator counts as alive: more than a database may be away
 SCHEMA = """
@@ -33,8 +35,8 @@ CREATE TABLE IF NOT EXISTS trialbook_coordinator (
 """
 
 
-def check(url):
-    """Raises UsageError where STORAGE is no address of a database, or holds a password."""
+def check(url: str) -> None:
+    """Raise UsageError if STORAGE is no address of a database, or holds a password."""
     try:
         parts = conninfo_to_dict(url)
         str(parts.get("host", "")).encode("idna")  # as it is looked up
@@ -44,118 +46,149 @@ def check(url):
         raise UsageError("STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass")
 
 
-@functools.cache
-def database(url, _process):
-    """The Database at an address: one for each process."""
-    return Database(url)
+class PostgresStore(Connection):
+    """The studies in a database. See `search.storage.base.StudyStore`; errors are those of a Connection.
 
-
-class Database(Connection):
-    """The studies in a database. Raises as a Connection does."""
+    Args:
+        url: the address of the database.
+    """
 
     schema = SCHEMA
 
-    def names(self):
+    def names(self) -> list[str]:
         return [row[0] for row in self.ask('SELECT name FROM trialbook_study ORDER BY name COLLATE "C"')]
 
-    def exists(self, name):
+    def strays(self) -> list[str]:
+        return []
+
+    def exists(self, name: str) -> bool:
         return bool(self.ask("SELECT 1 FROM trialbook_study WHERE name = %s", name))
 
-    def put(self, name, records):
-        """Write a new study: whole, or not at all. Nothing happens where it is there."""
-
-        def do(connection):
+    def create(self, name: str, records: Sequence[Record]) -> None:
+        def do(session: Session) -> None:
             new = "INSERT INTO trialbook_study (name, records) VALUES (%s, %s)"
             new += " ON CONFLICT DO NOTHING RETURNING id"
-            if row := connection.execute(new, [name, len(records)]).fetchone():
-                _insert(connection, row[0], 0, uuid.uuid4(), map(_text, records))
+            if row := session.execute(new, [name, len(records)]).fetchone():
+                _insert(session, row[0], 0, uuid.uuid4(), map(_text, records))
 
         self.run(do)
 
-    # Coordinators
+    def open(self, name: str) -> "PostgresRecords":
+        return PostgresRecords(self, name)
 
-    def renew(self, coordinator, name):
-        """Count a coordinator of a study as alive for LEASE seconds from now on."""
+    def join(self, name: str) -> "PostgresMembership":
+        return PostgresMembership(self, name)
+
+    def where(self, name: str) -> str:
+        return f"study {name!r} of STORAGE"
+
+    def way_back(self, name: str, is_whole: Callable[[RecordLog], bool]) -> str:
+        return ""
+
+    def keep_copy(self, name: str) -> None:
+        """Do nothing: a database has backups of its own."""
+
+    def problems(self, name: str) -> Iterator[Problem]:
+        return iter(())
+
+    def files(self, name: str) -> list[Path]:
+        return []
+
+    def content(self, name: str) -> bytes:
+        return json.dumps(list(self.open(name).read_logs(0)), ensure_ascii=False).encode(
+            errors="surrogatepass"
+        )
+
+
+class PostgresMembership:
+    """One of several coordinators of a study. See `search.storage.base.Membership`."""
+
+    def __init__(self, store: PostgresStore, name: str) -> None:
+        self.coordinator = str(uuid.uuid4())
+        self._store, self._name = store, name
+
+    def renew(self) -> None:
         renewed = (
             "INSERT INTO trialbook_coordinator VALUES (%s, %s, now() + %s * interval '1 second')"
             " ON CONFLICT (id) DO UPDATE SET until = excluded.until RETURNING 1"
         )
-        self.ask(renewed, coordinator, name, LEASE)
+        self._store.ask(renewed, self.coordinator, self._name, LEASE)
 
-    def alive(self, name):
-        """The coordinators of a study that are."""
-        found = self.ask(
-            "SELECT id::text FROM trialbook_coordinator WHERE study = %s AND until > now()", name
-        )
-        return {row[0] for row in found}
+    def alive(self) -> set[str]:
+        alive = "SELECT id::text FROM trialbook_coordinator WHERE study = %s AND until > now()"
+        return {row[0] for row in self._store.ask(alive, self._name)}
+
+    def exclusive(self, do: Callable[[], Result]) -> Result:
+        return self._store.exclusive(self._name, do, self.renew)
 
 
-class Records(BaseJournalBackend):
+class PostgresRecords(BaseJournalBackend):
     """The records of a study. Own ones are known at once, others' after `refresh` or the next own."""
 
-    def __init__(self, database, name):
-        self._database, self._name, self._again = database, name, False
-        self._study, self._there = database.ask(
-            "SELECT id, records FROM trialbook_study WHERE name = %s", name
-        )[0]
-        self._own, self._first = [], self._there  # the last records, and the number of their first
+    def __init__(self, store: PostgresStore, name: str) -> None:
+        self._store, self._name, self._again = store, name, False
+        self._study, self._there = store.ask("SELECT id, records FROM trialbook_study WHERE name = %s", name)[
+            0
+        ]
+        self._own: list[str] = []
+        self._first = self._there  # the last records, and the number of their first
 
-    def read_logs(self, log_number_from):
+    def read_logs(self, log_number_from: int) -> Iterable[Record]:
         """The records from this one on."""
         if log_number_from < self._first:
             statement = (
                 "SELECT record FROM trialbook_record WHERE study = %s AND number >= %s ORDER BY number"
             )
-            lines = [row[0] for row in self._database.ask(statement, self._study, log_number_from)]
+            lines = [row[0] for row in self._store.ask(statement, self._study, log_number_from)]
             self._there = log_number_from + len(lines)
         else:
             lines = self._own[log_number_from - self._first :]
         self._own, self._first = [], self._there
         return map(json.loads, lines)
 
-    def append_logs(self, logs):
+    def append_logs(self, logs: list[Record]) -> None:
         lines, batch = [_text(log) for log in logs], uuid.uuid4()
 
-        def do(connection):
+        def do(session: Session) -> int:
             again = "SELECT max(number) + 1 FROM trialbook_record WHERE study = %s AND batch = %s"
-            if self._again and (end := connection.execute(again, [self._study, batch]).fetchone()[0]):
+            if self._again and (end := session.execute(again, [self._study, batch]).fetchone()[0]):
                 return end  # it was written, and only its end was not heard
             self._again = True
             longer = "UPDATE trialbook_study SET records = records + %s WHERE id = %s RETURNING records"
-            end = connection.execute(longer, [len(lines), self._study]).fetchone()[0]
+            end = session.execute(longer, [len(lines), self._study]).fetchone()[0]
             self._must_follow(end - len(lines))
-            _insert(connection, self._study, end - len(lines), batch, lines)
+            _insert(session, self._study, end - len(lines), batch, lines)
             return end
 
         self._again = False
-        end = self._database.run(do)
+        end = self._store.run(do)
         if end - len(lines) == self._there:
             self._own += lines
         else:  # others wrote before
             self._own, self._first = lines, end - len(lines)
         self._there = end
 
-    def commit(self):
-        """The database's disk has all of them already."""
+    def commit(self) -> None:
+        """Do nothing: the database has written all of them to its disk."""
 
-    def refresh(self):
-        """Look what others wrote."""
-        there = self._database.ask("SELECT records FROM trialbook_study WHERE id = %s", self._study)[0][0]
+    def refresh(self) -> None:
+        """Learn how many records others wrote."""
+        there = self._store.ask("SELECT records FROM trialbook_study WHERE id = %s", self._study)[0][0]
         self._must_not_shrink(there)
         if there > self._there:
             self._there = self._first = there
             self._own = []
 
-    def _must_follow(self, there):
+    def _must_follow(self, there: int) -> None:
         """Raises StudyConflict where others wrote, although this process holds the study alone."""
         self._must_not_shrink(there)
-        if there > self._there and self._database.holds_alone(self._name):
+        if there > self._there and self._store.holds_alone(self._name):
             raise StudyConflict(
                 f"study {self._name!r} was changed by another process while this one had lost the database: "
                 "type the same command again, which goes on from there"
             )
 
-    def _must_not_shrink(self, there):
+    def _must_not_shrink(self, there: int) -> None:
         if there < self._there:
             raise StoreError(
                 f"study {self._name!r} has {there} records in the database and had {self._there}: "
@@ -163,11 +196,11 @@ class Records(BaseJournalBackend):
             )
 
 
-def _insert(connection, study, first, batch, lines):
+def _insert(session: Session, study: int, first: int, batch: uuid.UUID, lines: Iterable[str]) -> None:
     rows = [(study, number, batch, line) for number, line in enumerate(lines, first)]
-    with connection.cursor() as cursor:
+    with session.cursor() as cursor:
         cursor.executemany("INSERT INTO trialbook_record VALUES (%s, %s, %s, %s)", rows)
 
 
-def _text(record):
+def _text(record: Record) -> str:
     return json.dumps(record, separators=(",", ":"))

@@ -1,11 +1,11 @@
-"""What won other tasks: a search begins with that, since networks of a kind want much the same.
+"""Warm start: begin with the winning configurations of other tasks, as similar networks want similar values.
 
-They are read from the frozen scripts, never run. A task's own winner is none of them: a search is to
-find it without having been told.
+The frozen scripts are read, never run. A task's own winner is left out: a search must find it by itself.
 """
 
 import objectives
-from search import export, paths, tasks
+from search import paths, tasks
+from search.frozen_script import files
 
 
 def starts(task):
@@ -24,9 +24,9 @@ def starts(task):
 def _start(ranges, path):
     """What a frozen script holds of these ranges; None where that is not all of them, or cannot be read."""
     try:
-        won = export.values(path)
+        won = files.values(path)
         return {name: _nearest(ranges[name], won[name]) for name in ranges}
-    except export.UNREADABLE:
+    except files.UNREADABLE:
         return None
 
 

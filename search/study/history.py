@@ -1,60 +1,70 @@
-"""What a study has tried so far, kept in the orders in which it is asked for.
+"""The trials of a study, kept in the orders in which they are asked for.
 
-To add a trial takes as long in a study of ten thousand as in one of ten, or nearly so.
+To add a trial takes nearly as long in a study of ten as in one of ten thousand.
 """
 
 import bisect
+from collections.abc import Callable
+from typing import Any
+
+from search.study.trial import Trial, TrialState
+
+SortKey = Callable[[Trial], Any]
 
 
-class Past:
-    """The trials of a study, from those that ended; each is added once when it begins and once when it ended.
+class History:
+    """The trials of a study. Each is added when it starts, and again when it has ended.
 
     Args:
-        rank: by which completed trials sort, the best first.
+        sort_key: the order of completed trials, the best first.
     """
 
-    def __init__(self, rank):
-        self._rank = rank
-        self.ended = {}  # number -> Trial: all that ended
-        self.running = set()  # numbers
-        self.waiting = set()  # numbers of those that another program enqueued, and that have not begun
+    def __init__(self, sort_key: SortKey) -> None:
+        self._sort_key = sort_key
+        self.ended: dict[int, Trial] = {}  # number -> a trial that ended
+        self.running: set[int] = set()  # numbers of trials that have not ended
+        self.training: set[int] = set()  # those of them that count
+        self.waiting: set[int] = set()  # numbers of trials that another program enqueued, and nobody started
         # Of those that count:
-        self.completed = []  # the best first
-        self.hopeless = []  # numbers of those that diverged or were infeasible
-        self.tries = {}  # draw -> the latest Trial that tried it
-        self.done = 0  # ended, and not to be retried
-        self._draw = 0  # all draws before this one are done, or being done
+        self.completed: list[Trial] = []  # the best first
+        self.rejected: list[int] = []  # numbers of trials that diverged or were infeasible
+        self.attempts: dict[int, Trial] = {}  # draw -> the latest trial of it
+        self.n_finished = 0  # ended, and not to be retried
+        self._draw = 0  # all draws before this one are finished or running
 
     @property
-    def known(self):
-        """How many trials there are: they are numbered from 0."""
+    def n_known(self) -> int:
+        """The number of all trials: they are numbered from 0."""
         return len(self.ended) + len(self.running) + len(self.waiting)
 
-    def next_draw(self):
-        """The first draw that no trial has done or is doing, and its latest try, if it had one.
+    def next_draw(self) -> tuple[int, Trial | None]:
+        """The first draw that no trial has finished or is training, and its latest attempt.
 
-        What is crossed out has not been done: its draw is drawn again, from what counts now.
+        A void trial does not finish its draw: the draw is made again, from what counts now.
         """
-        while (tried := self.tries.get(self._draw)) and tried.state != "interrupted":
+        while (attempt := self.attempts.get(self._draw)) and attempt.state != TrialState.INTERRUPTED:
             self._draw += 1
-        return self._draw, tried
+        return self._draw, attempt
 
-    def add(self, trial):
-        """Take in a trial that began, or that ended."""
+    def add(self, trial: Trial) -> None:
+        """Take in a trial that started, or one that ended."""
         self.waiting.discard(trial.number)
         if trial.counts and trial.draw is not None:
-            self.tries[trial.draw] = trial
-            if trial.state == "interrupted":
+            self.attempts[trial.draw] = trial
+            if trial.state == TrialState.INTERRUPTED:
                 self._draw = min(self._draw, trial.draw)
-        if trial.state == "running":
+        if trial.state == TrialState.RUNNING:
             self.running.add(trial.number)
+            if trial.counts:
+                self.training.add(trial.number)
             return
         self.running.discard(trial.number)
+        self.training.discard(trial.number)
         self.ended[trial.number] = trial
         if not trial.counts:
             return
-        self.done += trial.state != "interrupted"
-        if trial.state in ("diverged", "infeasible"):
-            self.hopeless.append(trial.number)
-        if trial.state == "completed":
-            bisect.insort(self.completed, trial, key=self._rank)
+        self.n_finished += trial.state != TrialState.INTERRUPTED
+        if trial.state in (TrialState.DIVERGED, TrialState.INFEASIBLE):
+            self.rejected.append(trial.number)
+        if trial.state == TrialState.COMPLETED:
+            bisect.insort(self.completed, trial, key=self._sort_key)

@@ -9,8 +9,8 @@ from typing import Any
 from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
-from search.study import void
-from search.study.trial import STATES
+from search.study.trial import VOID_KEY
+from search.study.trial import TrialState as State
 
 NUMBER, NONE = (int, float), type(None)
 PLAIN = (*NUMBER, str, NONE)
@@ -19,8 +19,8 @@ ABOUT |= {"space": dict}
 TRIAL = {"proposal": str, "config": dict, "weights": (int, NONE), "fingerprint": dict, "provenance": dict}
 EPOCH = {"epoch": int, "seconds": NUMBER, "time": NUMBER, "train_loss": NUMBER, "validation_loss": NUMBER}
 OUTCOME = {"state": str, "reason": str, "standard_error": PLAIN[:2] + PLAIN[3:]}
-CROSSING = {"action": str, "trials": list, "reason": str, "who": str, "when": str}
-LOOK = {"trial": int, "score": NUMBER, "standard_error": NUMBER, "time": str}
+VOID_ENTRY = {"action": str, "trials": list, "reason": str, "who": str, "when": str}
+TEST_EVALUATION = {"trial": int, "score": NUMBER, "standard_error": NUMBER, "time": str}
 PROVENANCE = {"commit": str, "machine": dict}
 
 
@@ -31,12 +31,12 @@ def of_study(name: str, value: Any) -> None:
         _must(value["direction"] in ("minimize", "maximize"), "the study's direction is none")
         for searched, text in value["space"].items():
             _must(isinstance(text, str) and json_to_distribution(text), f"the range of {searched} is none")
-    elif name.startswith(void.KEY):
-        _has(value, CROSSING, "what is crossed out")
-        _all(value["trials"], int, "what is crossed out")
+    elif name.startswith(VOID_KEY):
+        _has(value, VOID_ENTRY, "a void entry")
+        _all(value["trials"], int, "a void entry")
     elif name == "looks":
-        for look in value:
-            _has(look, LOOK, "a look at the test data")
+        for evaluation in value:
+            _has(evaluation, TEST_EVALUATION, "a test evaluation")
     elif name == "budget":
         _all(value.values(), (*NUMBER, NONE), "the budget")
 
@@ -61,7 +61,7 @@ def of_trial(name: str, value: Any, metric: str) -> None:
         _all(value.values(), PLAIN[:-1], name)
     elif name == "outcome":
         _has(value, OUTCOME, "how it ended")
-        _must(value["state"] in STATES, f"it ended as {value['state']!r}")
+        _must(value["state"] in list(State), f"it ended as {value['state']!r}")
     elif name == "paused":
         _must(isinstance(value, (int, NONE)), "where it paused is no epoch")
 

@@ -1,107 +1,190 @@
 """A trial as all of Trialbook sees it: one configuration and what came of it."""
 
+import datetime
+import getpass
 import math
-from dataclasses import dataclass, field
-from datetime import datetime
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
 
-from optuna.trial import TrialState
+import optuna
+from optuna.trial import FrozenTrial
 
-from search.study.void import Crossing
+Action = Literal["void", "superseded", "restore"]
+Curve = list[dict[str, Any]]
+VOID_KEY = "crossing "  # and a number: a void entry's name among the study's attributes
+STORED_ACTIONS: dict[Action, str] = {"void": "void", "superseded": "aside", "restore": "restore"}
 
-STATES = ("running", "completed", "pruned", "diverged", "infeasible", "failed", "interrupted")
-KINDS = (*STATES[1:], "repeats", "void", "aside")  # what a trial that ended is counted as: see `Trial.kind`
+
+class TrialState(StrEnum):
+    """How far a trial is, or how it ended."""
+
+    RUNNING = "running"  # being trained, or `paused` until it is its turn to resume
+    COMPLETED = "completed"  # trained to the end: it has a score
+    PRUNED = "pruned"  # given up, since others lead: see `search.strategy.halving`
+    DIVERGED = "diverged"  # its loss was no longer finite; its curve ends with the last finite values
+    INFEASIBLE = "infeasible"  # its task rejects the hyperparameters that were drawn: it was never trained
+    FAILED = "failed"  # an error ended it
+    INTERRUPTED = "interrupted"  # its search ended before it did; it does not count, and is retried
+
+
+KINDS = (
+    *(str(state) for state in TrialState if state != TrialState.RUNNING),
+    "replicates",
+    "void",
+    "superseded",
+)
+
+
+@dataclass(frozen=True)
+class VoidEntry:
+    """One entry of the list of void trials. The list only grows; a trial's latest entry is the active one.
+
+    void          the result is wrong
+    superseded    the result is right for other code, ranges or data than today's
+    restore       the trial counts again
+    """
+
+    action: Action
+    trials: tuple[int, ...]  # their numbers
+    reason: str
+    who: str
+    when: str  # ISO 8601, with the time zone
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.reason} ({', '.join(filter(None, (self.who, self.when)))})"
+
+    @classmethod
+    def now(cls, action: Action, trials: Iterable[int], reason: str) -> "VoidEntry":
+        """A new entry, by the user who runs this process."""
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):  # a user without a name, as in some containers
+            user = "unknown"
+        return cls(action, tuple(sorted(trials)), reason, f"{user}@{socket.gethostname()}", now())
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "VoidEntry":
+        """An entry from its stored values."""
+        actions = {stored: action for action, stored in STORED_ACTIONS.items()}
+        changed = {"action": actions.get(record["action"], record["action"])}
+        return cls(**{**record, **changed, "trials": tuple(record["trials"])})
+
+    def as_record(self) -> dict[str, Any]:
+        """The values as a study stores them."""
+        return asdict(self) | {"action": STORED_ACTIONS[self.action], "trials": list(self.trials)}
+
+
+def now() -> str:
+    """The time, as text: ISO 8601, with the time zone."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def void_entries(attributes: Mapping[str, Any]) -> list[VoidEntry]:
+    """The list of void entries, from a study's attributes."""
+    numbers = sorted(int(name.removeprefix(VOID_KEY)) for name in attributes if name.startswith(VOID_KEY))
+    return [VoidEntry.from_record(attributes[f"{VOID_KEY}{number}"]) for number in numbers]
+
+
+def active(entries: Iterable[VoidEntry]) -> dict[int, VoidEntry]:
+    """The entry that holds for each trial that does not count, by the trial's number."""
+    latest = {number: entry for entry in entries for number in entry.trials}
+    return {number: entry for number, entry in latest.items() if entry.action != "restore"}
+
+
+def number_ranges(numbers: Iterable[int]) -> str:
+    """Numbers as people write them: "3-9, 14"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration and what came of it.
-
-    running       being trained, or `paused` until it is its turn to go on
-    completed     trained to the end: it has a score
-    pruned        given up, since others lead: see `search.strategy.halving`
-    diverged      its loss was no longer finite; its curve ends with the last finite values
-    infeasible    its task rejects the hyperparameters that were drawn: it was never trained
-    failed        an error ended it
-    interrupted   its search ended before it did; it does not count, and is retried
-    """
+    """One configuration and what came of it."""
 
     number: int
     draw: int | None  # which of the study's configurations this is; a retry has that of its first try
     retry_of: int | None
-    confirms: int | None  # the trial whose configuration this trains again, on a fresh seed: a repeat
-    repeat: int | None  # which of those, from 1; repeats of one number share their seed
+    replicate_of: int | None  # the trial whose configuration this one trains again, on a fresh seed
+    replicate: int | None  # which of those, from 1; replicates of one number share their seed
     proposal: str  # why this configuration was tried
-    state: str
+    state: TrialState
     reason: str  # why it ended
-    config: dict  # all fields of the task's Config
-    params: dict  # those of them that are searched
+    config: dict[str, Any]  # all fields of the task's Config
+    params: dict[str, Any]  # those of them that are searched
     score: float | None  # of the trained model on validation data; completed trials only
     standard_error: float | None
-    curve: list = field(
-        repr=False
-    )  # one dict an epoch: epoch, the metrics, seconds (of this epoch), time (Unix seconds)
-    started: datetime
-    ended: datetime | None
-    weights: int | None  # numbers that the network learns; None where they cannot be counted
-    fingerprint: dict  # digests of "code", "space" and "data"
-    provenance: dict = field(repr=False)
-    coordinator: str | None = None  # which of those that share the study trains it
+    curve: Curve = field(repr=False)  # a dict an epoch: epoch, metrics, seconds (of it), time (Unix seconds)
+    started: datetime.datetime
+    ended: datetime.datetime | None
+    weights: int | None  # numbers that the network learns; None if they cannot be counted
+    fingerprint: dict[str, str]  # digests of "code", "space" and "data"
+    provenance: dict[str, Any] = field(repr=False)
+    coordinator: str | None = None  # which of several coordinators trains it
     paused: bool = False  # it runs, but waits
-    crossed: Crossing | None = None  # out, and why
+    void: VoidEntry | None = None  # why it does not count
 
     @property
-    def epochs(self):
-        """How many it was trained."""
-        return self.curve[-1]["epoch"] if self.curve else 0
+    def epochs(self) -> int:
+        """The number of epochs that it was trained."""
+        return int(self.curve[-1]["epoch"]) if self.curve else 0
 
     @property
-    def counts(self):
-        """Whether the search may learn from it: a trial of its own that is not crossed out."""
-        return self.confirms is None and self.crossed is None
+    def counts(self) -> bool:
+        """Whether the search may learn from it: it is neither void nor a replicate."""
+        return self.replicate_of is None and self.void is None
 
     @property
-    def kind(self):
-        """What it is counted as: its state, unless it is crossed out or repeats another."""
-        if self.crossed:
-            return self.crossed.action
-        return "repeats" if self.confirms is not None else self.state
+    def kind(self) -> str:
+        """One of KINDS, or "running": its state, unless it is void or a replicate."""
+        if self.void:
+            return self.void.action
+        return "replicates" if self.replicate_of is not None else str(self.state)
 
     @property
-    def size(self):
-        """Its weights, to be sorted by; infinite where they cannot be counted."""
+    def size(self) -> float:
+        """The number of weights, as a sort key; infinite if they cannot be counted."""
         return math.inf if self.weights is None else self.weights
 
     @property
-    def seconds(self):
-        """How long it trained; where it ended before its first epoch did, how long that took."""
+    def seconds(self) -> float:
+        """The time it trained; before its first epoch ended, the time from start to end."""
         trained = sum(entry["seconds"] for entry in self.curve)
         passed = (self.ended - self.started).total_seconds() if self.ended else 0.0
-        return trained or max(0.0, passed)  # a clock may have been set back
+        return float(trained) or max(0.0, passed)  # a clock may have been set back
 
 
-def numbers(entry):
-    """The part of an epoch that is numbers; the rest is text."""
+def numbers(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of an epoch. The rest of it is text."""
     return {name: value for name, value in entry.items() if not isinstance(value, str)}
 
 
-def view(frozen, crossed=None):
-    """The Trial that one of Optuna's frozen trials stands for; `crossed` is the Crossing in force."""
+def from_optuna(frozen: FrozenTrial, void: VoidEntry | None = None) -> Trial:
+    """The Trial that one of Optuna's frozen trials stands for."""
     about = frozen.user_attrs.get("about", {})
     outcome = frozen.user_attrs.get("outcome", {})
     state = _state(frozen.state, outcome.get("state"))
     epochs = sorted(frozen.intermediate_values)
+    killed = "its search was killed" if state == TrialState.INTERRUPTED else ""
     return Trial(
         number=frozen.number,
         draw=about.get("draw"),
         retry_of=about.get("retry_of"),
-        confirms=about.get("confirms"),
-        repeat=about.get("repeat"),
+        replicate_of=about.get("confirms"),
+        replicate=about.get("repeat"),
         proposal=about.get("proposal", ""),
         state=state,
-        reason=outcome.get("reason", "its search was killed" if state == "interrupted" else ""),
+        reason=outcome.get("reason", killed),
         config=about.get("config", {}),
         params=frozen.params,
-        score=frozen.value if state == "completed" else None,
+        score=frozen.value if state == TrialState.COMPLETED else None,
         standard_error=outcome.get("standard_error"),
         curve=[frozen.user_attrs[f"epoch {epoch}"] for epoch in epochs],
         started=frozen.datetime_start,
@@ -110,15 +193,15 @@ def view(frozen, crossed=None):
         fingerprint=about.get("fingerprint", {}),
         provenance=about.get("provenance", {}),
         coordinator=about.get("coordinator"),
-        paused=state == "running" and frozen.user_attrs.get("paused") in epochs[-1:],
-        crossed=crossed,
+        paused=state == TrialState.RUNNING and frozen.user_attrs.get("paused") in epochs[-1:],
+        void=void,
     )
 
 
-def _state(optuna_state, outcome):
-    """A search that was killed leaves a trial with no outcome, or with one that was never told."""
-    if optuna_state == TrialState.RUNNING:
-        return "running"
-    if optuna_state == TrialState.FAIL:
-        return "failed" if outcome == "failed" else "interrupted"
-    return outcome
+def _state(optuna_state: optuna.trial.TrialState, outcome: str | None) -> TrialState:
+    """A killed search leaves a trial without an outcome, or with one that was never committed."""
+    if optuna_state == optuna.trial.TrialState.RUNNING:
+        return TrialState.RUNNING
+    if optuna_state == optuna.trial.TrialState.FAIL:
+        return TrialState.FAILED if outcome == "failed" else TrialState.INTERRUPTED
+    return TrialState(outcome)

@@ -22,17 +22,17 @@ import data
 from objectives.replay import machine
 from search.frozen_script.script import record_in, values_in
 from search.strategy import winner
-from search.study.trial import STATES
+from search.study.trial import TrialState
 from search.submission import first_epoch
 from search.submission.handed import (
     BYTES,
-    Handed,
     Wrong,
     mean_and_error,
     one_line,
     page,
     printable,
     recomputed,
+    view_of,
     words,
 )
 
@@ -100,7 +100,9 @@ def trials(handin):
     must(numbers == list(range(len(numbers))), "the trials are not numbered from 0 without a gap")
     for trial in handin.trials:
         who, scored = f"trial {trial['number']}", trial["state"] == "completed"
-        must(trial["state"] in STATES and trial["state"] != "running", f"{who} is {trial['state']!r}")
+        must(
+            trial["state"] in list(TrialState) and trial["state"] != "running", f"{who} is {trial['state']!r}"
+        )
         must(scored == (trial["score"] is not None), f"{who} is {trial['state']} with score {trial['score']}")
         if scored:
             must(math.isfinite(trial["score"] + trial["standard_error"]), f"{who} has a score not finite")
@@ -173,7 +175,7 @@ def the_page(handin):
 
 
 def the_winner(handin):
-    said, standing = handin.study["winner"], winner.choose(Handed(handin))
+    said, standing = handin.study["winner"], winner.choose(view_of(handin))
     number = standing.trial.number
     must(said["trial"] == number, f"trial {said['trial']} is said to have won, and trial {number} did")
     must(said["score"] == standing.trial.score, "its score is not that of its trial")

@@ -13,22 +13,20 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import optuna
-from optuna.distributions import json_to_distribution
-from optuna.trial import TrialState, create_trial
 
 import data
-from search import tasks
 from search.errors import UsageError
 from search.reports import report
-from search.study.history import Past
-from search.study.study import Study
-from search.study.trial import KINDS, STATES, Trial
-from search.study.void import Crossing
+from search.reports.page import page as page_of
+from search.study.trial import KINDS, VOID_KEY, Trial, TrialState, VoidEntry
+from search.study.view import StudyView
 
 FILES, BYTES = 10, 500_000_000  # at the most, unpacked
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NEEDED = {"DIGESTS", "study.json", "trials.json", "report.txt", "report.html", "script.py"}
+
+
+HANDED_NAMES = {"replicate_of": "confirms", "replicate": "repeat", "void": "crossed"}  # since version 0.1
 
 
 class Wrong(Exception):
@@ -99,73 +97,28 @@ def printable(text):
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-class Handed(Study):
-    """The study of a hand-in, as the winner and the report read one: it has trials, and no store."""
-
-    def __init__(self, handin):
-        self.name, self.about = handin.study["study"], handin.study
-        self.task = tasks.find(self.about["task"])
-        self._handed = [as_trial(trial) for trial in handin.trials]
-        self._past = Past(self.rank)
-        for trial in self._handed:
-            self._past.add(trial)
-
-    def trials(self):
-        return iter(self._handed)
-
-    def trial(self, number):
-        return self._handed[number]
-
-    def budget(self):
-        return self.about["budget"]
-
-    def crossings(self):
-        return [Crossing(**fields, who="") for fields in self.about["crossings"]]
-
-    def looks(self):
-        return self.about["looks"]
-
-    def ranges(self):
-        space = self.about["space"]
-        return {name: json_to_distribution(json.dumps(fields)) for name, fields in space.items()}
-
-    def for_plots(self):
-        plain, ranges = optuna.create_study(direction=self.about["direction"]), self.ranges()
-        for trial in self.trials():
-            plain.add_trial(as_frozen(trial, ranges, self.about["metric"]))
-        return plain
-
-    def _look_back(self):
-        return self._past
-
-
-def as_frozen(trial, ranges, metric):
-    """What Optuna's plots need of a trial; of one that does not count, that its number is taken."""
-    if not trial.counts:
-        return create_trial(state=TrialState.WAITING)
-    told = {"completed": TrialState.COMPLETE}
-    told |= dict.fromkeys(("pruned", "diverged", "infeasible"), TrialState.PRUNED)
-    frozen = create_trial(
-        state=told.get(trial.state, TrialState.FAIL),
-        value=trial.score,
-        params=trial.params,
-        distributions={name: ranges[name] for name in trial.params},
-        intermediate_values={entry["epoch"]: entry[f"validation_{metric}"] for entry in trial.curve},
-    )
-    frozen.datetime_start, frozen.datetime_complete = trial.started, trial.ended
-    return frozen
+def view_of(handin):
+    """The study of a hand-in: it has trials, and no store."""
+    said = handin.study
+    about = said | {"space": {name: json.dumps(fields) for name, fields in said["space"].items()}}
+    attributes = {"about": about, "budget": said["budget"], "looks": said["looks"]}
+    attributes |= {
+        f"{VOID_KEY}{number}": fields | {"who": ""} for number, fields in enumerate(said["crossings"])
+    }
+    return StudyView(said["study"], attributes, map(as_trial, handin.trials))
 
 
 def as_trial(fields):
     """A Trial from its plain values."""
     moments = {name: datetime.fromisoformat(fields[name]) for name in ("started", "ended")}
-    crossed = fields["crossed"] and Crossing(**fields["crossed"], who="")
-    return Trial(**fields | moments | {"crossed": crossed})
+    void = fields["crossed"] and VoidEntry.from_record(fields["crossed"] | {"who": ""})
+    ours = {name: fields[HANDED_NAMES.get(name, name)] for name in Trial.__dataclass_fields__}
+    return Trial(**ours | moments | {"void": void, "state": TrialState(fields["state"])})
 
 
 def page(handin):
     """The report of its study, made of nothing but what was handed in."""
-    return report.page(report.report(Handed(handin)))
+    return page_of(report.report(view_of(handin)))
 
 
 def words(page):
@@ -190,7 +143,7 @@ def recomputed(handin):
         "epochs": sum(len(trial["curve"]) for trial in trials),
         "seconds": math.fsum(map(seconds, trials)),
         "share diverged": kinds.count("diverged") / len(counted),
-        "baseline score": trials[0]["score"] if kind(trials[0]) in STATES else None,
+        "baseline score": trials[0]["score"] if kind(trials[0]) in list(TrialState) else None,
         "median score": float(np.median([trial["score"] for trial in ranked])),
         "best trial": best["number"],
         "best score": best["score"],
@@ -208,8 +161,8 @@ def recomputed(handin):
 def kind(trial):
     """What a trial is counted as."""
     if trial["crossed"] is not None:
-        return trial["crossed"]["action"]
-    return "repeats" if trial["confirms"] is not None else trial["state"]
+        return {"aside": "superseded"}.get(trial["crossed"]["action"], trial["crossed"]["action"])
+    return "replicates" if trial["confirms"] is not None else trial["state"]
 
 
 def repeats_of(handin, number):
@@ -217,7 +170,7 @@ def repeats_of(handin, number):
     return [
         trial["score"]
         for trial in handin.trials
-        if trial["confirms"] == number and kind(trial) == "repeats" and trial["state"] == "completed"
+        if trial["confirms"] == number and kind(trial) == "replicates" and trial["state"] == "completed"
     ]
 
 

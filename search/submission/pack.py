@@ -27,6 +27,7 @@ from pathlib import Path
 
 from search import export, paths, tasks
 from search.errors import TrialbookError
+from search.frozen_script import files
 from search.strategy import winner
 from search.study.trial import KINDS
 from search.submission import check, handed
@@ -45,7 +46,7 @@ def write(study, run_of, folder=None):
 
     Raises NoWinner; TrialbookError where it would not pass its own check.
     """
-    content = packed(files(study, run_of))
+    content = packed(members_of(study, run_of))
     broken = [finding for finding in check.findings(Handin(content), run=False) if not finding.holds]
     if broken:
         raise TrialbookError(f"the hand-in would not pass its check: {broken[0].name}: {broken[0].said}")
@@ -69,7 +70,7 @@ def packed(members):
     return packed.getvalue()
 
 
-def files(study, run_of):
+def members_of(study, run_of):
     """What is in the hand-in but DIGESTS: name -> bytes."""
     standing = winner.choose(study)
     texts = {
@@ -79,7 +80,7 @@ def files(study, run_of):
         "script.py": _script(study, standing, run_of(standing.trial.number)),
     }
     members = {name: text.encode() for name, text in texts.items()}
-    if study.about["source"] == "builtin":
+    if study.description.source == "builtin":
         members[study.data_path.name] = study.data_path.read_bytes()
     page = handed.page(handed.Handin(packed(members | {"report.html": b""})))
     return members | {"report.html": page.encode()}
@@ -87,17 +88,17 @@ def files(study, run_of):
 
 def about(study, standing):
     """What was asked, what is crossed out, and who won, as plain values."""
-    task = study.about["task"]
+    task = study.description.task
     won = {"trial": standing.trial.number, "score": standing.trial.score, "confirmed": standing.confirmed}
     if standing.confirmed:
         won |= {"scores": list(standing.scores), "mean": standing.mean}
         won |= {"standard_error": standing.standard_error}
     return _at_home(
-        {"study": study.name, **study.about, "question": tasks.doc_of(study.task)}
-        | {"space": {name: json.loads(ranges) for name, ranges in study.about["space"].items()}}
+        {"study": study.name, **study.description.as_record(), "question": tasks.doc_of(study.task)}
+        | {"space": {name: json.loads(ranges) for name, ranges in study.description.space.items()}}
         | {"task": task, "data_file": study.data_path.name, "budget": study.budget()}
-        | {"crossings": [_without_who(asdict(crossing)) for crossing in study.crossings()]}
-        | {"looks": study.looks(), "winner": won}
+        | {"crossings": [_without_who(entry.as_record()) for entry in study.void_entries()]}
+        | {"looks": study.test_evaluations(), "winner": won}
     )
 
 
@@ -116,18 +117,18 @@ def plain(trial):
     fields = asdict(trial)
     for moment in ("started", "ended"):
         fields[moment] = fields[moment] and fields[moment].isoformat()
-    if trial.crossed:
-        fields["crossed"] = _without_who(fields["crossed"])
-    return _at_home(fields)
+    if trial.void:
+        fields["void"] = _without_who(trial.void.as_record())
+    return _at_home({handed.HANDED_NAMES.get(name, name): value for name, value in fields.items()})
 
 
 def report(study, standing):
     """The figures as text, after what they are about."""
     better = "higher" if study.sign > 0 else "lower"
-    metric = f"validation {study.about['metric']}, the {better} the better"
+    metric = f"validation {study.description.metric}, the {better} the better"
     lines = [
         tasks.question_of(study.task),
-        f"Study {study.name}, data {study.about['source']} ({study.about['digest']}); scores are {metric}.",
+        f"Study {study.name}, data {study.description.source} ({study.description.digest}); scores are {metric}.",
         "Trials that repeat another on a fresh seed, or are crossed out, count as that alone.",
         "`make check-handin ZIP=` computes each figure again from trials.json.",
         "",
@@ -157,21 +158,21 @@ def figures(study, standing):
         "winner's repeats": len(standing.scores),
         "winner's mean": standing.mean if standing.confirmed else None,
         "winner's standard error": standing.standard_error,
-        "looks at the test data": len(study.looks()),
+        "looks at the test data": len(study.test_evaluations()),
     }
     return told
 
 
 def _script(study, standing, run_id):
     """The frozen winner: that of the project where it is the very same, else one that is proved now."""
-    text, path = export.freeze(study, standing, run_id), paths.frozen(study.about["task"])
+    text, path = export.freeze(study, standing, run_id), paths.frozen(study.description.task)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        export.prove(text, study.data_path)
+        files.prove(text, study.data_path)
     return text
 
 
-def _without_who(crossing):
-    return {name: value for name, value in crossing.items() if name != "who"}
+def _without_who(entry):
+    return {name: value for name, value in entry.items() if name != "who"}
 
 
 def _at_home(value):

@@ -1,65 +1,69 @@
-"""Whether a task keeps the contract that `objectives/__init__.py` states, before the first trial.
+"""Checks that a task keeps the contract of `objectives/__init__.py`, before its first trial.
 
-Each mistake is a TaskError: one line that names the task, the part of it, what was seen and what is valid.
-What a person should know although it is no mistake is returned as notes. Nothing is written.
+Each mistake is a TaskError: one line that names the task, its part, the value seen and the valid values.
+A note reports a property that is no mistake and yet may surprise the author. Nothing is written.
 """
 
 import contextlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import MISSING, asdict, fields, is_dataclass, replace
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from data import DataError
-from search.errors import TaskError, TrialbookError, one_line
+from search.errors import TaskError, TrialbookError
 from search.tasks import space
 from search.tasks.network import count_weights
 from search.tasks.registry import name_of
-from search.tasks.values import number, plain, shown
+from search.tasks.task import Arrays, Split, SplitName, Task
+from search.text import one_line
+from search.values import number, plain, shown
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[str, ...]] = {
     "space": ("trial",),
     "build": ("config",),
     "train": ("config", "training", "validation", "report"),
     "score": ("model", "split"),
 }
-SOURCE = {"default_source": (), "prepare": ("source",), "load": ("arrays", "split")}
+DATA_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "default_source": (),
+    "prepare": ("source",),
+    "load": ("arrays", "split"),
+}
 ROWS = 8  # of the validation data, on which `score` is tried
 
 
-def check(task: ModuleType) -> list[str]:
-    """Check all of a task but its data. Returns notes. Raises TaskError."""
+def check(task: Task) -> list[str]:
+    """Check all of a task but its data and its frozen script. Returns notes. Raises TaskError."""
     with _named(task):
         _check_words(task)
         _check_functions(task, FUNCTIONS)
         _check_data_module(task)
         _check_config(task)
-        notes = _check_space(task) + _check_build(task)
-        _check_script(task)
-    return notes
+        return _check_space(task) + _check_build(task)
 
 
-def check_data(task: ModuleType, arrays: dict) -> None:
-    """Check the splits that a task loads of its data, and what `score` returns. Raises TaskError, DataError.
+def check_data(task: Task, arrays: Arrays) -> None:
+    """Check the splits that a task loads, and the result of `score`. Raises TaskError, DataError.
 
     Args:
-        arrays: what `data.read` returns. They may be changed.
+        arrays: the content of the data file, as `data.read` returns it. It may be changed.
     """
     with _named(task):
-        splits = [_load(task, arrays, split) for split in ("train", "validation")]
-        one, other = (_layout(split) for split in splits)
+        training, validation = _load(task, arrays, "train"), _load(task, arrays, "validation")
+        one, other = _layout(training), _layout(validation)
         if one != other:
             raise TaskError(f"DATA.load gives {one} to train on and {other} to validate: both must be alike")
-        _try_score(task, splits[1])
+        _try_score(task, validation)
 
 
-def default_source(task: ModuleType) -> str:
-    """The source of data where none is named. Raises TaskError, DataError."""
+def default_source(task: Task) -> str:
+    """The task's default source of data. Raises TaskError, DataError."""
     with _named(task):
         with _blamed("DATA.default_source()"):
             source = task.DATA.default_source()
@@ -69,8 +73,8 @@ def default_source(task: ModuleType) -> str:
     return source
 
 
-def prepared(task: ModuleType, source: str) -> Any:
-    """The path of the file of a source of data. Raises TaskError, DataError."""
+def prepared(task: Task, source: str) -> Path:
+    """Prepare a source of data, and return the path of its file. Raises TaskError, DataError."""
     with _named(task), _blamed(f"DATA.prepare({source!r})"):
         return task.DATA.prepare(source)
 
@@ -78,8 +82,8 @@ def prepared(task: ModuleType, source: str) -> Any:
 # The parts of a task
 
 
-def _check_words(task: ModuleType) -> None:
-    """Its docstring, and the constants that say what is scored."""
+def _check_words(task: Task) -> None:
+    """Check the docstring, and the constants that describe the score."""
     doc = (task.__doc__ or "").strip()
     if not doc:
         raise TaskError("the file has no docstring: its first line asks what the task is about")
@@ -92,15 +96,15 @@ def _check_words(task: ModuleType) -> None:
     if direction not in ("maximize", "minimize"):
         raise TaskError(f"DIRECTION is {shown(direction)}: valid are 'maximize' and 'minimize'")
     try:
-        tolerated = plain(tolerance)
+        value = plain(tolerance)
     except (TypeError, ValueError):
-        tolerated = None
-    if isinstance(tolerated, bool | str | None) or tolerated < 0:
+        value = None
+    if isinstance(value, bool | str | None) or value < 0:
         raise TaskError(f"TOLERANCE is {shown(tolerance)}: it must be a number of at least 0")
 
 
-def _check_functions(owner: Any, functions: dict[str, tuple], prefix: str = "") -> None:
-    """That functions are there and take what they are given."""
+def _check_functions(owner: object, functions: dict[str, tuple[str, ...]], prefix: str = "") -> None:
+    """Check that functions exist and accept their arguments."""
     for name, parameters in functions.items():
         function, call = getattr(owner, name, None), f"{prefix}{name}({', '.join(parameters)})"
         if not callable(function):
@@ -109,23 +113,23 @@ def _check_functions(owner: Any, functions: dict[str, tuple], prefix: str = "") 
             inspect.signature(function).bind(*parameters)
         except TypeError as error:
             raise TaskError(f"{prefix}{name} cannot be called as {call}: {error}") from None
-        except ValueError:  # of a builtin, whose parameters nobody knows
+        except ValueError:  # a builtin function, whose parameters are unknown
             continue
 
 
-def _check_data_module(task: ModuleType) -> None:
-    _check_functions(task.DATA, SOURCE, "DATA.")
+def _check_data_module(task: Task) -> None:
+    _check_functions(task.DATA, DATA_FUNCTIONS, "DATA.")
     sources = getattr(task.DATA, "SOURCES", None)
     if not isinstance(sources, tuple | list) or not sources or not all(type(each) is str for each in sources):
         raise TaskError(f"DATA.SOURCES is {shown(sources)}: it must be names, as ('builtin',)")
 
 
-def _check_config(task: ModuleType) -> None:
-    """That Config is a frozen dataclass of plain values, each with a default."""
-    config_type = getattr(task, "Config", None)
+def _check_config(task: Task) -> None:
+    """Check that Config is a frozen dataclass of plain values, each with a default."""
+    config_type: Any = getattr(task, "Config", None)
     if not (inspect.isclass(config_type) and is_dataclass(config_type)):
         raise TaskError(f"Config is {shown(config_type)}: it must be a class with @dataclass(frozen=True)")
-    if not config_type.__dataclass_params__.frozen:
+    if not config_type.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed omits it
         raise TaskError("Config can be changed: write @dataclass(frozen=True, kw_only=True)")
     for field in fields(config_type):
         if not field.init:
@@ -138,7 +142,7 @@ def _check_config(task: ModuleType) -> None:
             )
     with _blamed("Config()"):
         config = space.plain_config(config_type())
-        again = replace(config_type(**asdict(config)), seed=1) if hasattr(config, "seed") else None
+        again: Any = replace(config_type(**asdict(config)), seed=1) if hasattr(config, "seed") else None
     for name, least in (("epochs", 1), ("seed", 0)):
         value = getattr(config, name, None)
         if type(value) is not int or value < least:
@@ -149,37 +153,36 @@ def _check_config(task: ModuleType) -> None:
         raise TaskError("two Configs of the same values are not equal: use the dataclass's own __eq__")
 
 
-def _check_space(task: ModuleType) -> list[str]:
-    """That the ranges are valid. Returns notes about defaults that lie outside, and infeasible draws."""
+def _check_space(task: Task) -> list[str]:
+    """Check that the ranges are valid. Returns notes about defaults outside them, and infeasible draws."""
     defaults, notes = task.Config(), []
     baseline = _draw(task, space.default_values(task))
     if isinstance(baseline, Exception):
         raise TaskError(f"space raised {one_line(baseline)} for the defaults: they must be valid")
-    found, rejected = dict(baseline.distributions), Counter()
+    ranges, rejected = dict(baseline.distributions), Counter[str]()
     for seed in range(space.DRAWS):
         drawn = _draw(task, space.randomly(seed))
         if isinstance(drawn, Exception):
             rejected[one_line(drawn)] += 1
         else:
-            found = space.union(found, drawn.distributions)
+            ranges = space.union(ranges, drawn.distributions)
     if rejected.total() == space.DRAWS:
         raise TaskError(f"space rejected all of {space.DRAWS} random draws: {rejected.most_common(1)[0][0]}")
     for name, value in baseline.params.items():
         if value != getattr(defaults, name):
-            outside = (
-                f"the default {name} {getattr(defaults, name)!r} is outside {space.describe(found[name])}"
-            )
+            default, range_ = getattr(defaults, name), space.describe(ranges[name])
+            outside = f"the default {name} {default!r} is outside {range_}"
             notes.append(f"{outside}: the first trial takes {value!r}")
     if rejected:
         example = rejected.most_common(1)[0][0]
         notes.append(f"{rejected.total()} of {space.DRAWS} random draws are infeasible, as: {example}")
-    if not found:
+    if not ranges:
         notes.append("space suggests nothing: the trials differ in their seeds alone")
     return notes
 
 
-def _draw(task: ModuleType, pick: Callable) -> Any:
-    """A Sample, or the ValueError or AssertionError by which it was rejected. Raises TaskError."""
+def _draw(task: Task, pick: space.Pick) -> space.Sample | ValueError | AssertionError:
+    """Draw once. Returns the sample, or the error by which the task rejected it. Raises TaskError."""
     sample = space.Sample(pick)
     with _blamed("space"):
         try:
@@ -189,38 +192,33 @@ def _draw(task: ModuleType, pick: Callable) -> Any:
     return sample
 
 
-def _check_build(task: ModuleType) -> list[str]:
-    """That the default network can be built. Returns a note where its size stays unknown."""
-    config = space.plain_config(task.Config())
+def _check_build(task: Task) -> list[str]:
+    """Check that the default network can be built. Returns a note where its size stays unknown."""
+    config, notes = space.plain_config(task.Config()), []
+    model: object
     if count_weights(task, config) is not None:
         with torch.device("meta"):
-            model, note = task.build(config), []
-    else:  # for real, to see whether that is a mistake
+            model = task.build(config)
+    else:  # build it in memory, to see whether that is a mistake
         with _blamed("build"):
             model = task.build(config)
-        note = ["the number of weights is unknown: build needs the values of its tensors, or has lazy layers"]
+        notes = [
+            "the number of weights is unknown: build needs the values of its tensors, or has lazy layers"
+        ]
     if not isinstance(model, nn.Module):
         raise TaskError(f"build returned {shown(model)}: it must return a torch.nn.Module")
-    return note
-
-
-def _check_script(task: ModuleType) -> None:
-    """That its winner can be exported: the text of its frozen script is made, and holds together."""
-    from search import export
-
-    with _blamed("the text of the frozen script"):
-        export.preview(task, space.ranges(task))
+    return notes
 
 
 # Its data
 
 
-def _load(task: ModuleType, arrays: dict, split: str) -> Any:
-    """A split: one tensor, or a named tuple of tensors, none of them empty and all finite."""
+def _load(task: Task, arrays: Arrays, split: SplitName) -> Split:
+    """Load a split, and check that its tensors are not empty and have finite values."""
     with _blamed(f"DATA.load(arrays, {split!r})"):
         loaded = task.DATA.load(arrays, split)
     for name, tensor in _tensors(loaded, split).items():
-        if not torch.is_tensor(tensor):
+        if not isinstance(tensor, torch.Tensor):
             valid = "a split is one tensor, or a named tuple of tensors"
             raise TaskError(f"DATA.load gives {name} as {shown(tensor)}: {valid}")
         if tensor.numel() == 0:
@@ -231,13 +229,13 @@ def _load(task: ModuleType, arrays: dict, split: str) -> Any:
 
 
 def _tensors(split: Any, name: str) -> dict[str, Any]:
-    """The tensors of a split by name."""
+    """The tensors of a split by name, or whatever the task returned in their place."""
     if hasattr(split, "_asdict"):
         return {f"{name}.{field}": tensor for field, tensor in split._asdict().items()}
     return {name: split}
 
 
-def _layout(split: Any) -> str:
+def _layout(split: Split) -> str:
     """Names, types and dimensions of a split's tensors, in words."""
     tensors = _tensors(split, "")
     return ", ".join(
@@ -246,35 +244,35 @@ def _layout(split: Any) -> str:
     )
 
 
-def _try_score(task: ModuleType, validation: Any) -> None:
-    """Score an untrained network on few rows. Raises TaskError where `score` returns no pair.
+def _try_score(task: Task, validation: Any) -> None:
+    """Score an untrained network on a few rows. Raises TaskError where `score` returns no pair of numbers.
 
-    Few rows may be too few for it, and only a training shows the rest: an exception says nothing.
+    An exception of `score` is ignored: it may need more rows, or a trained network.
     """
     few = [tensor[:ROWS].clone() if tensor.ndim else tensor for tensor in _tensors(validation, "").values()]
     rows = type(validation)(*few) if hasattr(validation, "_asdict") else few[0]
     try:
-        returned = task.score(task.build(space.plain_config(task.Config())), rows)
+        result: object = task.score(task.build(space.plain_config(task.Config())), rows)
     except KeyboardInterrupt:
         raise
     except BaseException:
         return
     valid = "it must return two numbers, the value and its standard error"
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise TaskError(f"score returned {shown(returned)}: {valid}")
-    for value in returned:
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise TaskError(f"score returned {shown(result)}: {valid}")
+    for value in result:
         try:
             number(value)
         except (TypeError, OverflowError) as error:
             raise TaskError(f"score returned {error}: {valid}") from None
 
 
-# Whose mistake it is
+# Attribution of mistakes
 
 
 @contextlib.contextmanager
-def _named(task: ModuleType) -> Iterator[None]:
-    """Let each TaskError name its task."""
+def _named(task: Task) -> Iterator[None]:
+    """Make each TaskError name its task."""
     named = f"task {name_of(task)!r}"
     try:
         yield
@@ -283,11 +281,11 @@ def _named(task: ModuleType) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _blamed(what: str) -> Iterator[None]:
-    """Turn whatever a part of a task raises into a TaskError that names the part."""
+def _blamed(part: str) -> Iterator[None]:
+    """Turn any exception of a part of a task into a TaskError that names the part."""
     try:
         yield
     except (TrialbookError, DataError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise TaskError(f"{what} raised {one_line(error)}") from None
+        raise TaskError(f"{part} raised {one_line(error)}") from None

@@ -1,13 +1,12 @@
-"""The size of a task's network."""
-
-from types import ModuleType
-from typing import Any
+"""Counts the weights of a task's network."""
 
 import torch
 
+from search.tasks.task import Task, TaskConfig
 
-def count_weights(task: ModuleType, config: Any) -> int | None:
-    """The number of weights that a configuration's network learns, without allocating one of them.
+
+def count_weights(task: Task, config: TaskConfig) -> int | None:
+    """The number of weights that a configuration's network learns. It allocates none of them.
 
     None where `build` needs real numbers, as for `.item()` or for lazy layers.
     """
@@ -16,5 +15,5 @@ def count_weights(task: ModuleType, config: Any) -> int | None:
             return sum(weight.numel() for weight in task.build(config).parameters())
     except KeyboardInterrupt:
         raise
-    except BaseException:  # of a user's code; `contract.check` says whether it builds at all
+    except BaseException:  # a user's code may raise anything; `contract.check` reports whether it builds
         return None

@@ -1,15 +1,13 @@
 """The ranges that a task searches, and the configurations drawn from them.
 
-A task's `space` says both: it is called with something that has Optuna's three suggest methods, and
-returns a Config. What it suggests may depend on what it drew before, so its ranges are the union of many
-draws.
+A task's `space` states both. It calls three suggest methods of its argument, and returns a Config. A range
+may depend on an earlier value of the same draw, so a task's ranges are the union of many draws.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from optuna.distributions import (
     BaseDistribution,
@@ -19,30 +17,38 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 
-from search.errors import TaskError, one_line
-from search.tasks.values import Plain, plain, shown
+from search.errors import TaskError
+from search.tasks.task import Suggester, Task
+from search.text import one_line
+from search.values import Plain, plain, shown
 
-DRAWS = 64  # random draws that show which ranges there are
+DRAWS = 64  # random draws, whose ranges together are the task's
 FIXED = ("epochs", "seed")  # fields that the search itself decides
+
+Pick = Callable[[str, BaseDistribution], Any]  # (name, range) -> a plain value of that range
+Ranges = dict[str, BaseDistribution]  # by the hyperparameter's name
+
+
+class Drawing(Suggester, Protocol):
+    """The source of drawn values: Optuna's trial, or a `Sample`."""
+
+    @property
+    def params(self) -> dict[str, Any]: ...  # the values drawn so far, by name
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What came of one call of `space`."""
+    """The result of one call of `space`."""
 
-    config: dict[str, Plain]  # all fields of the Config; where there is none, the defaults and what was drawn
+    config: dict[str, Plain]  # all fields of the Config; without a Config, the defaults and the drawn values
     state: str | None = None  # "infeasible" or "failed" where the draw gave no Config
-    reason: str = ""  # of that
+    reason: str = ""  # why it gave none
 
 
 class Suggestions:
-    """The `trial` that a task's `space` is given: Optuna's three suggest methods, with plain values.
+    """The `trial` that a task's `space` receives: Optuna's three suggest methods, with plain values."""
 
-    Args:
-        trial: what draws: Optuna's trial, or a `Sample`.
-    """
-
-    def __init__(self, trial: Any):
+    def __init__(self, trial: Suggester) -> None:
         self._trial = trial
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
@@ -58,15 +64,15 @@ class Suggestions:
         step = None if step is None else float(_plain(name, step))
         return float(self._call(self._trial.suggest_float, name, low, high, step=step, log=bool(log)))
 
-    def suggest_categorical(self, name: str, choices: Any) -> Plain:
-        """One of some plain values: numbers, texts, True, False, None."""
+    def suggest_categorical(self, name: str, choices: Sequence[Plain]) -> Any:
+        """One of these plain values: numbers, texts, True, False, None."""
         listed = [_plain(name, choice) for choice in choices]
-        for place, choice in enumerate(listed):
-            if any(choice == other and type(choice) is not type(other) for other in listed[:place]):
+        for index, choice in enumerate(listed):
+            if any(choice == other and type(choice) is not type(other) for other in listed[:index]):
                 raise TaskError(f"the choices of {name!r} hold {choice!r} and an equal value of another type")
         return self._call(self._trial.suggest_categorical, name, listed)
 
-    def _call(self, suggest: Callable, name: str, *limits: Any, **options: Any) -> Any:
+    def _call(self, suggest: Callable[..., Any], name: str, *limits: Any, **options: Any) -> Any:
         if not isinstance(name, str) or not name:
             raise TaskError(f"space suggests {shown(name)}: a name must be that of a field of Config")
         try:
@@ -76,38 +82,36 @@ class Suggestions:
 
 
 class Sample:
-    """Stands in for Optuna's trial: takes values that are given, or draws at random; remembers the ranges.
+    """A stand-in for Optuna's trial that takes each value from `pick` and remembers the ranges."""
 
-    Args:
-        pick: (name, distribution) -> the value.
-    """
-
-    def __init__(self, pick: Callable[[str, BaseDistribution], Plain]):
+    def __init__(self, pick: Pick) -> None:
         self._pick = pick
-        self.params: dict[str, Plain] = {}
-        self.distributions: dict[str, BaseDistribution] = {}
+        self.params: dict[str, Any] = {}
+        self.distributions: Ranges = {}
 
-    def suggest_int(self, name: str, low: int, high: int, step: int, log: bool) -> Plain:
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:
         return self._draw(name, IntDistribution(low, high, log=log, step=step))
 
-    def suggest_float(self, name: str, low: float, high: float, step: float | None, log: bool) -> Plain:
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> Any:
         return self._draw(name, FloatDistribution(low, high, log=log, step=step))
 
-    def suggest_categorical(self, name: str, choices: list) -> Plain:
+    def suggest_categorical(self, name: str, choices: Sequence[Plain]) -> Any:
         return self._draw(name, CategoricalDistribution(choices))
 
-    def _draw(self, name: str, distribution: BaseDistribution) -> Plain:
+    def _draw(self, name: str, range_: BaseDistribution) -> Any:
         if name not in self.params:
-            self.distributions[name] = distribution
-            self.params[name] = self._pick(name, distribution)
+            self.distributions[name] = range_
+            self.params[name] = self._pick(name, range_)
         return self.params[name]
 
 
-def draw(task: ModuleType, trial: Any, seed: int) -> Drawn:
-    """What a task's `space` makes of a trial. It never raises what a user's code raises.
+def draw(task: Task, trial: Drawing, seed: int) -> Drawn:
+    """Draw a configuration with a task's `space`. Exceptions of a user's code become part of the result.
 
-    A `space` or a Config that raises ValueError or AssertionError calls the draw infeasible; what else goes
-    wrong is a failure.
+    The draw is infeasible where `space` or Config raises ValueError or AssertionError. It failed where they
+    raise anything else.
     """
     try:
         config = config_of(task, trial)
@@ -121,10 +125,10 @@ def draw(task: ModuleType, trial: Any, seed: int) -> Drawn:
     return Drawn(asdict(task.Config()) | trial.params | {"seed": seed}, state, f"space: {reason}")
 
 
-def config_of(task: ModuleType, trial: Any) -> Any:
-    """The Config that `space` makes of a trial, of plain values.
+def config_of(task: Task, trial: Drawing) -> Any:
+    """The Config that `space` returns for a trial, with plain values.
 
-    Raises TaskError where the contract is broken, and whatever `space` raises.
+    Raises TaskError where the contract is broken, and any exception of `space`.
     """
     config = task.space(Suggestions(trial))
     if not isinstance(config, task.Config):
@@ -144,7 +148,7 @@ def config_of(task: ModuleType, trial: Any) -> Any:
 
 
 def plain_config(config: Any) -> Any:
-    """The same Config with plain values. Raises TaskError where a field holds anything else."""
+    """The same Config with plain values. Raises TaskError where a field holds a value of another kind."""
     changed = {}
     for field in fields(config):
         value = getattr(config, field.name)
@@ -158,100 +162,109 @@ def plain_config(config: Any) -> Any:
     return replace(config, **changed) if changed else config
 
 
-def defaults(task: ModuleType) -> dict[str, Plain]:
+def defaults(task: Task) -> dict[str, Plain]:
     """All fields of a task's default Config, as plain values. Raises TaskError."""
     return asdict(plain_config(task.Config()))
 
 
-def baseline(task: ModuleType) -> dict[str, Plain]:
-    """The searched hyperparameters of the task's defaults, by name; each as near as its range allows."""
+def baseline(task: Task) -> dict[str, Plain]:
+    """The searched hyperparameters of the task's defaults, by name, each moved into its range."""
     return sampled(task, default_values(task)).params
 
 
-def ranges(task: ModuleType) -> dict[str, BaseDistribution]:
-    """What a task searches: each hyperparameter's Optuna distribution, by name, over many draws."""
-    found = sampled(task, default_values(task)).distributions
-    for number in range(DRAWS):
-        found = union(found, sampled(task, randomly(number)).distributions)
-    return found
+def ranges(task: Task) -> Ranges:
+    """The range of each hyperparameter that a task searches: the union of many draws."""
+    ranges = sampled(task, default_values(task)).distributions
+    for seed in range(DRAWS):
+        ranges = union(ranges, sampled(task, randomly(seed)).distributions)
+    return ranges
 
 
-def sampled(task: ModuleType, pick: Callable) -> Sample:
-    """A draw, without its Config; where `space` raises, as far as it came."""
+def sampled(task: Task, pick: Pick) -> Sample:
+    """A draw without its Config. Where `space` raises, it holds the values suggested before."""
     sample = Sample(pick)
     try:
         task.space(Suggestions(sample))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # `contract.check` says what is wrong
+    except BaseException:  # `contract.check` reports it
         pass
     return sample
 
 
-def randomly(seed: int) -> Callable[[str, BaseDistribution], Plain]:
-    """What draws at random, evenly over each range."""
-    chance = random.Random(seed)
+def randomly(seed: int) -> Pick:
+    """A function that picks random values, uniform over each range or over its logarithm."""
+    generator = random.Random(seed)
 
-    def pick(_: str, range_: BaseDistribution) -> Plain:
+    def pick(_: str, range_: BaseDistribution) -> Any:
         if isinstance(range_, CategoricalDistribution):
-            return chance.choice(range_.choices)
-        if range_.log:
-            value = range_.low * (range_.high / range_.low) ** chance.random()
+            return generator.choice(range_.choices)
+        limits = _numeric(range_)
+        if limits.log:
+            value = limits.low * (limits.high / limits.low) ** generator.random()
         else:
-            value = chance.uniform(range_.low, range_.high)
+            value = generator.uniform(limits.low, limits.high)
         return nearest(range_, value)
 
     return pick
 
 
-def nearest(range_: BaseDistribution, value: Plain) -> Plain:
-    """The value of a range that is nearest to a value; its first one where nothing is near."""
+def nearest(range_: BaseDistribution, value: Any) -> Any:
+    """The value of a range that is nearest to a value; its first one where they cannot be compared."""
     if isinstance(range_, CategoricalDistribution):
-        if value in range_.choices:
-            return value
-        numeric = all(_is_number(each) for each in (value, *range_.choices))
-        return min(range_.choices, key=lambda choice: abs(choice - value)) if numeric else range_.choices[0]
+        return _nearest_choice(range_.choices, value)
+    limits = _numeric(range_)
     if not _is_number(value):
-        return range_.low
-    value = min(max(value, range_.low), range_.high)
-    if range_.step is None:
+        return limits.low
+    value = min(max(value, limits.low), limits.high)
+    if limits.step is None:
         return float(value)
-    value = range_.low + range_.step * round((value - range_.low) / range_.step)
-    return min(value, range_.high)
+    value = limits.low + limits.step * round((value - limits.low) / limits.step)
+    return min(value, limits.high)
 
 
-def union(old: dict[str, BaseDistribution], new: dict[str, BaseDistribution]) -> dict[str, BaseDistribution]:
-    """The ranges that hold both. Raises TaskError where Optuna takes no such two into one study."""
-    found = dict(old)
+def _nearest_choice(choices: Sequence[Any], value: Any) -> Any:
+    if value in choices:
+        return value
+    are_numbers = all(_is_number(each) for each in (value, *choices))
+    return min(choices, key=lambda choice: abs(choice - value)) if are_numbers else choices[0]
+
+
+def union(old: Ranges, new: Ranges) -> Ranges:
+    """The smallest ranges that contain both. Raises TaskError where one study cannot hold both."""
+    ranges = dict(old)
     for name, range_ in new.items():
-        before = found.get(name, range_)
+        before = ranges.get(name, range_)
         try:
             check_distribution_compatibility(before, range_)
         except ValueError:
             seen = f"{describe(before)}, and {describe(range_)}"
             valid = "choices and scale must be the same in each draw"
             raise TaskError(f"the range of {name!r} is of two kinds: {seen}; {valid}") from None
-        found[name] = range_ if before == range_ else _both(before, range_)
-    return found
+        ranges[name] = range_ if before == range_ else _both(before, range_)
+    return ranges
 
 
 def _both(one: Any, other: Any) -> BaseDistribution:
-    steps = one.step == other.step and (one.step is None or (one.low - other.low) % one.step == 0)
-    step = one.step if steps else None if isinstance(one, FloatDistribution) else 1
-    return type(one)(min(one.low, other.low), max(one.high, other.high), log=one.log, step=step)
+    is_aligned = one.step == other.step and (one.step is None or (one.low - other.low) % one.step == 0)
+    step = one.step if is_aligned else None if isinstance(one, FloatDistribution) else 1
+    low, high = min(one.low, other.low), max(one.high, other.high)
+    range_: BaseDistribution = type(one)(low, high, log=one.log, step=step)
+    return range_
 
 
-def describe(distribution: BaseDistribution) -> str:
+def describe(range_: BaseDistribution) -> str:
     """A range in words: "100 to 500", "0.0001 to 0.01 (log)", "one of 10, 20"."""
-    if isinstance(distribution, CategoricalDistribution):
-        return "one of " + ", ".join(map(str, distribution.choices))
-    log = " (log)" if distribution.log else ""
-    step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
-    return f"{distribution.low} to {distribution.high}{step}{log}"
+    if isinstance(range_, CategoricalDistribution):
+        return "one of " + ", ".join(map(str, range_.choices))
+    limits = _numeric(range_)
+    log = " (log)" if limits.log else ""
+    step = f" in steps of {limits.step}" if limits.step not in (None, 1) else ""
+    return f"{limits.low} to {limits.high}{step}{log}"
 
 
-def default_values(task: ModuleType) -> Callable[[str, BaseDistribution], Plain]:
-    """What takes a task's defaults, each as near as its range allows."""
+def default_values(task: Task) -> Pick:
+    """A function that picks a task's defaults, each moved into its range."""
     config = task.Config()
     return lambda name, range_: nearest(range_, getattr(config, name, None))
 
@@ -269,6 +282,11 @@ def _plain(name: str, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         valid = "valid are numbers, texts, True, False and None"
         raise TaskError(f"the range of {name!r} holds {error}: {valid}") from None
+
+
+def _numeric(range_: BaseDistribution) -> IntDistribution | FloatDistribution:
+    assert isinstance(range_, IntDistribution | FloatDistribution)  # Optuna has no other kind
+    return range_
 
 
 def _is_number(value: Any) -> bool:

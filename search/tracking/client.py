@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from search import paths, tasks
-from search.errors import StoreError, one_line
+from search.errors import StoreError
+from search.text import one_line
 from search.tracking import artifact_locations
 from search.tracking.writers import ClientWriter, RunWriter, SqliteWriter
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
 PARENT = "mlflow.parentRunId"  # the tag that makes a run one of a study
 
 

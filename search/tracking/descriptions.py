@@ -9,10 +9,11 @@ from types import ModuleType
 from typing import Any
 
 from search import tasks
-from search.cli.display import LONGEST, luck
-from search.errors import NoWinner, readable
+from search.errors import NoWinner
 from search.strategy import winner
-from search.study.void import ranges
+from search.strategy.describe import optimism
+from search.study.trial import number_ranges
+from search.text import MAX_VALUE_LETTERS, readable
 from search.tracking import log_names
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one
@@ -40,24 +41,24 @@ def of_study(study: Any, link: str | None = None) -> str:
 
     `link` is the address of its trials.
     """
-    about, ways = study.about, {"maximize": "the higher the better", "minimize": "the lower the better"}
+    about, ways = study.description, {"maximize": "the higher the better", "minimize": "the lower the better"}
     space = [
-        f"| `{name}` | {readable(tasks.describe(range_), LONGEST)} |"
+        f"| `{name}` | {readable(tasks.describe(range_), MAX_VALUE_LETTERS)} |"
         for name, range_ in study.ranges().items()
     ]
     paragraphs = [
         f"**{_question(study.task).splitlines()[0]}**",
         _won(study),
-        f"Score: {about['metric']} on validation data, {ways[about['direction']]}. Data: {about['source']}, "
-        f"digest {about['digest']}. Seed {about['seed']}. {_limits(study.budget())}",
+        f"Score: {about.metric} on validation data, {ways[about.direction]}. Data: {about.source}, "
+        f"digest {about.digest}. Seed {about.seed}. {_limits(study.budget())}",
         "\n".join(["| searched | range |", "|---|---|", *space]),
     ]
     if link:
         paragraphs.insert(
             2, f"[All trials, the best first]({link}). Mark some, and choose the chart above them."
         )
-    if out := [trial.number for trial in study.trials() if trial.crossed]:
-        paragraphs.append(f"Crossed out, and not learnt from: trials {ranges(out)}.")
+    if out := [trial.number for trial in study.trials() if trial.void]:
+        paragraphs.append(f"Crossed out, and not learnt from: trials {number_ranges(out)}.")
     if said := log_names.sentence(study.trials()):
         paragraphs.append(said)
     return "\n\n".join(paragraphs)
@@ -96,13 +97,13 @@ def _won(study: Any) -> str:
         standing = winner.choose(study)
     except NoWinner as none:
         return f"No winner: {none}."
-    trial, metric = standing.trial, study.about["metric"]
+    trial, metric = standing.trial, study.description.metric
     first = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
     if not standing.confirmed:
         return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
     mean = f"{metric} **{standing.mean:.4g} ± {standing.standard_error:.2g}**"
     seeds = f"the mean of {len(standing.scores)} fresh seeds"
-    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {luck(standing, study.about)})."
+    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {optimism(standing, study.description)})."
 
 
 def _limits(budget: Mapping[str, Any]) -> str:

@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from search.errors import readable
 from search.study.trial import Trial
+from search.text import readable
 
 INVALID = re.compile(r"[^/\w.\- :]")  # MLflow's own rule
 NO_PART = ("", ".", "..")  # of a name that is a path: it would name another place
-LONGEST = 230  # bytes: MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
+MAX_VALUE_LETTERS = (
+    230  # bytes: MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
+)
 OWN = ("epoch", "seconds", "time")  # what each epoch has besides what the task reported
 # The log writes metrics of these names itself, and those that begin so.
 RESERVED = (*OWN, "score", "score_standard_error", "weights", "seconds_total", "epochs_trained")
@@ -26,9 +28,9 @@ BEGINNINGS = ("best_", "last_", "confirmed_")
 def log_name(name: str) -> str:
     """The name as the log has it: `name` itself where MLflow takes it."""
     valid = "/".join("_" if part in NO_PART else part for part in INVALID.sub("_", name).split("/"))
-    if len(valid.encode()) <= LONGEST:
+    if len(valid.encode()) <= MAX_VALUE_LETTERS:
         return valid
-    start = valid.encode()[: LONGEST - 9].decode(errors="ignore").rstrip("/.")
+    start = valid.encode()[: MAX_VALUE_LETTERS - 9].decode(errors="ignore").rstrip("/.")
     return f"{start}_{_digest(name)}"
 
 

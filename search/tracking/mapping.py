@@ -13,8 +13,8 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 
 from search import tasks
-from search.cli.display import standing_line
-from search.strategy.winner import Standing
+from search.strategy.describe import score_line
+from search.strategy.winner import Candidate
 from search.study.trial import Trial, numbers
 from search.tasks.provenance import commit_of
 from search.tracking import log_names
@@ -47,9 +47,9 @@ def status_of(trial: Trial) -> str:
 def name_of(trial: Trial) -> str:
     """The name of a trial's run."""
     name = f"trial-{trial.number:04}"
-    if trial.confirms is not None:
-        name += f" repeats {trial.confirms}"
-    return f"{name} ({trial.crossed.action})" if trial.crossed else name
+    if trial.replicate_of is not None:
+        name += f" repeats {trial.replicate_of}"
+    return f"{name} ({trial.void.action})" if trial.void else name
 
 
 def beginning(trial: Trial, study_name: str, about: About, parent: str) -> dict[str, str]:
@@ -63,8 +63,8 @@ def beginning(trial: Trial, study_name: str, about: About, parent: str) -> dict[
         "draw": str(trial.draw),
         "state": "running",
         "why tried": trial.proposal,
-        "data": about["source"],
-        "data_digest": about["digest"],
+        "data": about.source,
+        "data_digest": about.digest,
         **{f"fingerprint.{part}": digest for part, digest in trial.fingerprint.items()},
         "commit": commit_of({**where, "dirty": False}),
         "dirty": str(where.get("dirty", "unknown")),
@@ -74,8 +74,8 @@ def beginning(trial: Trial, study_name: str, about: About, parent: str) -> dict[
     }
     if trial.retry_of is not None:
         tags["retry of"] = str(trial.retry_of)
-    if trial.confirms is not None:
-        tags |= {"kind": "repeat", "repeats": str(trial.confirms), "repeat": str(trial.repeat)}
+    if trial.replicate_of is not None:
+        tags |= {"kind": "repeat", "repeats": str(trial.replicate_of), "repeat": str(trial.replicate)}
     return as_tags(tags)
 
 
@@ -85,7 +85,7 @@ def ending(trial: Trial) -> dict[str, str]:
         {
             "state": trial.state,
             "why ended": trial.reason,
-            "crossed out": str(trial.crossed or "no"),
+            "crossed out": str(trial.void or "no"),
             NAME: name_of(trial),
         }
     )
@@ -131,8 +131,8 @@ def summary(trial: Trial, about: About) -> Numbers:
         last = trial.curve[-1]
         names = log_names.metric_names(last)
         metrics |= {f"last_{names[name]}": last[name] for name in names.keys() & numbers(last).keys()}
-        better = max if about["direction"] == "maximize" else min
-        scored = f"validation_{about['metric']}"
+        better = max if about.direction == "maximize" else min
+        scored = f"validation_{about.metric}"
         metrics["best_validation_loss"] = min(entry["validation_loss"] for entry in trial.curve)
         metrics[log_names.log_name(f"best_{scored}")] = better(entry[scored] for entry in trial.curve)
     return metrics
@@ -151,11 +151,11 @@ def tags_of_study(study_name: str, about: About) -> dict[str, str]:
     tags = {
         "kind": "study",
         "study": study_name,
-        "data": about["source"],
-        "data_digest": about["digest"],
-        "seed": str(about["seed"]),
-        "metric": about["metric"],
-        "direction": about["direction"],
+        "data": about.source,
+        "data_digest": about.digest,
+        "seed": str(about.seed),
+        "metric": about.metric,
+        "direction": about.direction,
     }
     return as_tags(tags)
 
@@ -166,7 +166,7 @@ def tags_of_ranges(ranges: dict[str, Any]) -> dict[str, str]:
     return as_tags({f"space.{names[name]}": tasks.describe(range_) for name, range_ in ranges.items()})
 
 
-def winner_of(standing: Standing, about: About) -> tuple[str, Numbers]:
+def winner_of(standing: Candidate, about: About) -> tuple[str, Numbers]:
     """A study's winner in a line, and as metrics."""
     trial = standing.trial
     metrics: Numbers = {
@@ -177,16 +177,16 @@ def winner_of(standing: Standing, about: About) -> tuple[str, Numbers]:
     if not standing.confirmed:
         return f"trial {trial.number} (unconfirmed: one seed)", metrics
     metrics |= {"winner_mean": standing.mean, "winner_standard_error": standing.standard_error}
-    return f"trial {trial.number}, confirmed: {standing_line(standing, about)}", metrics
+    return f"trial {trial.number}, confirmed: {score_line(standing, about)}", metrics
 
 
-def confirmation(standing: Standing, about: About, at: datetime) -> tuple[list[Metric], list[RunTag]]:
+def confirmation(standing: Candidate, about: About, at: datetime) -> tuple[list[Metric], list[RunTag]]:
     """What the repeats of a confirmed configuration say of it, for the run of its first trial.
 
     `at` is when the last of them ended.
     """
     values = {"confirmed_mean": standing.mean, "confirmed_standard_error": standing.standard_error}
-    tags = as_tags({"confirmed": standing_line(standing, about)})
+    tags = as_tags({"confirmed": score_line(standing, about)})
     return as_metrics(values, ms(at), len(standing.scores)), as_run_tags(tags)
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from mlflow.entities import RunTag
 
 from search import tasks
-from search.errors import NoWinner, one_line
+from search.errors import NoWinner
 from search.strategy import winner
 from search.study.trial import Trial
+from search.text import one_line
 from search.tracking import descriptions, mapping
 from search.tracking.client import PARENT, TrackingStore, find_runs, set_aside
 from search.tracking.writers import TAG_LETTERS, log_batches
@@ -71,7 +72,7 @@ class Projection:
         """Write what the log lacks of trials that have ended, and of the study's own run."""
         self.behind = None
         try:
-            self.study.in_turn(self._complete)
+            self.study.exclusive(self._complete)
         except Exception as error:  # MLflow lets through whatever its database or its server raises
             self.behind = one_line(error)
 
@@ -119,7 +120,7 @@ class Projection:
             self._deleted.discard(run_id)
 
     def _create_parent(self) -> str:
-        tags = mapping.tags_of_study(self.study.name, self.study.about)
+        tags = mapping.tags_of_study(self.study.name, self.study.description)
         run = self._client.create_run(self._experiment, run_name=self.study.name, tags=tags)
         run_id: str = run.info.run_id
         ranges = mapping.as_run_tags(mapping.tags_of_ranges(self.study.ranges()))
@@ -131,7 +132,7 @@ class Projection:
     def _create(self, trial: Trial) -> None:
         """Make the run of a trial."""
         name = mapping.name_of(trial)
-        tags = mapping.beginning(trial, self.study.name, self.study.about, self.parent)
+        tags = mapping.beginning(trial, self.study.name, self.study.description, self.parent)
         self._runs[trial.number] = self._writer.begin(name, mapping.ms(trial.started), tags)
         self._shown[trial.number] = {**tags, mapping.NAME: name}
 
@@ -150,7 +151,7 @@ class Projection:
             self._writer.add(run_id, metrics, params)
         else:
             ended, new = mapping.ms(trial.ended), mapping.ending(trial).items()
-            metrics += mapping.as_metrics(mapping.summary(trial, self.study.about), ended)
+            metrics += mapping.as_metrics(mapping.summary(trial, self.study.description), ended)
             # MLflow is slow to write a run's name: not again where it is the same.
             tags = [RunTag(*tag) for tag in new - self._shown[trial.number].items()]
             self._writer.end(run_id, metrics, params, tags, mapping.status_of(trial), ended)
@@ -178,13 +179,13 @@ class Projection:
 
     def _conclude(self) -> None:
         """Write the study's own run: budget, winner, numbers, and the files that are kept of a study."""
-        study, known = self.study, self.study.extent()
+        study, known = self.study, self.study.revision()
         if known == self._concluded:
-            study.set_logged(known)
+            study.set_projected_revision(known)
             return
         self._revive(self.parent)
         self._describe_experiment()
-        for standing in winner.standings(study):
+        for standing in winner.candidates(study):
             if standing.confirmed:
                 self._write_confirmation(standing)
         tags, values = self._conclusion()
@@ -194,22 +195,22 @@ class Projection:
         log_batches(self._client, self.parent, metrics, tags=mapping.as_run_tags(tags))
         self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
-        study.set_logged(known)
+        study.set_projected_revision(known)
         self.store.analyze()
 
     def _conclusion(self) -> tuple[dict[str, str], mapping.Numbers]:
         """The tags and the numbers of the study's own run."""
         study = self.study
         tags = {"budget": json.dumps(study.budget())}
-        values: mapping.Numbers = {"trials": study.counted()}
+        values: mapping.Numbers = {"trials": study.n_finished()}
         try:
-            tags["winner"], found = mapping.winner_of(winner.choose(study), study.about)
+            tags["winner"], found = mapping.winner_of(winner.choose(study), study.description)
             values |= found
         except NoWinner as none:
             tags["winner"] = str(none)
         text = descriptions.of_study(study, self.page())
         tags |= mapping.note(self._client.get_run(self.parent).data.tags, text, TAG_LETTERS)
-        for number, look in enumerate(study.looks(), 1):
+        for number, look in enumerate(study.test_evaluations(), 1):
             tags[f"look {number} at the test data"] = json.dumps(look)
         return mapping.as_tags(tags), values
 
@@ -227,9 +228,9 @@ class Projection:
         for name, text in self._files(self.study).items():
             self._client.log_text(self.parent, text, name)
 
-    def _write_confirmation(self, standing: winner.Standing) -> None:
+    def _write_confirmation(self, standing: winner.Candidate) -> None:
         """Write what its repeats say of a configuration to the run of its first trial."""
         number = standing.trial.number
-        last = max(trial.ended for trial in self.study.trials() if trial.confirms == number)
-        metrics, tags = mapping.confirmation(standing, self.study.about, last)
+        last = max(trial.ended for trial in self.study.trials() if trial.replicate_of == number)
+        metrics, tags = mapping.confirmation(standing, self.study.description, last)
         log_batches(self._client, self._runs[number], metrics, tags=tags)

@@ -1,26 +1,30 @@
-"""The globals of the modules that a task is made of: what a training changes there, no other training sees.
+"""The globals of a task's modules, kept apart for each training.
 
-A counter, a cache or a generator at the top of a task's file would otherwise carry over to the next training,
-which then depends on what trained before, and no frozen script repeats it. What a class holds is not covered.
+A counter, a cache or a generator at the top of a task's file would otherwise carry over to the next training.
+That training would depend on those before it, and no frozen script would repeat it. Attributes of a class are
+not kept apart.
 """
 
 import copy
 import functools
 import sys
 from types import ModuleType
+from typing import Any
 
-from search.frozen_script.source_code import OURS
+from search.paths import PACKAGES
 
 Values = dict[ModuleType, dict[str, object]]
+Memo = dict[int, Any]  # of copy.deepcopy
 
 
 class Globals:
     """The globals of all modules of tasks, models and data, as they are now."""
 
     def __init__(self) -> None:
-        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in OURS]
+        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES]
         self._values: Values = {module: dict(vars(module)) for module in modules}
-        self._pristine, memo = {}, {}  # of what can change: most modules have none
+        self._pristine: dict[tuple[ModuleType, str], object] = {}  # what can change: most modules have none
+        memo: Memo = {}
         for module, values in self._values.items():
             for name, value in values.items():
                 if not name.startswith("__") and (own := _copied(value, memo)) is not value:
@@ -28,7 +32,8 @@ class Globals:
 
     def fresh(self) -> Values:
         """All globals for one training, with copies of its own of what can change."""
-        fresh, memo = {module: values.copy() for module, values in self._values.items()}, {}
+        fresh: Values = {module: values.copy() for module, values in self._values.items()}
+        memo: Memo = {}
         for (module, name), value in self._pristine.items():
             fresh[module][name] = _copied(value, memo)
         return fresh
@@ -61,7 +66,7 @@ def _replaced(values: Values) -> Values:
     return before
 
 
-def _copied(value: object, memo: dict) -> object:
+def _copied(value: Any, memo: Memo) -> object:
     """A deep copy; the value itself where it cannot change, or cannot be copied."""
     if hasattr(value, "cache_parameters"):  # of functools.lru_cache: with a cache of its own
         return functools.lru_cache(**value.cache_parameters())(value.__wrapped__)

@@ -7,10 +7,9 @@ names the function of the task, the value seen and the valid values.
 import math
 from collections.abc import Mapping
 
-from search.errors import one_line
-from search.tasks.values import number, plain, shown
-
-Entry = dict[str, int | float | str]
+from search.text import one_line
+from search.trainers.messages import Entry, Score
+from search.values import number, plain, shown
 
 NAME_LETTERS = 1000  # of a metric's name, at the most
 TEXT_LETTERS = 100_000  # of a text that are kept
@@ -88,7 +87,7 @@ class Reports:
         return _number(value, f"report: metric {name!r}", valid)
 
 
-def score(result: object) -> tuple[float, float]:
+def score(result: object) -> Score:
     """A score and its standard error. They may be NaN or infinite where the score is: it diverged."""
     valid = "valid is (value, standard_error)"
     if not isinstance(result, list | tuple) or len(result) != 2:

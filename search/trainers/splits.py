@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
 SMALL = 2**20  # bytes of a tensor, up to which it is copied rather than mapped
 
-Split = object  # one tensor, or a named tuple of tensors: see docs/tasks.md
+Split = Any  # one tensor, or a named tuple of tensors: see docs/tasks.md
 Storage = torch.UntypedStorage
 
 
@@ -51,7 +52,7 @@ class _View:
     address: int
     device: torch.device
     dtype: torch.dtype
-    view: tuple
+    view: tuple[Any, ...]  # offset, size and strides
 
 
 def _restored(storages: dict[int, Storage], part: object) -> object:
@@ -65,7 +66,7 @@ def _mapper(storage: Storage) -> Callable[[], Storage]:
     """A function that maps the bytes of a storage privately. The file has no name and goes with it."""
     in_memory = hasattr(os, "memfd_create")
     file = open(os.memfd_create("splits"), "w+b") if in_memory else tempfile.TemporaryFile()  # noqa: SIM115
-    file.write(torch.empty(0, dtype=torch.uint8).set_(storage).numpy())
+    file.write(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
     file.flush()
 
     def mapped() -> Storage:
@@ -79,5 +80,6 @@ def _rebuilt(split: Split, change: Callable[[object], object]) -> Split:
     """A split of changed parts."""
     if not isinstance(split, tuple):
         return change(split)
+    make: Callable[..., Split] = type(split)
     parts = map(change, split)
-    return type(split)(*parts) if hasattr(split, "_fields") else type(split)(parts)
+    return make(*parts) if hasattr(split, "_fields") else make(parts)

@@ -1,8 +1,8 @@
 """One training, which can pause inside `report` and go on later.
 
-A training runs in a thread of its own, and control is handed over: at any time either the training's thread
-runs or the one that called `advance`. All that `report` asks is asked in the latter. So the listener, the
-study and the log run with the process's own settings, and a task's code cannot tell that it ever waited.
+A training runs in a thread of its own, and control is handed over: at any time either that thread runs or
+the one that called `advance`. The caller's thread answers each report. So the coordinator, the study and the
+log run with the process's own settings, and a task's code cannot tell that it ever waited.
 """
 
 import contextlib
@@ -13,25 +13,39 @@ import threading
 import time
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any, Literal
 
 import torch
 
 from objectives.replay import THREADS, seed_all
-from search.trainers import isolation, received
+from search.tasks import isolation
+from search.trainers import received
+from search.trainers.messages import (
+    GO_ON,
+    MAX_CAUSE,
+    PAUSE,
+    STOP,
+    Entry,
+    Failed,
+    OnReport,
+    Paused,
+    Score,
+    Stopped,
+    Verdict,
+)
 from search.trainers.module_globals import Globals, OwnGlobals
 from search.trainers.splits import Splits
 
-CAUSE = 500  # letters of the cause of a failure that are kept
-GO_ON, PAUSE, STOP = "go on", "pause", "stop"
 GRACE = 5.0  # seconds in which a task's code is to end once Stop was raised in it
 
-Message = tuple[str, object]
-PAUSED: Message = ("paused", None)
-STOPPED: Message = ("stopped", None)
+Ended = tuple[Literal["finished"], tuple[Score, ...]] | Failed | Stopped  # scores: one for each split
+Message = tuple[Literal["report"], Entry] | Ended
+PAUSED: Paused = ("paused", None)
+STOPPED: Stopped = ("stopped", None)
 
 
 class Stop(BaseException):
-    """Raised by `report` where a training is to end: `except Exception` in a task does not catch it."""
+    """End a training: `report` raises it, and `except Exception` in a task does not catch it."""
 
 
 class Training:
@@ -39,7 +53,7 @@ class Training:
 
     Args:
         task: the module of a task.
-        config: a Config of that task.
+        make_config: builds a Config of that task, once, in the training's thread.
         device: where its tensors are.
         splits: the training and the validation data.
         all_globals: the globals of its modules, before any training.
@@ -49,43 +63,43 @@ class Training:
     def __init__(
         self,
         task: ModuleType,
-        config: object,
+        make_config: Callable[[], Any],
         device: str,
         splits: Splits,
         all_globals: Globals,
         more: tuple[Splits, ...] = (),
     ) -> None:
-        self._task, self._config, self._device = task, config, device
+        self._task, self._make_config, self._device = task, make_config, device
         self._splits, self._more = splits, more
         self._state, self._globals = isolation.State(device), OwnGlobals(all_globals)
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()  # from the training's thread
-        self._verdicts: queue.SimpleQueue[str] = queue.SimpleQueue()  # to it
+        self._verdicts: queue.SimpleQueue[Verdict] = queue.SimpleQueue()  # to it
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self._process = os.getpid()
         self._at_report = self._stopped = self._ended = False
-        self.error: BaseException | None = None  # that made it fail: the first, as a task may swallow it
+        self.error: BaseException | None = None  # the first that made it fail: a task may swallow it
 
     @property
     def hangs(self) -> bool:
         """Whether the training was told to end, and did not."""
         return self._stopped and not self._ended
 
-    def advance(self, reported: Callable[[received.Entry], str]) -> Message:
-        """Train until the end or a pause, and ask `reported(entry)` after each epoch whether to go on.
+    def advance(self, on_report: OnReport) -> Ended | Paused:
+        """Train until the end or a pause, and ask `on_report(entry)` after each epoch whether to go on.
 
-        Returns ("finished", scores), ("failed", cause), PAUSED or STOPPED. A score is that on the validation
-        data, and its standard error; those on `more` follow.
+        Returns ("finished", scores), ("failed", cause), PAUSED or STOPPED. The first score is that on the
+        validation data; those on `more` follow.
         """
         with self._state, self._globals:
             try:
                 message = self._hand_over(GO_ON)
                 while message[0] == "report":
                     with self._state.suspended():
-                        verdict = reported(message[1])
+                        verdict = on_report(message[1])
                     if verdict == PAUSE:
                         return PAUSED
                     message = self._end() if verdict == STOP else self._hand_over(verdict)
-            except BaseException:  # of `reported`; or Ctrl-C
+            except BaseException:  # of `on_report`; or Ctrl-C
                 self._end()
                 raise
         return message
@@ -96,7 +110,7 @@ class Training:
             self._end()
         self.error = None
 
-    def _hand_over(self, verdict: str) -> Message:
+    def _hand_over(self, verdict: Verdict) -> Message:
         """Let the training's thread run until it has a message."""
         if self._thread.ident is None:
             self._thread.start()
@@ -107,9 +121,10 @@ class Training:
         self._at_report = message[0] == "report"
         return message
 
-    def _end(self) -> Message:
-        """Have the task's code end by Stop: at its report, or where it is. One that goes on is left alone:
-        nobody hears it any more.
+    def _end(self) -> Stopped:
+        """Raise Stop in the task's code: at its report, or else wherever it is.
+
+        Code that goes on all the same is left alone: nobody hears it any more.
         """
         if self._thread.ident is None or self._ended:
             return STOPPED
@@ -129,7 +144,7 @@ class Training:
     def _run(self) -> None:
         with contextlib.suppress(Stop):  # it may come at any line
             torch.set_num_threads(THREADS)
-            scores = None
+            scores: tuple[Score, ...] = ()
             try:
                 # Within the device, what a task makes is on it too. "cpu" would cost time at each call.
                 with contextlib.nullcontext() if self._device == "cpu" else torch.device(self._device):
@@ -139,8 +154,8 @@ class Training:
             self._ended = True
             self._messages.put(self._outcome(scores))
 
-    def _trained(self) -> tuple:
-        task, config = self._task, self._config
+    def _trained(self) -> tuple[Score, ...]:
+        task, config = self._task, self._make_config()
         seed_all(config.seed)
         self._reports = received.Reports(task.METRIC, config.epochs)
         training, validation = self._splits.private()
@@ -152,15 +167,15 @@ class Training:
         splits = [validation, *(split for splits in self._more for split in splits.private())]
         return tuple(received.score(task.score(model, split)) for split in splits)
 
-    def _outcome(self, scores: tuple | None) -> Message:
+    def _outcome(self, scores: tuple[Score, ...]) -> Ended:
         if self._stopped:
             return STOPPED
         if self.error is not None:
-            return "failed", received.cause(self.error, CAUSE)
+            return "failed", received.cause(self.error, MAX_CAUSE)
         return "finished", scores
 
     def report(self, epoch: object, metrics: object) -> None:
-        """What the task's `report` does."""
+        """Hand an epoch over and wait for the verdict: the task's `report`."""
         seconds = time.perf_counter() - self._clock
         self._check_caller()
         try:
@@ -181,9 +196,9 @@ class Training:
         if self._ended:
             raise RuntimeError("report was called after the training had ended")
         if threading.get_ident() != self._thread.ident:
-            said = "report was called in another thread: valid is a call by train itself"
-            self.error = self.error or RuntimeError(said)
-            raise SystemExit(said)  # which ends a thread without a traceback on the screen
+            message = "report was called in another thread: valid is a call by train itself"
+            self.error = self.error or RuntimeError(message)
+            raise SystemExit(message)  # which ends a thread without a traceback on the screen
         if self._stopped:
             raise Stop
         if self.error is not None:

@@ -28,10 +28,12 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 from rich.table import Table
+from stores import here
 
 from objectives import chargpt
 from search.coordinator import search, train_all
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 from search.tracking import chosen
 from search.tracking.background import Background
 from search.tracking.client import LocalTracking
@@ -95,9 +97,9 @@ class Home:
 def rates(home, writer, rate, seconds):
     """Processor ms a trial, the lag of the log's median and last trial in seconds."""
     store, count = home.new(writer), max(1, int(rate * seconds))
-    with Study.open(chargpt, "rates", "builtin") as study:
+    with open_study(here(), chargpt, "rates", "builtin") as study:
         log = Timed(study, store)
-        log.write(first := study.ask())
+        log.write(first := Strategy(study).ask())
         log.reset()
         with Background(log) as background:
             for trial in lived(first, rate, count):
@@ -139,7 +141,7 @@ def searching(home, writer, shape, seconds):
     The last two are seconds. `writer` None is no log.
     """
     store, clock = home.new(writer or "tables"), Clock()
-    with Study.open(chargpt, "search", "builtin") as study, ExitStack() as ends:
+    with open_study(here(), chargpt, "search", "builtin") as study, ExitStack() as ends:
         search(study, Pretended(4, 0.0, clock), trials=100)
         counts, log = Ends(clock), Timed(study, store)
         watchers = [counts]
@@ -151,8 +153,8 @@ def searching(home, writer, shape, seconds):
         trainers = Pretended(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if shape == "long":
-            best, repeat = study.best(), itertools.count(1)
-            train_all(study, trainers, lambda _: study.ask_again(best, next(repeat)), **limits)
+            best, repeat, strategy = study.best(), itertools.count(1), Strategy(study)
+            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(repeat)), **limits)
         else:
             search(study, trainers, **limits)
         ended = sum(begin <= at < begin + seconds for at in counts.ended)

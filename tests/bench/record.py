@@ -19,7 +19,8 @@ from pathlib import Path
 import optuna
 
 from search import tasks
-from search.study import catalog
+from search.strategy.strategy import Strategy
+from search.study.opening import source_of
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
 CURVES = Path(__file__).parent / "curves"
@@ -34,7 +35,7 @@ def configurations(task, count):
     study.enqueue_trial(tasks.baseline(task))
     found = []
     for _ in range(count):
-        trial = study.ask()
+        trial = Strategy(study).ask()
         found.append(asdict(task.space(trial)))
         study.tell(trial, 0.0)
     return found
@@ -76,7 +77,7 @@ def main():
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     task = tasks.find(options.task)
-    source = catalog.default_source(task, None)
+    source = source_of(task, None)
     trainer = Trainer(task, task.DATA.prepare(source))
     trainer.train(task.Config(epochs=1), lambda entry: GO_ON)  # warm up
     drawn = configurations(task, options.count)

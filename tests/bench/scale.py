@@ -36,6 +36,7 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 from rich.table import Table
+from stores import here
 
 from objectives import bowl, chargpt
 from search import paths
@@ -43,9 +44,10 @@ from search.cli.display import Tally, watch
 from search.coordinator import search, train_all
 from search.executors.pool import Pool
 from search.executors.processes import Processes
-from search.executors.worker import PATIENCE
-from search.study import catalog
-from search.study.study import Study
+from search.executors.worker import VERDICT_TIMEOUT
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
+from search.study.trial import TrialState
 from search.tracking import chosen
 from search.tracking.background import Background
 from search.tracking.projection import Projection
@@ -109,10 +111,10 @@ class Pretended(Pool):
         self.computed = []  # (from, to): when a trainer computed
         super().__init__(jobs)
 
-    def _begin(self):
+    def _new_trainer(self):
         return _Pretended(self._seconds, self._clock, self.computed)
 
-    def _heard(self, seconds):
+    def _poll(self, seconds):
         due = min(trainer.due for trainer in self._trainers)
         self._clock.wait_until(min(due, self._clock.now() + seconds))
         now = self._clock.now()
@@ -167,7 +169,7 @@ class _Pretended:
 
     def _hear(self, verdict):
         """Hear what is said to a report. Where it is late, training has gone on: the next report hears it."""
-        now, patient = self._clock.now(), self.due + PATIENCE
+        now, patient = self._clock.now(), self.due + VERDICT_TIMEOUT
         last = self._epochs[self.number] == self._config.epochs
         if last or self._late or (verdict != GO_ON and now <= patient):
             self._stop(self._late or verdict, last)
@@ -238,7 +240,7 @@ class Folder:
     @contextlib.contextmanager
     def study(self, size):
         """The study of such a copy, open."""
-        with self.copy(size), Study.open(chargpt, NAME, "builtin") as study:
+        with self.copy(size), open_study(here(), chargpt, NAME, "builtin") as study:
             yield study
 
     def home(self, size):
@@ -249,17 +251,17 @@ class Folder:
             os.environ["TRIALBOOK_HOME"] = str(home)
             chosen(None).connect()  # to an empty log: that takes seconds
             if records is None:
-                with Study.open(chargpt, NAME, "builtin") as study:
+                with open_study(here(), chargpt, NAME, "builtin") as study:
                     search(study, Pretended(4, 0.0, Clock()), trials=size)
             else:
                 paths.studies().mkdir(parents=True)
-                with open(catalog.file(NAME), "w") as file:
+                with open(here().path(NAME), "w") as file:
                     file.writelines(repeated(records, size))
         return home
 
     def _records(self):
         os.environ["TRIALBOOK_HOME"] = str(self.home(BASE))
-        return catalog.file(NAME).read_text()
+        return here().path(NAME).read_text()
 
 
 def repeated(records, size):
@@ -308,8 +310,8 @@ def reports(folder, size, whole, watched, seconds):
         begin = clock.now() + seconds / 4
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if whole:
-            best, repeat = study.best(), itertools.count(1)
-            train_all(study, trainers, lambda _: study.ask_again(best, next(repeat)), **limits)
+            best, repeat, strategy = study.best(), itertools.count(1), Strategy(study)
+            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(repeat)), **limits)
         else:
             search(study, trainers, **limits)
     first, *_, last = (at for at, each in enumerate(counts.reports) if begin <= each < begin + seconds)
@@ -337,26 +339,27 @@ def size(home, asks):
     """What a study costs that nothing else did before: seconds of each call; bytes of memory and journal."""
     os.environ["TRIALBOOK_HOME"] = home
     before, began = resident(), time.perf_counter()
-    with Study.open(chargpt, NAME, "builtin") as study:
+    with open_study(here(), chargpt, NAME, "builtin") as study:
         opened = time.perf_counter()
         spent = {"open": [opened - began], "first ask": [], "ask": [], "report": [], "tell": []}
-        number = asked(study, spent["first ask"]).number
-        study.tell(number, "interrupted", "measured")
+        strategy = Strategy(study)
+        number = asked(strategy, spent["first ask"]).number
+        strategy.tell(number, TrialState.INTERRUPTED, "measured")
         for _ in range(asks):
-            trial = asked(study, spent["ask"])
+            trial = asked(strategy, spent["ask"])
             with timed(spent["report"]):
-                study.report(trial.number, entry(chargpt.Config(**trial.config), 1, 1.0))
+                strategy.report(trial.number, entry(chargpt.Config(**trial.config), 1, 1.0))
             with timed(spent["tell"]):
-                study.tell(trial.number, "pruned", "measured")
-        return spent, {"memory": resident() - before, "journal": catalog.file(NAME).stat().st_size}
+                strategy.tell(trial.number, TrialState.PRUNED, "measured")
+        return spent, {"memory": resident() - before, "journal": here().path(NAME).stat().st_size}
 
 
-def asked(study, spent):
+def asked(strategy, spent):
     """The trial that a search begins next; the seconds of all that it asks for that are added to `spent`."""
     with timed(spent):
-        study.go_on()
-        study.begun()
-        return study.ask()
+        strategy.resume_next()
+        strategy.study.n_started()
+        return strategy.ask()
 
 
 @contextlib.contextmanager
@@ -373,15 +376,16 @@ def resident():
 
 
 def pipes(home, seconds):
-    """Reports a second of two processes that train the bowl, to an ear that only nods and to a search; and
-    the trials a second of that search.
+    """Reports a second of two processes that train the bowl, and the trials a second of a search with them.
+
+    The reports go to a listener that only nods, and to that search.
     """
     os.environ["TRIALBOOK_HOME"] = str(home)
-    with Study.open(bowl) as study, Processes(study, 2) as trainers:
+    with open_study(here(), bowl) as study, Processes(study, 2) as trainers:
         nodded_at = nods(trainers, seconds)
     clock = Clock()
     counts = Counts(clock)
-    with Study.open(bowl) as study, Processes(study, 2) as trainers:
+    with open_study(here(), bowl) as study, Processes(study, 2) as trainers:
         over = lambda: counts.reports and clock.now() >= counts.reports[0] + seconds  # noqa: E731
         search(study, trainers, watchers=[counts], stopping=over)
     return nodded_at, len(counts.reports) / seconds, len(counts.begun) / seconds
@@ -389,18 +393,18 @@ def pipes(home, seconds):
 
 def nods(trainers, seconds):
     """Reports a second of trainers that are never told anything but to go on."""
-    ear, begin = Nods(), math.inf
+    listener, begin = Nods(), math.inf
     while time.perf_counter() < begin + seconds:
         while trainers.free:
-            trainers.start(len(trainers.training), bowl.Config(epochs=10**9))
-        trainers.listen(ear, 1)
+            trainers.start(len(trainers.training), {"epochs": 10**9})
+        trainers.listen(listener, 1)
         if begin == math.inf and len(trainers.training) == trainers.jobs:
-            ear.heard, begin = 0, time.perf_counter()
-    return ear.heard / seconds
+            listener.heard, begin = 0, time.perf_counter()
+    return listener.heard / seconds
 
 
 class Nods:
-    """An ear that says to each report that the training is to go on: see `search.trainers.trainer`."""
+    """A listener that says to each report that the training is to go on."""
 
     heard = 0
 

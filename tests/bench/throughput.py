@@ -33,7 +33,7 @@ from data import words
 from objectives import digits, langid, regression
 from objectives.replay import THREADS
 from search import tasks
-from search.study import catalog
+from search.study.opening import source_of
 
 LETTERS, LANGUAGES, DIGITS = len(words.LETTERS), len(words.LANGUAGES), 10
 
@@ -170,7 +170,7 @@ def ms(time):
 
 def table(case, repetitions):
     """The ways side by side at each point."""
-    source = catalog.default_source(case.task, None)
+    source = source_of(case.task, None)
     training = case.task.DATA.load(data.read(case.task.DATA.prepare(source)), "train")
     split = type(training)(*(part[:: case.every].contiguous() for part in training))
     scale = 1000 * len(training[1]) / len(split[1]) / case.epochs

@@ -32,10 +32,11 @@ from contextlib import ExitStack
 import optuna
 from rich.console import Console
 from rich.table import Table
+from stores import here
 
 from objectives import langid
 from search.coordinator import search
-from search.study.study import Study
+from search.study.opening import open_study
 from search.tracking import chosen
 from search.tracking.background import Background
 from search.tracking.projection import Projection
@@ -51,7 +52,7 @@ SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the 
 
 
 class Idle:
-    """A trainer that reports and does not train: a plug, see `search.trainers.trainer`."""
+    """An executor whose trainer reports and does not train: see `search.executors`."""
 
     free = 1
     training = frozenset()
@@ -65,14 +66,14 @@ class Idle:
     def drop(self, number):
         self._paused.pop(number, None)
 
-    def listen(self, ear, seconds):
+    def listen(self, listener, seconds):
         self.free, (number, config) = 1, self._trial
         epochs = self._paused.pop(number, None) or iter(range(1, EPOCHS + 1))
         for epoch in epochs:
-            if ear.reported(number, entry(number, epoch)) == PAUSE:
+            if listener.reported(number, entry(number, epoch)) == PAUSE:
                 self._paused[number] = epochs
                 return
-        ear.finished(number, (accuracy(config), 0.004))
+        listener.finished(number, (accuracy(langid.Config(**config)), 0.004))
 
 
 class Timed:
@@ -111,18 +112,18 @@ def accuracy(config):
 
 def fill(study, size):
     """Add completed trials to a study until it has so many."""
-    ranges, told = study.ranges(), list(study._storage.every_trial(study._id))
+    ranges, told = study.ranges(), list(study._storage.every_trial(0))
     random, added = optuna.samplers.RandomSampler(seed=0), []
     for number in range(len(told), size):
         like = told[number % len(told)]
         drawn = {name: random.sample_independent(None, like, name, ranges[name]) for name in ranges}
         about = like.user_attrs["about"]
-        about = about | {"draw": number, "config": about["config"] | drawn}
+        about = about | {"draw": number, "config": about.config | drawn}
         added.append(
             optuna.trial.create_trial(
                 params=drawn,
                 distributions=ranges,
-                value=accuracy(langid.Config(**about["config"])),
+                value=accuracy(langid.Config(**about.config)),
                 user_attrs=like.user_attrs | {"about": about},
                 intermediate_values=like.intermediate_values,
             )
@@ -134,7 +135,7 @@ def measure(study, log, trials):
     """Milliseconds a trial, by part, of so many more trials."""
     spent, before = Counter(), sum(1 for _ in study.trials())
     started, busy = time.perf_counter(), time.process_time()
-    search(Timed(study, spent), Idle(), trials=study.counted() + trials)
+    search(Timed(study, spent), Idle(), trials=study.n_finished() + trials)
     searched = time.perf_counter()
     for number in range(before, before + trials):
         log.write(study.trial(number))
@@ -160,7 +161,7 @@ def measure_logged(repetitions):
 
 def milliseconds_logged(name, place):
     """Of a trial of a search; `place` is where it is logged: None nowhere, "" on this machine."""
-    with Study.open(langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
+    with open_study(here(), langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
         watchers = []
         if place is not None:
             log = Projection(study, chosen(place), lambda _: {}, overdue=lambda: True)
@@ -173,14 +174,15 @@ def milliseconds_logged(name, place):
 def measure_sizes(window, repetitions):
     """By size, so many measurements one after the other; and how many trials ended in which state."""
     measured = {}
-    with Study.open(langid, source="builtin") as study:
+    with open_study(here(), langid, source="builtin") as study:
         for size in SIZES:
             search(study, Idle(), trials=min(SIZES))
             fill(study, size)
             log = Projection(study, chosen(None), lambda _: {})
             log.write(study.trial(0))  # it opens the store
             measured[size] = [measure(study, log, window) for _ in range(repetitions)]
-        study.set_logged(study.extent())  # as after a search that ended well: what was added by hand is not
+        # As after a search that ended well: what was added by hand is not in the log.
+        study.set_projected_revision(study.revision())
         return measured, Counter(trial.state for trial in study.trials())
 
 

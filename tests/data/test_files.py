@@ -6,7 +6,7 @@ import pytest
 import data
 from data import sine
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_missing_or_changed_file_is_one_line_when_it_is_checked(tmp_path):
 
 def test_course_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("DATA_DIR", "~/course")
+    data.use_course_folder("~/course")
     assert data.course_file("mnist.npz") == tmp_path / "course" / "mnist.npz"
 
 

@@ -2,15 +2,15 @@
 
 import gzip
 import hashlib
-import http.server
 import os
+import re
 import socket
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from werkzeug import Response
 
 import data
 from data import mnist, mnist_small
@@ -163,44 +163,37 @@ def gzipped_idx(array):
     return gzip.compress(head + array.tobytes())
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    """Gives the files in `server.files`; of one given as a pair it promises the first, gives the second."""
+class Mirror:
+    """Files on a server. Of a pair of contents it promises the first, and gives the second."""
 
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        content = self.server.files.get(self.path.rpartition("/")[2])
-        self.send_response(404 if content is None else 200)
-        promised, given = content if isinstance(content, tuple) else (content or b"", content or b"")
-        self.send_header("Content-Length", str(len(promised)))
-        self.end_headers()
-        self.wfile.write(given)
+    def __init__(self, server):
+        self.url, self.log = server.url_for("/mnist/"), server.log
+        self.arrays = canonical(30, 12)
+        self.files = {mnist.FILES[name][0]: gzipped_idx(array) for name, array in self.arrays.items()}
+        server.expect_request(re.compile("/mnist/.*")).respond_with_handler(self._answer)
 
-    def log_message(self, *_):
-        pass
+    def _answer(self, request):
+        content = self.files.get(request.path.rpartition("/")[2])
+        if content is None:
+            return Response(status=404)
+        promised, given = content if isinstance(content, tuple) else (content, content)
+        return Response([given], headers={"Content-Length": str(len(promised))})
 
 
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
+def mirror(httpserver, tmp_path, monkeypatch):
     """A mirror on this machine that has small files, whose checksums are the known ones; an empty cache."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    server.url = f"http://127.0.0.1:{server.server_port}/mnist/"
-    server.asked, server.arrays = [], canonical(30, 12)
-    server.files = {mnist.FILES[name][0]: gzipped_idx(array) for name, array in server.arrays.items()}
+    mirror = Mirror(httpserver)
     known = {
-        name: (file, hashlib.md5(server.files[file]).hexdigest()) for name, (file, _) in mnist.FILES.items()
+        name: (file, hashlib.md5(mirror.files[file]).hexdigest()) for name, (file, _) in mnist.FILES.items()
     }
     monkeypatch.setattr(mnist, "FILES", known)
-    monkeypatch.setattr(mnist, "MIRRORS", (server.url,))
+    monkeypatch.setattr(mnist, "MIRRORS", (mirror.url,))
     monkeypatch.setattr(mnist, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(mnist.tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", httpserver.host)
     (tmp_path / "temporary").mkdir()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return mirror
 
 
 def left(tmp_path):
@@ -221,7 +214,7 @@ def test_what_is_fetched_is_kept_in_the_courses_format(mirror, tmp_path):
     arrays = data.read(mnist.prepare("mnist"))
     assert data.digest(arrays) == data.digest(mirror.arrays)
     assert left(tmp_path) == ["mnist-mnist.npz"]
-    assert len(mirror.asked) == 4  # once each
+    assert len(mirror.log) == 4  # once each
 
 
 @pytest.mark.parametrize("file", [file for file, _ in mnist.FILES.values()])
@@ -275,7 +268,7 @@ def test_without_the_course_file_the_course_is_refused():
 
 @pytest.mark.skipif(not COURSE, reason="DATA_DIR does not name the course's data")
 def test_course_digits(monkeypatch):
-    monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     assert mnist.default_source() == "course"
     assert mnist.prepare("course").parent == Path(COURSE)
     arrays = data.read(mnist.prepare("course"))

@@ -1,14 +1,13 @@
 """Texts: built in, downloaded from a mirror of the test's own, and the course's where its folder is."""
 
 import hashlib
-import http.server
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from werkzeug import Response
 
 import data
 from data import text
@@ -30,42 +29,22 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def mirrors(cache, monkeypatch):
-    """Calling it starts one mirror for each answer: bytes, or a status, or more bytes than are sent."""
-    servers = []
+def mirrors(cache, httpserver, monkeypatch):
+    """Calling it makes one mirror for each answer: status, length that it announces, what it sends."""
 
     def serve(*answers):
-        for answer in answers:
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering(answer))
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-            servers.append(server)
-        urls = [f"http://127.0.0.1:{server.server_port}/input.txt" for server in servers]
+        httpserver.clear()
+        paths = [f"/{number}/input.txt" for number in range(len(answers))]
+        for path, (status, length, content) in zip(paths, answers):
+            response = Response([content], status, {"Content-Length": str(length)})
+            httpserver.expect_request(path).respond_with_response(response)
+        urls = list(map(httpserver.url_for, paths))
         monkeypatch.setattr(text, "MIRRORS", urls)
         return urls
 
     monkeypatch.setattr(text, "SHA256", hashlib.sha256(PLAY).hexdigest())
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def answering(answer):
-    """How a mirror answers: (status, length that it announces, what it sends)."""
-    status, length, content = answer
-
-    class Mirror(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.send_header("Content-Length", str(length))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    return Mirror
+    monkeypatch.setenv("NO_PROXY", httpserver.host)
+    return serve
 
 
 GOOD = 200, len(PLAY), PLAY
@@ -182,7 +161,7 @@ def test_without_the_course_file_it_cannot_be_asked_for():
 
 def test_the_course_file_is_read_where_it_lies(tmp_path, monkeypatch, cache):
     (tmp_path / "input.txt").write_bytes(PLAY)
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    data.use_course_folder(tmp_path)
     assert text.default_source() == "course"
     assert text.prepare("course") == tmp_path / "input.txt"
     assert not cache.exists()
@@ -190,7 +169,7 @@ def test_the_course_file_is_read_where_it_lies(tmp_path, monkeypatch, cache):
 
 @pytest.mark.skipif(not COURSE, reason="DATA_DIR does not name the course's data")
 def test_course_text(monkeypatch):
-    monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     path = text.prepare("course")
     assert path.parent == Path(COURSE)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == text.SHA256

@@ -47,6 +47,7 @@ def test_words_are_the_same_everywhere(builtin):
     assert data.digest(builtin) == "ff316840884e"
 
 
+@pytest.mark.integration
 def test_words_are_built_once_and_reproducibly(builtin, tmp_path, monkeypatch):
     monkeypatch.setattr(words, "CACHE", tmp_path)
     first = words.prepare("builtin")
@@ -137,7 +138,7 @@ def test_without_the_course_file_the_builtin_words_are_the_default():
 
 @pytest.mark.skipif(not COURSE, reason="DATA_DIR does not name the course's data")
 def test_course_words(monkeypatch):
-    monkeypatch.setenv("DATA_DIR", COURSE)
+    data.use_course_folder(COURSE)
     assert words.default_source() == "course"
     arrays = data.read(words.prepare("course"))
     assert words.prepare("course").parent == Path(COURSE)

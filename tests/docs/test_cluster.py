@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from search.cli.commands import OPTIONS, VERBS
+from typed import all_options
+
+from search.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "cluster.md").read_text()
@@ -12,9 +14,13 @@ OF_OTHERS = {"RAY_AUTH_MODE", "PGPASSFILE"}  # variables that Ray and PostgreSQL
 
 def test_its_verbs_and_options_are_those_of_the_command_line():
     verbs = set(re.findall("`?make ([a-z-]+)", TEXT)) - {"setup"}
-    assert {"search", "stack", "slurm", "copy"} <= verbs <= VERBS.keys()
+    assert {"search", "stack", "slurm", "copy"} <= verbs <= COMMANDS.keys()
     options = {name.lower() for name in set(re.findall(r"\b([A-Z_]+)=", TEXT)) - OF_OTHERS}
-    assert {"storage", "join", "trainers", "cpus", "gpus", "memory", "how"} <= options <= OPTIONS.keys()
+    assert (
+        {"storage", "join", "trainers", "cpus", "gpus", "memory", "how"}
+        <= options
+        <= {name.replace("-", "_") for name in all_options()}
+    )
 
 
 def test_the_files_that_it_names_are_there():

@@ -28,6 +28,7 @@ def run(*command, **where):
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_the_example_learns_the_plane(example, database, tmp_path):
     inside = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}}
     out = tmp_path / "away"

@@ -6,7 +6,8 @@
 import sys
 from pathlib import Path
 
-from search import export, tasks
+from search import tasks
+from search.frozen_script import files
 from search.frozen_script.script import recut
 
 FROZEN = Path(__file__).parents[2] / "models" / "frozen"
@@ -16,4 +17,4 @@ if __name__ == "__main__":
         path = FROZEN / f"{name}.py"
         text = recut(path.read_text(encoding="utf-8"), tasks.find(name))
         print(f"{name}: {'as before' if text == path.read_text(encoding='utf-8') else 'cut anew'}")
-        export.write(path, text)
+        files.write(path, text)

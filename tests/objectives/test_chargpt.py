@@ -26,6 +26,7 @@ def train(task, config, split):
     return heard, model
 
 
+@pytest.mark.integration
 def test_it_learns_a_text_that_repeats_and_writes_it(round_text):
     heard, model = train(chargpt, replace(SMALL, epochs=3, batch_size=32, prompt="back"), round_text)
     value, error = chargpt.score(model, round_text)

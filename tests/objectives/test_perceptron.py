@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stores import here
 
 import data
 from data.separable import Draws
@@ -11,7 +12,7 @@ from objectives import perceptron
 from objectives.perceptron import LIMIT, Config
 from search.coordinator import search
 from search.executors.inline import Inline
-from search.study.study import Study
+from search.study.opening import open_study
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def assert_all_right(model, training):
 
 
 def test_the_winner_of_a_search_makes_no_mistake_on_its_training_points(splits):
-    with Study.open(perceptron, "few") as study:
+    with open_study(here(), perceptron, "few") as study:
         search(study, Inline(study), trials=4)
         best = study.best()
     assert best.curve[-1]["train_separated"] == best.curve[-1]["validation_separated"] == 1

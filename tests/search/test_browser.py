@@ -1,4 +1,4 @@
-"""MLflow's pages as a person sees them: in a real browser, without a window.
+"""MLflow's pages and the report as a person sees them: in a real browser, without a window.
 
 Skipped where there is none: `apt install chromium chromium-driver` (Debian) brings both.
 """
@@ -13,11 +13,13 @@ from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+from stores import here
 
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
+from search.reports import page, report
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
 
 PATIENCE = 40  # seconds until a page must show what it has to
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -32,11 +34,11 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def study(bowl, database):
-    """A study with a winner that is confirmed and a trial that is crossed out, and its page."""
-    with Study.open(bowl, "looked-at") as study:
+    """A study with a confirmed winner and a void trial, and the address of its page."""
+    with open_study(here(), bowl, "looked-at") as study:
         search(study, Inline(study), trials=8)
-        confirm(study, Inline(study), repeats=2)
-        study.cross("void", [study.completed()[-1].number], "the mask was wrong")
+        confirm(study, Inline(study), replicates=2)
+        study.void("void", [study.completed()[-1].number], "the mask was wrong")
         log = projection(study)
         log.bring_up_to_date()
     return study, log.page()
@@ -92,7 +94,7 @@ def click(browser, words):
 
 
 def test_what_a_person_sees_of_a_study(study, serve, browser):
-    study, page = study
+    study, address = study
     home = f"http://127.0.0.1:{serve('ui')}/"
     trials, won = list(study.trials()), winner.choose(study)
     names = {trial.number: f"trial-{trial.number:04}" for trial in trials}
@@ -102,7 +104,7 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     shows(browser, "bowl", "Where is the lowest point")
 
     # Its trials, by the address that `make ui` prints: the best first.
-    browser.get(home + page)
+    browser.get(home + address)
     shows(browser, "Where is the lowest point of a bowl?", *names.values(), "why ended", "confirmed_mean")
     scores = [trials[number].score for number in listed(browser)]
     scored = [score for score in scores if score is not None]
@@ -126,3 +128,25 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     click(browser, "All trials, the best first")
     browser.switch_to.window(browser.window_handles[-1])  # where MLflow opens what a description links
     shows(browser, *names.values(), "Sort: score")
+
+
+def test_the_page_of_a_report_draws_its_plots_and_sorts_its_table(bowl, browser, tmp_path):
+    with open_study(here(), bowl, "reported") as study:
+        search(study, Inline(study), trials=12)
+        study.void("void", [3], "a <b>bug</b>")
+        path = page.write(report.report(study), tmp_path)
+    browser.get(path.as_uri())
+    plot = browser.find_element(By.CSS_SELECTOR, ".plot")
+    browser.execute_script("arguments[0].scrollIntoView()", plot)
+    waiting(browser).until(lambda browser: plot.find_elements(By.CSS_SELECTOR, "svg.main-svg"))
+    assert "cannot be drawn" not in text(browser)
+
+    browser.find_element(By.XPATH, "//th/button[text()='height']").click()
+    cells = browser.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(3)")
+    scored = sorted(trial.score for trial in study.trials() if trial.score is not None)
+    shown = [cell.get_attribute("data-value") for cell in cells]
+    assert shown == [*map(str, scored), *[""] * (12 - len(scored))] and len(scored) > 2
+    void = browser.find_element(By.CSS_SELECTOR, "tr.void")
+    assert "a <b>bug</b>" in void.get_attribute("title") and not browser.find_elements(
+        By.CSS_SELECTOR, "td b"
+    )

@@ -7,14 +7,18 @@ import resource
 import signal
 
 import pytest
+from proposals import fixed
+from stores import here
 
 from search import paths, tasks
 from search.coordinator import Coordinator, confirm, search
 from search.errors import StoreError, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
-from search.strategy.sampler import STARTUP
-from search.study.study import Study
+from search.strategy.sampler import N_STARTUP_TRIALS
+from search.strategy.strategy import Strategy
+from search.study.opening import hold_study, open_study
+from search.study.stored import StoredStudy
 from search.study.trial import numbers
 from search.trainers.trainer import GO_ON, PAUSE, STOP
 
@@ -39,22 +43,22 @@ class Watcher:
 
 
 def test_it_finds_the_optimum(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=60)
         assert study.best().score < 0.01
 
 
 def test_trials_are_counted_in_total(bowl):
     for trials in (3, 5, 5, 4):
-        with Study.open(bowl) as study:
+        with open_study(here(), bowl) as study:
             search(study, Inline(study), trials=trials)
-            assert study.counted() == max(trials, study.counted())
-    assert Study.read("bowl-builtin").counted() == 5
+            assert study.n_finished() == max(trials, study.n_finished())
+    assert StoredStudy.read(here(), "bowl-builtin").n_finished() == 5
 
 
 def test_watchers_hear_everything_in_order(bowl):
     watcher = Watcher()
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=2, watchers=[watcher])
     for number, rungs in (0, ()), (1, (1, 2)):
         way = [("started", number, "running")]
@@ -65,7 +69,7 @@ def test_watchers_hear_everything_in_order(bowl):
 
 
 def test_most_trials_are_given_up_early_with_their_reason(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=40)
         trials = list(study.trials())
     pruned = [trial for trial in trials if trial.state == "pruned"]
@@ -81,10 +85,10 @@ def test_most_trials_are_given_up_early_with_their_reason(bowl):
 
 def test_a_trial_that_was_paused_goes_on_where_it_was(bowl):
     watcher = Watcher()
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=30, watchers=[watcher])
         completed = [trial.number for trial in study.completed()]
-    assert len(completed) >= winner.FEW
+    assert len(completed) >= winner.MIN_FINALISTS
     for number in completed[1:]:
         heard = [event for event in watcher.heard if event[1] == number]
         assert [event[2] for event in heard if event[0] == "reported"] == [1, 2, 3, 4, 5]
@@ -92,24 +96,24 @@ def test_a_trial_that_was_paused_goes_on_where_it_was(bowl):
 
 
 def test_draws_are_modelled_before_any_trial_has_a_score(bowl):
-    with Study.open(bowl) as study:
-        ear = Coordinator(study, Inline(study), [], lambda: None)
-        for draw in range(STARTUP + 1):
-            ear.start(study.ask())
+    with open_study(here(), bowl) as study:
+        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        for draw in range(N_STARTUP_TRIALS + 1):
+            ear.start(ear.strategy.ask())
             ear.reported(draw, entry(1))
         assert not study.completed()
-        assert study.ask().proposal == "TPE: from first epochs alone, as no trial has a score yet"
+        assert Strategy(study).ask().proposal == "TPE: from first epochs alone, as no trial has a score yet"
 
 
 def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
-        assert len(study.completed()) == winner.FEW and study.counted() == 4
+        assert len(study.completed()) == winner.MIN_FINALISTS and study.n_finished() == 4
 
 
 def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
     watcher = Watcher()
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 20)
         states = [trial.state for trial in study.trials()]
     assert "running" not in states and states.count("pruned") > 2
@@ -118,17 +122,17 @@ def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
 @pytest.fixture
 def killed(bowl):
     """The name of a study whose search was killed while it trained one trial and another was paused."""
-    with Study.open(bowl) as study:
-        trial = study.ask()
+    with open_study(here(), bowl) as study:
+        trial = Strategy(study).ask()
         study.report(trial.number, entry(1))
-        assert study.pause(trial.number).paused and study.ask().number == 1
+        assert study.pause(trial.number).paused and Strategy(study).ask().number == 1
     return study.name
 
 
 def test_what_is_paused_when_the_search_is_killed_waits_on(killed, bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         assert [trial.state for trial in study.trials()] == ["running", "interrupted"]
-        assert study.paused == [0] and study.begun() == 1 and study.counted() == 0
+        assert Strategy(study).paused == [0] and study.n_started() == 1 and study.n_finished() == 0
         search(study, Inline(study), trials=2)
         states = [trial.state for trial in study.trials()]
         assert states == ["completed", "interrupted", "completed"] and study.trial(2).retry_of == 1
@@ -154,7 +158,7 @@ def lives(bowl, name, events):
     """Search in a process of its own until it is killed; returns whether it was."""
     child = os.fork()
     if child == 0:
-        with Study.open(bowl, name) as study:
+        with open_study(here(), bowl, name) as study:
             search(study, Inline(study), trials=24, watchers=[Kills(events)])
         os._exit(0)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
@@ -167,25 +171,25 @@ def test_a_search_that_is_killed_again_and_again_finds_the_same_best(bowl, event
         kills += 1
     lives(bowl, "whole", 10**6)
     assert kills >= 5
-    found = [Study.read(name) for name in ("killed", "whole")]
-    assert [study.counted() for study in found] == [24, 24]
+    found = [StoredStudy.read(here(), name) for name in ("killed", "whole")]
+    assert [study.n_finished() for study in found] == [24, 24]
     assert len({(study.best().score, study.best().draw) for study in found}) == 1
     ended = [trial for trial in found[0].trials() if trial.state != "interrupted"]
     assert sorted(trial.draw for trial in ended) == list(range(24))
 
 
 def test_hold_of_a_killed_study_ends_nothing_and_a_search_goes_on_as_if_it_had_not_been(bowl, killed):
-    with Study.hold(killed) as study:
+    with hold_study(here(), killed) as study:
         assert [trial.state for trial in study.trials()] == ["running", "running"]
-    with Study.open(bowl, killed) as study:
+    with open_study(here(), bowl, killed) as study:
         assert [trial.state for trial in study.trials()] == ["running", "interrupted"]
-        assert study.paused == [0]
+        assert Strategy(study).paused == [0]
 
 
 def test_it_stops_when_the_time_is_over(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), seconds=0)
-        assert study.counted() == 0
+        assert study.n_finished() == 0
         search(study, Inline(study), seconds=0.2)
         states = [trial.state for trial in study.trials()]
     assert states and "running" not in states
@@ -194,7 +198,7 @@ def test_it_stops_when_the_time_is_over(bowl):
 
 def test_what_is_interrupted_is_closed_and_retried(bowl):
     watcher = Watcher()
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 3)
         assert study.trial(0).state == "interrupted"
         assert study.trial(0).reason == "the search was stopped"
@@ -218,45 +222,47 @@ NO_SCORE = "TypeError: score returned None of type NoneType: valid is (value, st
     ],
 )
 def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, mood, state, reason, epochs):
-    with Study.open(moody(mood, baseline=mood)) as study:
+    with open_study(here(), moody(mood, baseline=mood)) as study:
         search(study, Inline(study), trials=12)
         first = study.trial(0)
-        assert study.counted() == 12 and study.best().params == {"mood": "well"}
+        assert study.n_finished() == 12 and study.best().params == {"mood": "well"}
     assert (first.state, first.reason, len(first.curve)) == (state, reason, epochs)
     assert first.score is None
     assert all(math.isfinite(value) for entry in first.curve for value in numbers(entry).values())
 
 
 def test_the_sampler_learns_from_what_diverged(moody):
-    with Study.open(moody("nan")) as study:
+    with open_study(here(), moody("nan")) as study:
         search(study, Inline(study), trials=90)
         diverged = [trial.state == "diverged" for trial in study.trials()]
-    assert sum(diverged[:STARTUP]) > STARTUP / 3
-    assert sum(diverged[STARTUP:]) < len(diverged[STARTUP:]) / 3  # half of each eighth, drawn at random
+    assert sum(diverged[:N_STARTUP_TRIALS]) > N_STARTUP_TRIALS / 3
+    assert (
+        sum(diverged[N_STARTUP_TRIALS:]) < len(diverged[N_STARTUP_TRIALS:]) / 3
+    )  # half of each eighth, drawn at random
 
 
 def test_a_full_disk_ends_the_search_and_loses_nothing(bowl):
-    with Study.open(bowl, "full") as study:
+    with open_study(here(), bowl, "full") as study:
         search(study, Inline(study), trials=4)
         before = list(study.trials())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = (paths.studies() / "full.journal").stat().st_size
     for more in (10, 3000, 5000):
-        with Study.open(bowl, "full") as study:
+        with open_study(here(), bowl, "full") as study:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, hard))
             try:
                 with pytest.raises(StoreError, match="full.journal: File too large; what it holds is whole"):
                     search(study, Inline(study), trials=20)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert list(Study.read("full").trials())[:4] == before
-    with Study.open(bowl, "full") as study:
+        assert list(StoredStudy.read(here(), "full").trials())[:4] == before
+    with open_study(here(), bowl, "full") as study:
         search(study, Inline(study), trials=20)
-        assert study.counted() == 20 and not any(trial.state == "running" for trial in study.trials())
+        assert study.n_finished() == 20 and not any(trial.state == "running" for trial in study.trials())
 
 
 def test_failures_in_a_row_with_one_cause_end_the_search_with_that_cause(moody, monkeypatch):
-    with Study.open(moody("error")) as study:
+    with open_study(here(), moody("error")) as study:
         monkeypatch.setattr("objectives.moody.train", lambda *_: 1 / 0)
         with pytest.raises(
             TrialbookError, match="3 trials in a row failed with one cause: ZeroDivisionError"
@@ -271,9 +277,9 @@ def entry(epoch):
 
 
 def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
-    with Study.open(bowl) as study:
-        ear = Coordinator(study, Inline(study), [], lambda: None)
-        ear.start(study.ask())
+    with open_study(here(), bowl) as study:
+        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear.start(ear.strategy.ask())
         ear.interrupt("enough")
         assert ear.reported(0, entry(1)) == STOP
         ear.finished(0, (0.5, 0.1))
@@ -282,59 +288,59 @@ def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
 
 
 def test_a_trainer_that_hears_late_that_it_is_to_pause_loses_nothing(bowl):
-    with Study.open(bowl) as study:
-        ear = Coordinator(study, Inline(study), [], lambda: None)
-        ear.start(study.ask())
-        ear.start(study.ask())
+    with open_study(here(), bowl) as study:
+        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear.start(ear.strategy.ask())
+        ear.start(ear.strategy.ask())
         assert [ear.reported(1, entry(epoch)) for epoch in (1, 2, 3)] == [PAUSE, PAUSE, PAUSE]
         assert study.trial(1).paused and study.trial(1).epochs == 3
         ear.finished(1, (0.5, 0.1))
-        assert study.trial(1).state == "completed" and not study.paused
+        assert study.trial(1).state == "completed" and not Strategy(study).paused
 
 
 def test_a_trial_that_is_trained_again_up_to_where_it_was_is_not_reported_twice(bowl):
-    with Study.open(bowl) as study:
-        ear = Coordinator(study, Inline(study), [], lambda: None)
-        ear.start(study.ask())
+    with open_study(here(), bowl) as study:
+        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear.start(ear.strategy.ask())
         assert [ear.reported(0, entry(epoch)) for epoch in (1, 2, 1, 2, 3)] == [GO_ON] * 5
         assert [each["epoch"] for each in study.trial(0).curve] == [1, 2, 3]
 
 
 def test_the_best_few_are_trained_again_on_fresh_seeds(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=12)
-        few = [trial.number for trial in winner.candidates(study)]
-        confirm(study, Inline(study), repeats=3)
-        repeats = [trial for trial in study.trials() if trial.confirms is not None]
-        assert [trial.confirms for trial in repeats[:3]] == few  # in turn
+        few = [trial.number for trial in winner.finalists(study)]
+        confirm(study, Inline(study), replicates=3)
+        repeats = [trial for trial in study.trials() if trial.replicate_of is not None]
+        assert [trial.replicate_of for trial in repeats[:3]] == few  # in turn
         # Without noise two repeats show who is worse, and one that is alone needs no third.
-        assert [(trial.confirms, trial.repeat) for trial in repeats[3:]] == [
+        assert [(trial.replicate_of, trial.replicate) for trial in repeats[3:]] == [
             (few[0], 2),
             (few[1], 2),
             (few[2], 2),
         ]
-        confirm(study, Inline(study), repeats=3)
-        assert len(list(study.trials())) == 18 and study.counted() == 12
+        confirm(study, Inline(study), replicates=3)
+        assert len(list(study.trials())) == 18 and study.n_finished() == 12
         assert winner.choose(study).trial.number == few[0]
 
 
 def test_repeats_that_were_interrupted_are_made_up_for(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
         asked = iter(range(8))
-        confirm(study, Inline(study), repeats=2, stopping=lambda: next(asked, 8) == 8)
+        confirm(study, Inline(study), replicates=2, stopping=lambda: next(asked, 8) == 8)
         assert [trial.state for trial in study.trials()].count("interrupted") == 1
-        confirm(study, Inline(study), repeats=2)
-        assert all(len(standing.scores) == 2 for standing in winner.standings(study))
+        confirm(study, Inline(study), replicates=2)
+        assert all(len(standing.scores) == 2 for standing in winner.candidates(study))
 
 
 def test_what_diverges_names_what_is_probably_to_blame():
     from objectives import regression
 
     hot = tasks.baseline(regression) | {"learning_rate": 0.0097}
-    with Study.open(regression) as study:
-        trial = study._begin(hot, 1, 1, {"draw": 0, "retry_of": None, "start": False})
-        ear = Coordinator(study, Inline(study), [], lambda: None)
+    with open_study(here(), regression) as study:
+        trial = study.start(fixed(hot, 1))
+        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
         ear.running.add(trial.number)
         ear.reported(trial.number, entry(20) | {"train_loss": math.nan, "validation_mse": 0.5})
         assert study.trial(trial.number).reason == (

@@ -6,26 +6,27 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from types import ModuleType
 
 import pytest
+from stores import here
 
 import objectives
 from search import export, paths, tasks
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
-from search.errors import TaskError, TrialbookError
+from search.errors import TrialbookError
 from search.executors.inline import Inline
-from search.frozen_script import defaults, script
+from search.frozen_script import files
 from search.strategy import winner
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 
 @pytest.fixture
 def carried(searched, tmp_path):
     """The frozen winner of the bowl and its data, in an empty folder."""
     folder = tmp_path / "elsewhere"
-    export.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
+    files.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
     shutil.copyfile(searched.data_path, folder / searched.data_path.name)
     return folder
 
@@ -104,7 +105,7 @@ def test_a_script_pasted_into_a_notebook_finds_the_data_in_the_cache_below(carri
 
 
 def test_other_data_is_said(carried, searched):
-    changed(carried / "bowl.py", f'"digest": "{searched.about["digest"]}"', '"digest": "0123456789ab"')
+    changed(carried / "bowl.py", f'"digest": "{searched.description.digest}"', '"digest": "0123456789ab"')
     done = run(carried / "bowl.py")
     assert done.returncode == 0 and "as these differ: data" in done.stdout
 
@@ -161,44 +162,11 @@ def test_the_head_says_where_it_comes_from(carried, searched):
     best = searched.best()
     for what in (
         f"study searched, trial {best.number}, run run-1",
-        searched.about["digest"],
+        searched.description.digest,
         f"{best.score:.5g}",
     ):
         assert what in head
     assert best.provenance["commit"] in head
-
-
-HOSTILE = [
-    "'",
-    '"',
-    '"""',
-    "\n",
-    "\\",
-    "\u2028",
-    "\ud800",
-    "😀",
-    "__import__('os').system('x')",
-    "{x}",
-    "#",
-    "",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=repr)
-def test_text_is_held_as_a_value(text):
-    literal = defaults.literal({"key": text, text: [text][0]})
-    assert ast.literal_eval(literal) == {"key": text, text: text}
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), [1], (1,), b"x"])
-def test_what_is_no_plain_value_is_refused(value):
-    with pytest.raises(TrialbookError, match="is no plain value"):
-        defaults.literal(value)
-
-
-def test_a_number_of_thousands_of_digits_is_refused():
-    with pytest.raises(TrialbookError, match="^a number of thousands of digits is no plain value"):
-        defaults.literal(10**5000)
 
 
 @pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
@@ -211,7 +179,8 @@ def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
     plain = export.freeze(searched, winner.choose(searched), "run")
     choices = ["a\nimport os", "\r", "\x0c", "\u2028", "\ud800", "é"]
     ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
-    searched.about["space"]["y"] = json.dumps(ranges)
+    space = searched.description.space | {"y": json.dumps(ranges)}
+    searched.description = replace(searched.description, space=space)
     text = export.freeze(searched, winner.choose(searched), "run")
     assert "; searched one of a\\nimport os, \\r, \\x0c, \\u2028, \\ud800, é" in text
     assert ast.dump(ast.parse(text.encode())) == ast.dump(ast.parse(plain))
@@ -220,8 +189,8 @@ def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
 def test_a_comment_stands_behind_a_default_of_letters_with_accents():
     from objectives import texts
 
-    with Study.open(texts, "accents") as study:
-        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+    with open_study(here(), texts, "accents") as study:
+        study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
         text = export.freeze(study, winner.choose(study), "run")
     assert "    accent: str = 'éé # \\u2028'  # on it\n" in text
 
@@ -230,18 +199,16 @@ def test_a_comment_stands_behind_a_default_of_letters_with_accents():
     "garbage", ["", "(", "\0", "RECORD = 3", "RECORD = {}", "RECORD = {'study': 'searched'}"]
 )
 def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
-    path = export.write(paths.frozen("bowl"), garbage)
-    searched.cross("void", [0], "the data was wrong")
+    path = files.write(paths.frozen("bowl"), garbage)
+    searched.void("void", [0], "the data was wrong")
     assert export.flag(searched) is None and path.read_text() == garbage
 
 
 @pytest.mark.parametrize("name", sorted(set(objectives.names()) - {"bowl", "moody", "texts"}))
 def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
-    from search import tasks
-
     task = tasks.find(name)
-    with Study.open(task, "short", source="builtin") as study:
-        study.tell(study.ask().number, "completed", "told so", (0.5, 0.1))
+    with open_study(here(), task, "short", source="builtin") as study:
+        study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
         text = export.freeze(study, winner.choose(study), "run")
     lines = text.splitlines()
     assert 100 <= len(lines) <= 400
@@ -253,9 +220,9 @@ def test_regression_for_real(tmp_path):
     """A real network, trained in a search, and again in another process from the script alone."""
     from objectives import regression
 
-    with Study.open(regression, "real") as study:
+    with open_study(here(), regression, "real") as study:
         search(study, Inline(study), trials=1)
-        export.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
+        files.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
         done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
@@ -275,12 +242,12 @@ def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(se
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
     assert export.flag(searched) is None and path.read_text() == plain
-    number = export.record(path)["trial"]
-    searched.cross("void", [number], "the data was wrong")
+    number = files.record(path)["trial"]
+    searched.void("void", [number], "the data was wrong")
     assert export.flag(searched) == export.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
     assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
-    searched.cross("restore", [number], "it was right")
+    searched.void("restore", [number], "it was right")
     assert export.flag(searched) is None and path.read_text() == plain
 
 
@@ -294,165 +261,23 @@ def test_the_head_says_what_the_score_is_worth(searched):
     assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text
 
 
-def config_of(text):
-    """The class Config of a script, which is run but for its end."""
-    module = sys.modules["frozen"] = ModuleType("frozen")  # where dataclasses look annotations up
-    try:
-        exec(compile(text, "script.py", "exec"), vars(module))  # ours, made a moment ago
-    finally:
-        del sys.modules["frozen"]
-    return module.Config
-
-
-X, Y = "    x: float = 0.9  # to the right\n", "    y: int = 50  # to the back\n"
-FIELDS = "".join([X, Y, "    epochs: int = 5  # measurements, each nearer to the truth\n"])
-BASE = f'''@dataclass(frozen=True, kw_only=True)
-class Base:
-    """What all have."""
-
-{FIELDS}
-
-'''
-
-
-@pytest.mark.parametrize(
-    "changes, line",
-    [
-        (
-            [(X, "    x: float = (\n        0.9\n    )  # right\n")],
-            "    x: float = 0.25  # right; searched 0 to 1\n",
-        ),
-        ([(X, "    x: float = 0.9; z: str = None  # two\n")], "    z: str | None = None  # two\n"),
-        (
-            [
-                (X, "    x: float = field(default=0.9, repr=False)  # é\u2028\x0c!\n"),
-                ("import dataclass", "import dataclass, field"),
-            ],
-            "    x: float = 0.25  # é\u2028\x0c!; searched 0 to 1\n",
-        ),
-        (
-            [
-                (X, f"{X}    z: str = field(default_factory=str)\n"),
-                ("import dataclass", "import dataclass, field"),
-            ],
-            '    z: str = ""\n',
-        ),
-        (
-            [
-                (X, f"{X}    KIND: ClassVar[list] = [1]\n"),
-                ("import torch\n", "from typing import ClassVar\n\nimport torch\n"),
-            ],
-            "    KIND: ClassVar[list] = [1]\n",
-        ),
-        (
-            [
-                ("@dataclass(frozen=True, kw_only=True)\n", f"{BASE}@dataclass(frozen=True, kw_only=True)\n"),
-                ("class Config:", "class Config(Base):"),
-                (f'measure it."""\n\n{FIELDS}', 'measure it."""\n\n'),
-            ],
-            "    x: float = 0.25  # searched 0 to 1\n    y: int = 50\n",
-        ),
-        ([("kw_only=True)", "kw_only=True, slots=True)")], "    y: int = 50  # to the back\n"),
-        (
-            [(X, f"{X}    help: str = 'a'  # or data\n    data: bool = True\n")],
-            '    help: str = "a"  # or data\n',
-        ),
-        (
-            [
-                (
-                    "import torch\n",
-                    "import torch\n",
-                ),
-                ("from dataclasses", "from __future__ import annotations\n\nfrom dataclasses"),
-            ],
-            "    y: int = 50  # to the back\n",
-        ),
-    ],
-    ids=[
-        "lines",
-        "shared line",
-        "field",
-        "factory",
-        "class variable",
-        "inherited",
-        "slots",
-        "options",
-        "future",
-    ],
-)
-def test_a_script_of_fields_written_in_any_way_has_the_values_as_defaults(edited_bowl, changes, line):
-    task = edited_bowl(*changes)
-    ranges = {"x": "0 to 1"}
-    values = tasks.defaults(task) | {"x": 0.25}
-    record = {"task": "edited", "machine": {}}
-    text = script.script_of(task, values, ranges, record, script.BEGINS)
-    assert line in text
-    config = config_of(text)()
-    assert {name: getattr(config, name) for name in values} == values
-    assert script.recut(text, task) == text
-
-
-def test_a_preview_is_the_script_of_the_defaults(bowl):
-    text = export.preview(bowl, tasks.ranges(bowl))
-    assert vars(config_of(text)()) == vars(bowl.Config())
-    assert "    x: float = 0.9  # to the right; searched 0.0 to 1.0\n" in text
-
-
-@pytest.mark.parametrize(
-    "change, said",
-    [
-        (("class Config:", "class Settings:"), "must itself hold one `class Config`"),
-        (("1 / epoch\n", "1 / epochs\n"), "would lack the name 'epochs', which train uses"),
-        (('"""Where is the lowest point of a bowl?', 'NOTE = """'), "has no docstring"),
-    ],
-    ids=["made elsewhere", "lacking name", "docstring"],
-)
-def test_a_preview_of_a_task_that_no_script_can_hold_is_one_line(edited_bowl, change, said):
-    changes = [change, ("import dataclass\n", "import dataclass, field\n")]
-    if "Settings" in change[1]:
-        changes.append(("def space(", "Config = Settings\n\n\ndef space("))
-    with pytest.raises(TaskError, match=said) as caught:
-        export.preview(edited_bowl(*changes), {})
-    assert "\n" not in str(caught.value)
-
-
-def test_a_script_repeats_a_docstring_of_any_letters(edited_bowl):
-    doc = 'A \\\\ or \\"\\"\\" or \\ud800\\u2028?'
-    task = edited_bowl(("Where is the lowest point of a bowl?", doc))
-    text = export.preview(task, {})
-    assert (
-        ast.get_docstring(ast.parse(text)).splitlines()[0] == 'A \\ or """ or \ud800\u2028?'.splitlines()[0]
-    )
-
-
 def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bowl, tmp_path):
     change = (
         "    point = build(config)\n    for",
         "    training.x_N1.div_(2)\n    point = build(config)\n    for",
     )
-    with Study.open(edited_bowl(change), "changed") as study:
+    with open_study(here(), edited_bowl(change), "changed") as study:
         search(study, Inline(study), trials=1)
         text = export.freeze(study, winner.choose(study), "run")
-        digest = study.about["digest"]
-        export.write(tmp_path / "edited.py", text)
+        digest = study.description.digest
+        files.write(tmp_path / "edited.py", text)
         done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
     assert f'"digest": "{digest}"' in text
     assert done.returncode == 0 and "equal to the last bit" in done.stdout
 
 
-def test_a_proof_on_other_data_is_none(searched, tmp_path):
-    other = tmp_path / "sine-builtin.npz"
-    from data import read, write
-
-    arrays = read(searched.data_path)
-    write(other, arrays | {"test_x": arrays["test_x"] + 1})
-    text = export.freeze(searched, winner.choose(searched), "run")
-    with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
-        export.prove(text, other)
-
-
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
-    with Study.open(edited_bowl(), "edited-builtin") as study:
+    with open_study(here(), edited_bowl(), "edited-builtin") as study:
         search(study, Inline(study), trials=2)
         number = winner.choose(study).trial.number
     edited_bowl(("1 / epoch\n", "2 / epoch\n"))
@@ -460,7 +285,7 @@ def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_b
         assert main([verb, "--task", "edited"]) == 4
         said = capsys.readouterr().err
         assert f"the code of task 'edited' changed since trial {number} of study 'edited-builtin'" in said
-        assert "make search TASK=edited STUDY=edited-builtin OLD=aside" in said and said.count("\n") == 1
+        assert "make search TASK=edited STUDY=edited-builtin OLD=supersede" in said and said.count("\n") == 1
     assert not paths.frozen("edited").exists()
     edited_bowl(("def space(trial):", "def space(trial):  # all of it"))
     assert main(["export", "--task", "edited"]) == 0

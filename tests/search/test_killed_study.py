@@ -6,15 +6,17 @@ import signal
 
 import pytest
 from logs import projection
+from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.maintenance import audit
+from search.strategy.strategy import Strategy
 from search.strategy.winner import choose
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study, open_study
+from search.study.stored import StoredStudy
 from search.tracking import from_environment
 from search.tracking.background import Background
 
@@ -40,9 +42,9 @@ def killed(bowl, database):
     """A home with a study that has a confirmed winner, trials that are paused, and one that trained."""
     child = os.fork()
     if child == 0:
-        with Study.open(bowl) as study, Background(projection(study)) as live:
+        with open_study(here(), bowl) as study, Background(projection(study)) as live:
             search(study, Inline(study), trials=8, watchers=[live])
-            confirm(study, Inline(study), repeats=2, watchers=[live])
+            confirm(study, Inline(study), replicates=2, watchers=[live])
             search(study, Inline(study), trials=40, watchers=[live, Kill(study)])
         os._exit(0)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
@@ -51,13 +53,13 @@ def killed(bowl, database):
 
 def unfinished():
     """The trials of the study that have not ended: number, whether it waits, its epochs."""
-    trials = Study.read(NAME).trials()
+    trials = StoredStudy.read(here(), NAME).trials()
     return [(trial.number, trial.paused, trial.epochs) for trial in trials if not trial.ended]
 
 
 def resumed(bowl):
     """What a search that goes on makes of it: each trial, without times."""
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=40)
         return [(t.draw, t.state, t.params, t.score, t.retry_of, t.reason) for t in study.trials()]
 
@@ -81,9 +83,9 @@ def test_each_command_on_a_killed_study_leaves_its_trials_and_the_search_resumes
     before = unfinished()
     assert sum(paused for _, paused, _ in before) >= 3 and not all(paused for _, paused, _ in before)
     shutil.copytree(killed, tmp_path / "untouched")
-    with Study.hold(NAME) as study:  # as `make ui` does
+    with hold_study(here(), NAME) as study:  # as `make ui` does
         projection(study).bring_up_to_date()
-    assert audit.audit(NAME, from_environment()) == []
+    assert audit.audit(here(), NAME, from_environment()) == []
     for name, command in COMMANDS.items():
         code = main(command)
         assert code == 0, (name, capsys.readouterr().err)
@@ -93,28 +95,28 @@ def test_each_command_on_a_killed_study_leaves_its_trials_and_the_search_resumes
     after_all = resumed(bowl)
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "untouched"))
     assert after_all == resumed(bowl)
-    assert choose(Study.read(NAME)).confirmed
+    assert choose(StoredStudy.read(here(), NAME)).confirmed
 
 
 def test_a_trial_that_was_promoted_and_then_killed_is_retried_and_not_taken_for_paused(bowl):
     losses = {"train_loss": 1.0, "validation_loss": 1.0, "validation_height": 1.0}
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         for number in range(4):
-            assert study.ask().number == number
+            assert Strategy(study).ask().number == number
             study.report(number, {"epoch": 1, "seconds": 0.1, "time": 1e9, **losses})
             study.pause(number)
-        promoted = study.go_on()
+        promoted = Strategy(study).resume_next()
         assert not study.trial(promoted.number).paused
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         states = {trial.number: trial.state for trial in study.trials()}
         assert states.pop(promoted.number) == "interrupted" and set(states.values()) == {"running"}
-        assert study.ask().retry_of == promoted.number
+        assert Strategy(study).ask().retry_of == promoted.number
 
 
 def test_what_is_copied_of_a_killed_study_is_as_it_was(killed, bowl, tmp_path, monkeypatch):
-    before, records = unfinished(), list(catalog.records(NAME).read_logs(0))
-    with Study.hold(NAME) as study:
+    before, records = unfinished(), list(here().open(NAME).read_logs(0))
+    with hold_study(here(), NAME) as study:
         projection(study).bring_up_to_date()
-        kept = list(catalog.records(NAME).read_logs(0))
+        kept = list(here().open(NAME).read_logs(0))
     ended = [record for record in kept[len(records) :] if record["op_code"] == 6]
     assert ended == [] and unfinished() == before

@@ -4,15 +4,18 @@ import json
 
 import optuna
 import pytest
+from proposals import fixed
+from stores import here
 
 from search import tasks
-from search.cli.commands import main
-from search.coordinator import INFEASIBLE, search
+from search.cli.app import main
+from search.coordinator import MAX_INFEASIBLE, search
 from search.errors import StudyConflict, TrialbookError
 from search.executors.inline import Inline
 from search.maintenance import audit
-from search.study import catalog
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
+from search.study.stored import StoredStudy
 from search.tracking import from_environment
 
 X = 'Config(x=trial.suggest_float("x", 0, 1))'
@@ -52,7 +55,7 @@ def ended(study, trials):
 def test_a_conditional_space_is_searched_modelled_reported_and_audited(conditional, database, capsys):
     command = ["--task", "conditional", "--trials", "45", "--trainers", "inline", "--confirm", "0"]
     assert main(["search", *command]) == 0
-    trials = list(Study.read("conditional-builtin").trials())
+    trials = list(StoredStudy.read(here(), "conditional-builtin").trials())
     assert len(trials) == 45 and sum(trial.proposal.startswith("TPE") for trial in trials) >= 10
     for trial in trials:
         searched = ["layers", "x", "width2", "width3"][: 1 + trial.config["layers"]]
@@ -60,11 +63,11 @@ def test_a_conditional_space_is_searched_modelled_reported_and_audited(condition
     assert main(["report", "--task", "conditional"]) == 0
     said = capsys.readouterr().out
     assert "width3" in said and "4 to 64" in said
-    assert audit.audit("conditional-builtin", from_environment()) == []
+    assert audit.audit(here(), "conditional-builtin", from_environment()) == []
 
 
 def test_a_draw_that_its_task_rejects_is_infeasible_and_the_search_goes_on(rejects):
-    with Study.open(rejects) as study:
+    with open_study(here(), rejects) as study:
         trials = ended(study, 20)
         assert study.notes[0].startswith("3") and "of 64 random draws are infeasible" in study.notes[0]
     infeasible = [trial for trial in trials if trial.state == "infeasible"]
@@ -83,17 +86,17 @@ def test_a_space_that_hardly_holds_a_configuration_ends_the_search_with_the_reas
     )
     hardly = f"{body}\n    return Config(x=x)"
     with pytest.raises(TrialbookError, match="rejected all of 64 random draws: ValueError: never"):
-        Study.open(write_task("hardly", (f"return {X}", hardly)))
+        open_study(here(), write_task("hardly", (f"return {X}", hardly)))
 
 
 def test_draws_that_are_rejected_again_and_again_end_the_search(write_task):
     body = "if TIRED:\n        raise ValueError('no more')\n    return " + X
     task = write_task("tired", (f"return {X}", body), ("def space", "TIRED = []\n\n\ndef space"))
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         task.TIRED.append(True)
-        with pytest.raises(TrialbookError, match=f"{INFEASIBLE} draws in a row .* ValueError: no more$"):
+        with pytest.raises(TrialbookError, match=f"{MAX_INFEASIBLE} draws in a row .* ValueError: no more$"):
             ended(study, 1000)
-        assert [trial.state for trial in study.trials()] == ["infeasible"] * INFEASIBLE
+        assert [trial.state for trial in study.trials()] == ["infeasible"] * MAX_INFEASIBLE
 
 
 def test_a_default_outside_its_range_is_said_and_the_first_trial_takes_the_nearest_value(
@@ -104,8 +107,8 @@ def test_a_default_outside_its_range_is_said_and_the_first_trial_takes_the_neare
         main(["search", "--task", "outside", "--trials", "2", "--trainers", "inline", "--confirm", "0"]) == 0
     )
     note = "Note: the default x 7 is outside 0.0 to 1.0: the first trial takes 1.0."
-    assert capsys.readouterr().out.splitlines()[2] == note
-    assert Study.read("outside-builtin").trial(0).config["x"] == 1.0
+    assert note in capsys.readouterr().out.splitlines()
+    assert StoredStudy.read(here(), "outside-builtin").trial(0).config["x"] == 1.0
 
 
 def test_ranges_of_a_rare_branch_are_added_when_it_is_drawn(write_task):
@@ -113,16 +116,16 @@ def test_ranges_of_a_rare_branch_are_added_when_it_is_drawn(write_task):
     task = write_task(
         "rare", (f"return {X}", f"{rare}    return Config(x=x, y=y)"), (FIELDS, f"    y: int = 1\n{FIELDS}")
     )
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         assert list(study.ranges()) == ["x"]
-        study._begin({"x": 0.9995}, 0, 0, {"draw": 0, "retry_of": None, "start": False})
+        study.start(fixed({"x": 0.9995}, 0))
         assert tasks.describe(study.ranges()["y"]) == "1 to 9"
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         assert list(study.ranges()) == ["x", "y"]
 
 
 def test_a_space_without_hyperparameters_trains_the_defaults_on_other_seeds(write_task, database):
-    with Study.open(write_task("empty", (X, "Config()"))) as study:
+    with open_study(here(), write_task("empty", (X, "Config()"))) as study:
         trials = ended(study, 4)
     assert [trial.params for trial in trials] == [{}] * 4
     assert len({trial.config["seed"] for trial in trials}) == 4
@@ -133,54 +136,56 @@ def test_numpy_choices_are_searched_as_plain_numbers(write_task):
         "import numpy\n    return Config(batch=trial.suggest_categorical('batch', 2 ** numpy.arange(4, 8)))"
     )
     task = write_task("choices", (f"return {X}", choices), (FIELDS, f"    batch: int = 16\n{FIELDS}"))
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         trials = ended(study, 6)
     assert {trial.config["batch"] for trial in trials} <= {16, 32, 64, 128}
-    assert Study.read("choices-builtin").trial(0).config["batch"] == 16
+    assert StoredStudy.read(here(), "choices-builtin").trial(0).config["batch"] == 16
 
 
 def test_a_network_whose_weights_cannot_be_counted_is_searched(write_task, database):
     lazy = write_task("lazy", ("    return nn.Linear(1, 1)", "    return nn.LazyLinear(1)"))
-    with Study.open(lazy) as study:
+    with open_study(here(), lazy) as study:
         trials = ended(study, 4)
         assert [trial.weights for trial in trials] == [None] * 4
         assert study.best().score == min(trial.score for trial in study.completed())
 
 
 def test_a_direction_that_is_corrected_asks_what_its_old_trials_are_to_be(write_task):
-    with Study.open(write_task("turned"), seed=1) as study:
+    with open_study(here(), write_task("turned"), seed=1) as study:
         before = ended(study, 5)
     maximize = ('"err", "minimize"', '"err", "maximize"')
-    with pytest.raises(StudyConflict, match=r"the (code and )?score of task 'turned' changed .* OLD=aside"):
-        Study.open(write_task("turned", maximize))
-    with Study.open(write_task("turned", maximize), old="aside") as study:
+    with pytest.raises(
+        StudyConflict, match=r"the (code and )?score of task 'turned' changed .* OLD=supersede"
+    ):
+        open_study(here(), write_task("turned", maximize))
+    with open_study(here(), write_task("turned", maximize), old="supersede") as study:
         after = ended(study, 8)[len(before) :]
-        assert study.sign == 1 and {trial.kind for trial in study.trials()} >= {"aside"}
+        assert study.sign == 1 and {trial.kind for trial in study.trials()} >= {"superseded"}
         best = max(trial.score for trial in after if trial.score is not None)
         assert study.best().score == best
-    assert Study.read("turned-builtin").about["direction"] == "maximize"
+    assert StoredStudy.read(here(), "turned-builtin").description.direction == "maximize"
 
 
 def test_another_metric_is_another_study(write_task):
-    with Study.open(write_task("renamed")) as study:
+    with open_study(here(), write_task("renamed")) as study:
         ended(study, 3)
-    before = catalog.file("renamed-builtin").read_bytes()
+    before = here().path("renamed-builtin").read_bytes()
     renamed = ('"err", "minimize"', '"acc", "maximize"'), ("validation_err", "validation_acc")
-    for old in (None, "aside", "void"):
+    for old in (None, "supersede", "void"):
         with pytest.raises(StudyConflict, match="by 'err', and task 'renamed' now scores 'acc': choose"):
-            Study.open(write_task("renamed", *renamed), old=old)
-    assert catalog.file("renamed-builtin").read_bytes() == before
-    assert Study.read("renamed-builtin").best().score > 0
+            open_study(here(), write_task("renamed", *renamed), old=old)
+    assert here().path("renamed-builtin").read_bytes() == before
+    assert StoredStudy.read(here(), "renamed-builtin").best().score > 0
 
 
 def test_what_another_program_enqueued_is_read_and_taken_up_by_the_next_search(write_task, database):
-    with Study.open(write_task("enqueued")) as study:
+    with open_study(here(), write_task("enqueued")) as study:
         ended(study, 4)
-    backend = optuna.storages.journal.JournalFileBackend(str(catalog.file("enqueued-builtin")))
+    backend = optuna.storages.journal.JournalFileBackend(str(here().path("enqueued-builtin")))
     storage = optuna.storages.JournalStorage(backend)
     optuna.load_study(study_name="enqueued-builtin", storage=storage).enqueue_trial({"x": 0.125})
-    assert [trial.number for trial in Study.read("enqueued-builtin").trials()] == [0, 1, 2, 3]
-    with Study.open(tasks.find("enqueued")) as study:
+    assert [trial.number for trial in StoredStudy.read(here(), "enqueued-builtin").trials()] == [0, 1, 2, 3]
+    with open_study(here(), tasks.find("enqueued")) as study:
         trials = ended(study, 6)
     assert [trial.number for trial in trials] == [0, 1, 2, 3, 4, 5]
     assert (trials[4].params, trials[4].proposal) == ({"x": 0.125}, "enqueued by another program")
@@ -196,37 +201,41 @@ def twins(draws):
 
 
 def test_what_trains_is_seen_by_the_sampler_so_that_parallel_draws_differ(bowl, tell):
-    with Study.open(bowl, seed=3) as study:
+    with open_study(here(), bowl, seed=3) as study:
         for x in range(40):
             tell(study, (x / 40 - 0.3) ** 2 + ((x * 7) % 40 / 40 - 0.2) ** 2, x=x / 40, y=x * 7 % 40)
         unseen = []
         for _ in range(24):
-            unseen.append(study.ask())
+            unseen.append(Strategy(study).ask())
             study.tell(unseen[-1].number, "failed", "told so")
-        seen = [study.ask().params for _ in range(24)]
+        seen = [Strategy(study).ask().params for _ in range(24)]
     print(twins([trial.params for trial in unseen]), twins(seen))
     assert twins(seen) <= twins([trial.params for trial in unseen]) / 2
 
 
 def test_a_record_that_could_not_be_read_again_is_not_written(bowl):
     entry = {"epoch": 1, "seconds": 0.1, "time": 1e9, "train_loss": 1.0, "validation_loss": 1.0}
-    with Study.open(bowl) as study:
-        number = study.ask().number
-        before = catalog.file(study.name).read_bytes()
+    with open_study(here(), bowl) as study:
+        number = Strategy(study).ask().number
+        before = here().path(study.name).read_bytes()
         for wrong in ({}, {"validation_height": "high"}, {"validation_height": 1.0, "more": [1]}):
             with pytest.raises(ValueError, match="epoch 1 has"):
                 study.report(number, entry | {"validation_height": None} | wrong)
-        assert catalog.file(study.name).read_bytes() == before
+        assert here().path(study.name).read_bytes() == before
         study.report(number, entry | {"validation_height": 2.0})
-    assert len(Study.read(study.name).trial(number).curve) == 1
+    assert len(StoredStudy.read(here(), study.name).trial(number).curve) == 1
 
 
 def test_a_smaller_number_of_trials_than_had_begun_is_no_violation(bowl, database):
-    with Study.open(bowl) as study:
-        asked = [study.ask().number for _ in range(5)]
+    with open_study(here(), bowl) as study:
+        asked = [Strategy(study).ask().number for _ in range(5)]
         study.set_budget(3, None)
         for number in asked:
             study.tell(number, "failed", "told so")
         written = json.loads(json.dumps(study.budget()))
     assert written == {"trials": 3, "seconds": None, "begun": 5}
-    assert [violation for violation in audit.audit(study.name, from_environment()) if violation.invariant == 7] == []
+    assert [
+        violation
+        for violation in audit.audit(here(), study.name, from_environment())
+        if violation.invariant == 7
+    ] == []

@@ -8,7 +8,8 @@ Each module of this folder that has a TITLE is a part. It also has
     run(random, count, folder)   an iterator of what was violated, one line a case, or None where all held;
                               or of a `homes.Skipped`, where a tool is missing
 
-and takes whatever is random from `random`, and whatever it writes into the empty `folder`.
+and takes whatever is random from `random`, and whatever it writes into the empty `folder`. All of it runs
+in a copy of the checkout.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.torture import checkout
 
 HERE = Path(__file__).parent
 TOYS = HERE.parent / "toys"
@@ -60,7 +63,7 @@ class Tally:
 
 def parts():
     """The names of all parts, sorted."""
-    others = ("__main__", "homes", "test_torture")
+    others = ("__main__", "checkout", "homes", "test_torture")
     return [path.stem for path in sorted(HERE.glob("*.py")) if path.stem not in others]
 
 
@@ -117,8 +120,12 @@ def read(arguments):
 
 
 def main(arguments):
-    """Run the parts. Returns the exit code: 1 where anything was violated."""
+    """Run the parts in a copy of the checkout. Returns the exit code: 1 where anything was violated."""
     options = read(arguments)
+    if not checkout.is_copy():
+        with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+            return checkout.run(arguments, Path(folder) / "checkout")
+    at_home()
     again = f"python -m tests.torture --seed {options.seed} --only {','.join(options.only)}"
     again += " --full" if options.full else ""
     print(f"Seed {options.seed}: {again}", flush=True)
@@ -148,5 +155,4 @@ def at_home():
 
 
 if __name__ == "__main__":
-    at_home()
     sys.exit(main(sys.argv[1:]))

@@ -16,16 +16,17 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import objectives
 from search import paths
-from search.cli.commands import VERBS, main, parse
-from search.cli.options import OPTIONS
+from search.cli.app import COMMANDS, main, option_names
 from search.errors import UsageError
-from tests.torture.homes import Skipped
+from tests.torture import homes
 
 TITLE = "hostile command lines end in one line, and write nowhere else"
 QUICK, FULL = 1_020, 20_200  # of which 20 and 212 are real processes: see `how_many_real`
+ROOMS = 2  # that cases are tried in side by side
 
 ROOT = paths.ROOT
 PATIENCE = 60  # seconds until a case must have ended
@@ -225,7 +226,7 @@ class Room:
             "jobs": ["1", "256"],
             "seed": ["0"],
             "confirm": ["0", "2"],
-            "old": ["aside", "void"],
+            "old": ["supersede", "void"],
             "bar": ["0.5", "-1", "1e9"],
             "test": ["1", "0"],
             "which": ["3", "0-2,5", "0-11"],
@@ -277,15 +278,24 @@ def finish(zip_path=None):
 
 def run(random, count, folder):
     """Yield of each case what it violated, or None."""
-    room = Room(folder)
-    real = how_many_real(count)
-    for number in range(count):
-        yield real_case(random, room) if number >= count - real else case(random, room)
+    works = [
+        (folder / f"room-{number}", random.getrandbits(32), share)
+        for number, share in enumerate(homes.shares(count, -(-count // ROOMS)))
+    ]
+    return homes.side_by_side(in_a_room, works)
+
+
+def in_a_room(folder, seed, count):
+    """Try so many cases one after the other."""
+    random, room, real = Random(seed), Room(folder), how_many_real(count)
+    outcomes = [case(random, room) for _ in range(count - real)]
+    outcomes += [real_case(random, room) for _ in range(real)]
     room.taken.close()
+    return outcomes
 
 
 def how_many_real(count):
-    return 10 + count // 100
+    return 5 + count // 100
 
 
 def case(random, room):
@@ -301,9 +311,9 @@ def case(random, room):
 def real_case(random, room):
     """One command line in a process of its own, half of them through make."""
     verb, words = typed(random, room)
-    if random.random() < 0.5 and verb in VERBS:
+    if random.random() < 0.5 and verb in COMMANDS:
         if not shutil.which("make") or not (ROOT / ".venv" / "bin" / "python").exists():
-            return Skipped("there is no make, or no .venv that it would run")
+            return homes.Skipped("there is no make, or no .venv that it would run")
         made = [f"--{each}" for each in for_make(words)]
         arguments = tamed(random, [verb, *made], room, ROOT)
         command = ["make", "-o", ".venv/ready", "--no-print-directory", verb]
@@ -329,10 +339,10 @@ def real_case(random, room):
 
 def typed(random, room):
     """A verb and its options, (name, value) each; a value may be None. Right once, then changed."""
-    verb, right = random.choice(list(VERBS)), room.right()
-    options = VERBS[verb][1]
-    known = {id(option): name for name, option in OPTIONS.items()}
-    words = [[name, random.choice(right[known[id(option)]])] for name, option in options.items()]
+    verb, right = random.choice(list(COMMANDS)), room.right()
+    if verb in ("void", "unvoid"):
+        right["trials"] = right["which"]
+    words = [[name, random.choice(right[name])] for name in option_names(verb)]
     random.shuffle(words)
     needed = [word for word in words if word[0] in ("task", "study", "trainers", "reason", "zip", "port")]
     others = [word for word in words if word not in needed]
@@ -415,7 +425,7 @@ def misspelt(random, text):
 
 
 def spelt(random, words):
-    """Options as arguments, in one of the ways that argparse takes them."""
+    """Options as arguments, in one of the ways that the command line takes them."""
     arguments = []
     for name, value in words:
         option = f"--{name}" if random.random() < 0.7 else f"--{name}".upper().replace("-", "_")
@@ -439,17 +449,19 @@ def for_make(words):
 
 def tamed(random, arguments, room, here):
     """A command line, made wrong where it would train for long, serve, or write where it may not."""
+    from typed import options_of  # of tests/toys, which is on the path only once the torture runs
+
     try:
         with at_home(room.home), contextlib.chdir(here), contextlib.redirect_stdout(io.StringIO()):
-            function, options = parse(arguments)
-    except (UsageError, SystemExit):
+            options = options_of(arguments)
+    except UsageError:
         return arguments
-    verb = function.__name__
+    verb = arguments[0]
     too_much = {
         "search": lambda: searches_for_long(options),
         "dashboard": lambda: str(options.port) != room.port,
         "ui": lambda: str(options.port) != room.port,
-        "check_handin": lambda: options.run is not False and random.random() < 0.9,
+        "check-handin": lambda: options.run and random.random() < 0.9,
         "export": lambda: random.random() < 0.9,
     }
     outside = getattr(options, "out", None) and not room.may_hold(here, options.out)

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from search import export, paths
 from search.errors import TrialbookError
-from search.reports import report
+from search.frozen_script import files
+from search.reports import page, report
+from search.storage.base import NAME
 from search.strategy import winner
-from search.study import catalog
-from search.study.study import Study
-from search.study.void import Crossing
+from search.study.stored import StoredStudy
+from search.study.trial import VoidEntry
 from tests.torture.command_line import at_home, call, wrongs
 
 TITLE = "what is exported holds hostile values as data, or refuses them"
@@ -117,7 +118,7 @@ def drawings():
         choices=st.lists(texts(), min_size=1, max_size=3),
         score=st.floats(),
         reason=texts(),
-        name=st.from_regex(catalog.NAME, fullmatch=True),
+        name=st.from_regex(NAME, fullmatch=True),
     )
 
 
@@ -127,7 +128,7 @@ def run(random, count, folder):
     here.mkdir()
     with at_home(folder / "home"), contextlib.chdir(here):
         yield from of_a_search(here)
-        study = Study.read("hostile")
+        study = StoredStudy.read(here(), "hostile")
         plain = tree_of(export.freeze(study, put(study, PLAIN), PLAIN.run_id))
     for number in range(count - len(SHOWN) - 1):
         if number % BATCH == 0:
@@ -188,8 +189,8 @@ def put(study, drawn):
     first = winner.choose(study)
     ranges = {"name": "CategoricalDistribution", "attributes": {"choices": drawn.choices}}
     study.name = drawn.name
-    study.about = study.about | {"digest": drawn.digest}
-    study.about["space"] = study.about["space"] | {"word": json.dumps(ranges)}
+    space = study.description.space | {"word": json.dumps(ranges)}
+    study.description = replace(study.description, digest=drawn.digest, space=space)
     provenance = first.trial.provenance | {"machine": drawn.machine, "commit": drawn.commit}
     trial = replace(first.trial, config=drawn.settings, provenance=provenance, score=drawn.score)
     return replace(first, trial=trial)
@@ -201,13 +202,13 @@ def of_script(study, standing, drawn, plain):
         text = export.freeze(study, standing, drawn.run_id)
     except TrialbookError as refused:
         return [] if str(refused).isprintable() else [f"refused in more than a line: {refused}"]
-    path = export.write(paths.frozen("texts"), text)
+    path = files.write(paths.frozen("texts"), text)
     wrong = []
     if tree_of(path.read_bytes()) != plain:
         wrong.append("its code is another")
-    if not same(export.values(path), drawn.settings):
+    if not same(files.values(path), drawn.settings):
         wrong.append("its settings are others")
-    record = export.record(path)
+    record = files.record(path)
     expected = {"machine": drawn.machine, "digest": drawn.digest, "score": drawn.score, "run": drawn.run_id}
     if not same({name: record[name] for name in expected}, expected):
         wrong.append("its record is another")
@@ -218,14 +219,15 @@ def of_script(study, standing, drawn, plain):
 def of_flag(study, trial, drawn, plain, path):
     """What is wrong with the line that says that a script's trial is crossed out."""
     before, wrong = path.read_bytes(), []
-    crossed = Crossing("void", (trial.number,), drawn.reason, drawn.commit, drawn.name)
-    mine = study._past.ended
-    study._past.ended = mine | {trial.number: replace(mine[trial.number], crossed=crossed)}
+    entry = VoidEntry("void", (trial.number,), drawn.reason, drawn.commit, drawn.name)
+    ended = study.tried().ended
+    mine = ended[trial.number]
+    ended[trial.number] = replace(mine, void=entry)
     export.flag(study)
     first, _, rest = path.read_bytes().partition(b"\n")
     if not first.startswith(export.FLAG.encode()) or rest != before or tree_of(path.read_bytes()) != plain:
         wrong.append("the line that crosses it out is more than a line")
-    study._past.ended = mine
+    ended[trial.number] = mine
     export.flag(study)
     if path.read_bytes() != before:
         wrong.append("it is another after it was crossed out and restored")
@@ -234,7 +236,7 @@ def of_flag(study, trial, drawn, plain, path):
 
 def of_page(study):
     """What is wrong with the page of a report."""
-    return planted(report.page(report.report(study)))
+    return planted(page.page(report.report(study)))
 
 
 class Page(HTMLParser):

@@ -19,13 +19,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import forkserver
 
 import torch
+from stores import here
 
 from objectives.replay import THREADS
 from search.cli import display
-from search.cli.commands import main
+from search.cli.app import main
 from search.cli.session import cores
-from search.study.study import Study
-from search.study.trial import STATES
+from search.study.stored import StoredStudy
+from search.study.trial import TrialState
 from search.tracking import from_environment
 
 FORK = multiprocessing.get_context("fork")
@@ -36,7 +37,7 @@ INCOMPLETE = "The log is incomplete ("  # what it says where the log could not b
 NAME = "bowl-builtin"  # what the study of the bowl is called
 FOUND = re.compile(r"^  \d+: .*|.*: not audited$", re.MULTILINE)  # a violation, as the audit says it
 ENDED = re.compile(
-    rf"^\[[^]]*\] trial (\d+) ((?:completed in|(?:{'|'.join(STATES)}) after) .*?)(?: \(best so far\))?\n",
+    rf"^\[[^]]*\] trial (\d+) ((?:completed in|(?:{'|'.join(list(TrialState))}) after) .*?)(?: \(best so far\))?\n",
     re.MULTILINE,
 )
 
@@ -45,8 +46,10 @@ for library in (
     "torch._dynamo",
     "mlflow.store.tracking.sqlalchemy_store",
     "matplotlib.pyplot",
+    "pandas",
     "plotly.graph_objects",
-    "search.reports.trials_csv",
+    "search.reports.trials_table",
+    "search.reports.page",
     "search.reports.report",
     "search.executors.inline",
     "search.executors.processes",
@@ -158,10 +161,10 @@ class Home:
         code, started = self.run(arguments)
         if code != 0:
             return [f"`{arguments}` ended with {code}: {started.error}"]
-        study = Study.read(name)
+        study = StoredStudy.read(here(), name)
         wrong = [*self.tracebacks(), *self.audited(), *self.lost(study)]
-        if study.counted() != trials:
-            wrong.append(f"{study.counted()} trials count, and {trials} were asked for")
+        if study.n_finished() != trials:
+            wrong.append(f"{study.n_finished()} trials count, and {trials} were asked for")
         return wrong
 
     def audited(self):
@@ -190,7 +193,7 @@ class Home:
 
 def best(name=NAME):
     """The best trial of a study: its score and its draw."""
-    found = Study.read(name).best()
+    found = StoredStudy.read(here(), name).best()
     return found.score, found.draw
 
 
@@ -212,6 +215,14 @@ def side_by_side(try_one, works):
 def typical(folder, database, arguments):
     """How many seconds a search takes that nothing disturbs: until all is trained, and until its end."""
     return next(side_by_side(_time, [(folder / "typical", database, arguments)]))
+
+
+def share():
+    """How many processes there are for each core; 1 where there are fewer than cores.
+
+    What must be over in so many seconds may take as many times as long.
+    """
+    return max(1.0, os.getloadavg()[0] / cores())
 
 
 def outcomes(count, wrong, where):

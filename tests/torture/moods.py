@@ -4,8 +4,10 @@ import contextlib
 import os
 from random import Random
 
+from stores import here
+
 from search import coordinator
-from search.study.study import Study
+from search.study.stored import StoredStudy
 from tests.torture import homes
 
 TITLE = "what goes wrong in a training is recorded, and the search goes on"
@@ -53,7 +55,7 @@ def search_moody(folder, database, seed, trials):
             break
     wrong = [] if code == 0 else [f"the search ended with {code}: {search.error}"]
     wrong += home.wrong(command, trials, NAME)
-    wrong += [said for trial in Study.read(NAME).trials() for said in untold(trial)]
+    wrong += [said for trial in StoredStudy.read(here(), NAME).trials() for said in untold(trial)]
     return homes.outcomes(trials, wrong, f"{folder}, `{command}`")
 
 
@@ -67,5 +69,5 @@ def untold(trial):
 @contextlib.contextmanager
 def impatience():
     """A trainer hangs after seconds, not minutes."""
-    coordinator.LEAST, coordinator.FIRST = 4.0, 10.0
+    coordinator.MIN_SILENCE, coordinator.FIRST_SILENCE = 4.0, 10.0
     yield

@@ -8,7 +8,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from search.storage.files import Journal
+from search.storage import journal
+from search.strategy.strategy import Strategy
 from search.study.study import Study
 from search.tracking.projection import Projection
 from search.tracking.writers import SqliteWriter
@@ -27,18 +28,19 @@ COALESCED = (
     "Projection.write",
 )
 POINTS = {  # name -> the owner of a function, the function's name, when to die, and in which command
-    "Journal._append": (Journal, "_append", (*AROUND, "half"), SEARCH),
-    "Journal.commit": (Journal, "commit", AROUND, SEARCH),
+    "Journal.append_logs": (journal.Journal, "append_logs", AROUND, SEARCH),
+    "journal._append": (journal, "_append", ("half",), SEARCH),  # what is written of a record
+    "Journal.commit": (journal.Journal, "commit", AROUND, SEARCH),
     "rename of a new study": (Path, "rename", AROUND, SEARCH),
-    "Study.ask": (Study, "ask", AROUND, SEARCH),
-    "Study.ask_again": (Study, "ask_again", AROUND, SEARCH),
+    "Strategy.ask": (Strategy, "ask", AROUND, SEARCH),
+    "Strategy.replicate": (Strategy, "replicate", AROUND, SEARCH),
     "Study.report": (Study, "report", AROUND, SEARCH),
     "Study.pause": (Study, "pause", AROUND, SEARCH),
-    "Study.go_on": (Study, "go_on", AROUND, SEARCH),
+    "Study.resume": (Study, "resume", AROUND, SEARCH),
     "Study.tell": (Study, "tell", AROUND, SEARCH),
     "Study.set_budget": (Study, "set_budget", AROUND, SEARCH),
-    "Study.set_logged": (Study, "set_logged", AROUND, SEARCH),
-    "Study.cross": (Study, "cross", AROUND, VOID),
+    "Study.set_projected_revision": (Study, "set_projected_revision", AROUND, SEARCH),
+    "Study.void": (Study, "void", AROUND, VOID),
     "SqliteWriter.begin": (SqliteWriter, "begin", AROUND, SEARCH),
     "SqliteWriter.add": (SqliteWriter, "add", AROUND, SEARCH),
     "SqliteWriter.end": (SqliteWriter, "end", AROUND, SEARCH),
@@ -131,7 +133,7 @@ def dying(name, when, nth):
     def called(function, *arguments, **named):
         if next(calls) != nth:
             return function(*arguments, **named)
-        if when == "half":  # of what is written: the first argument after `self`
+        if when == "half":  # of what is written: the second argument
             owner, content, *others = arguments
             function(owner, content[: len(content) // 2], *others, **named)
         elif when == "after":

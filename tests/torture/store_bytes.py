@@ -8,21 +8,24 @@ import functools
 import json
 import os
 import shutil
+from random import Random
+
+from stores import here
 
 from search import paths
-from search.cli.commands import VERBS
-from search.study import catalog
-from search.study.study import Study
+from search.cli.app import COMMANDS
+from search.study.stored import StoredStudy
+from tests.torture import homes
 from tests.torture.command_line import at_home, call, finish, wrongs
-from tests.torture.homes import Skipped
 
 TITLE = "no byte of a store that is changed makes a fault, or is lost to another"
 QUICK, FULL = 50, 1_000
+FOLDERS = 2  # that cases are tried in side by side
 
 STUDY = ["--task", "bowl", "--study", "finished"]
 LOOKS = [["winner", *STUDY], ["status"], ["report", *STUDY], ["audit"], ["compare", "-a", "finished"]]
 LOOKS[-1] += ["-b", "finished"]
-DOCTOR = [["doctor"]] if "doctor" in VERBS else []
+DOCTOR = [["doctor"]] if "doctor" in COMMANDS else []
 WRITES = [
     ["void", *STUDY, "--trials", "1", "--reason", "the mask was wrong"],
     ["search", *STUDY, "--trainers", "inline", "--trials", "13", "--confirm", "0"],
@@ -164,7 +167,7 @@ LINES = tuple(map(of_lines, (swap, delete, repeat, insert))) + 2 * tuple(
 
 
 def journal(random):
-    return rewritten(random, catalog.file("finished"), random.choice((*BYTES, *LINES)))
+    return rewritten(random, here().path("finished"), random.choice((*BYTES, *LINES)))
 
 
 def database(random):
@@ -182,19 +185,19 @@ def script(random):
 def something(random):
     """A file or a folder of the home is no file or no folder, or is of somebody else."""
     home = paths.home()
-    places = [catalog.file("finished"), home / "mlruns", paths.studies(), paths.artifacts()]
+    places = [here().path("finished"), home / "mlruns", paths.studies(), paths.artifacts()]
     places += [home / "models", paths.frozen("bowl").parent, paths.reports()]
     of_others = ["BAD NAME.journal", "x.journal", "finished.new", "finished.lock", ".journal"]
     if random.random() < 0.5:
         path = paths.studies() / random.choice(of_others)
         path.write_bytes(random.choice(GARBAGE[:8]))
         return f"{path.name} is garbage"
-    return replaced(random, random.choice([*places, catalog.file("finished").with_suffix(".lock")]))
+    return replaced(random, random.choice([*places, here().path("finished").with_suffix(".lock")]))
 
 
 def locked(random):
     """Something may be neither read nor written."""
-    places = [paths.home(), paths.studies(), catalog.file("finished"), paths.frozen("bowl")]
+    places = [paths.home(), paths.studies(), here().path("finished"), paths.frozen("bowl")]
     path = random.choice(places)
     path.chmod(0o500 if path.is_dir() else 0)
     return f"{path.name} is locked"
@@ -228,20 +231,31 @@ def replaced(random, path):
 
 def run(random, count, folder):
     """Yield of each case what it violated, or None."""
-    with at_home(folder / "ready"):
-        finish()
     root = os.geteuid() == 0
     if root:
-        yield Skipped("files and folders that may not be read: nothing is closed to root")
+        yield homes.Skipped("files and folders that may not be read: nothing is closed to root")
+    shares = homes.shares(count - root, -(-(count - root) // FOLDERS))
     kinds = KINDS if root else (*KINDS, locked)
-    for number in range(count - root):
+    works = [
+        (folder / str(number), random.getrandbits(32), share, kinds) for number, share in enumerate(shares)
+    ]
+    yield from homes.side_by_side(in_a_folder, works)
+
+
+def in_a_folder(folder, seed, count, kinds):
+    """Try so many cases one after the other."""
+    random, outcomes = Random(seed), []
+    with at_home(folder / "ready"):
+        finish()
+    for number in range(count):
         home = folder / f"home-{number}"  # a new one: MLflow keeps those that it opened
         shutil.copytree(folder / "ready", home)
         with at_home(home):
             os.environ["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"  # but not their files
-            yield case(random, random.choice(kinds))
+            outcomes.append(case(random, random.choice(kinds)))
             open_again(home)
         shutil.rmtree(home)
+    return outcomes
 
 
 def open_again(home):
@@ -256,16 +270,16 @@ def case(random, kind):
     seldom = [EXPORT] if random.random() < SELDOM else []
     wrong, codes = [], []
     for arguments in [*LOOKS, *DOCTOR, *seldom, *WRITES]:
-        before = content_of(catalog.file("finished"))
+        before = content_of(here().path("finished"))
         code, said, complained = call(arguments)
         codes.append(code)
         found = of_verb(arguments[0], code, said, complained)
-        if code == 3 and content_of(catalog.file("finished")) != before:
+        if code == 3 and content_of(here().path("finished")) != before:
             found.append("what could not be read was written to")
         wrong += [f"{arguments[0]}: {each}" for each in found]
     if codes[0] == 0 and codes[-1] not in (0, 5):
         wrong.append("the study can be read no more after it was written to")
-    if kind is database and (codes[-2] != 0 or Study.read("finished").counted() != 13):
+    if kind is database and (codes[-2] != 0 or StoredStudy.read(here(), "finished").n_finished() != 13):
         wrong.append(f"a damaged log stopped a search, which ended with {codes[-2]}")
     return f"{done}: {'; '.join(wrong)}" if wrong else None
 

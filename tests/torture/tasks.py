@@ -4,12 +4,13 @@ import shutil
 import sys
 from random import Random
 
+from stores import here
 from written_tasks import draw
 
 import objectives
 from search import paths
 from search.errors import NoWinner
-from search.study.study import Study
+from search.study.stored import StoredStudy
 from tests.torture import homes
 
 TITLE = "a task of any kind is searched, or one line says why not"
@@ -70,7 +71,7 @@ def violations(home, task, name, trainers):
 
 def used(home, task, name, options):
     """What is wrong with the study, as other commands see it."""
-    study = Study.read(f"{name}-builtin")
+    study = StoredStudy.read(here(), f"{name}-builtin")
     try:
         study.best()
         has_winner = True

@@ -1,15 +1,20 @@
-"""The torture in few cases, and planted faults that it finds."""
+"""The torture itself: planted faults that it finds. `make test-all` runs its parts."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from stores import here
 
 from search.executors.inline import Inline
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import open_study
 from tests.torture import __main__ as runner
+from tests.torture import checkout
+
+pytestmark = pytest.mark.thorough
 
 SEED = 1
 SEARCH = "search --task bowl --trainers inline --confirm 0 --trials 4"
@@ -23,12 +28,17 @@ def homes():
     return homes
 
 
-@pytest.mark.parametrize("name", runner.parts())
-def test_a_part_finds_nothing_in_few_cases(name, tmp_path, capsys):
-    tally = runner.torture(runner.find(name), SEED, False, tmp_path)
-    assert tally.violations == [] and tally.cases > 0, capsys.readouterr().err
-    if tally.skipped:
-        pytest.skip(f"{len(tally.skipped)} of {tally.cases} cases of {name}: {tally.skipped[0]}")
+def test_copy_of_a_checkout_has_its_files_and_none_of_its_studies(tmp_path):
+    checkout.copy(tmp_path / "copy")
+    assert (tmp_path / "copy" / "search" / "__main__.py").read_bytes() == (
+        checkout.ROOT / "search" / "__main__.py"
+    ).read_bytes()
+    assert list((tmp_path / "copy" / "mlruns").iterdir()) == []
+    command = [sys.executable, "-c", "from search import paths; print(paths.ROOT)"]
+    done = subprocess.run(command, cwd=tmp_path / "copy", capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'copy'}\n"
+    status = ["git", "status", "--porcelain"]
+    assert subprocess.run(status, cwd=tmp_path / "copy", capture_output=True, check=True).stdout == b""
 
 
 def part(outcomes):
@@ -63,7 +73,7 @@ def test_parts_that_are_none_are_said_in_one_line(capsys):
 def test_a_result_that_was_said_and_then_lost_is_found(homes, tmp_path):
     home = homes.Home(tmp_path / "lost")
     assert home.wrong(SEARCH, 4) == []
-    path = catalog.file(homes.NAME)
+    path = here().path(homes.NAME)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     scored = [
         place for place, record in enumerate(records) if (record["op_code"], record.get("state")) == (6, 1)
@@ -93,7 +103,7 @@ def test_a_reason_that_is_not_that_of_the_mood_is_found(moody):
     from search.coordinator import search
     from tests.torture import moods
 
-    with Study.open(moody("error", baseline="error")) as study:
+    with open_study(here(), moody("error", baseline="error")) as study:
         search(study, Inline(study), trials=1)
         trial = study.trial(0)
     assert list(moods.untold(trial)) == []

@@ -5,7 +5,9 @@ import signal
 from pathlib import Path
 from random import Random
 
-from search.study.study import Study
+from stores import here
+
+from search.study.stored import StoredStudy
 from tests.torture import homes
 
 TITLE = "a trainer that is killed costs its trial alone, and none outlives its search"
@@ -45,7 +47,9 @@ def kill_a_trainer(random, home):
     if code != 0:
         yield f"the search ended with {code}: {search.error}"
     yield from home.wrong(BOWL, TRIALS)
-    failed = [trial.reason for trial in Study.read(homes.NAME).trials() if trial.state == "failed"]
+    failed = [
+        trial.reason for trial in StoredStudy.read(here(), homes.NAME).trials() if trial.state == "failed"
+    ]
     if failed not in ([], [KILLED]):
         yield f"these trials failed: {failed}"
 
@@ -56,8 +60,9 @@ def kill_the_search(_, home):
     search = home.start(MOODY)
     search.until("trial 0 epoch")
     os.kill(search.pid, signal.SIGKILL)
-    if search.end(SOON) is None:
-        yield f"trainers outlived their search by {SOON} s"
+    soon = SOON * homes.share()
+    if search.end(soon) is None:
+        yield f"trainers outlived their search by {soon:.0f} s"
 
 
 def kill_both(random, home):
@@ -65,7 +70,7 @@ def kill_both(random, home):
     search = home.start(BOWL)
     search.lives(random.uniform(0, 6))
     search.kill()
-    if search.end(SOON) is None:
+    if search.end(SOON * homes.share()) is None:
         yield "a process of the search is not of its group"
     yield from home.wrong(BOWL, TRIALS)
 

@@ -4,8 +4,9 @@ import json
 import sqlite3
 from contextlib import closing
 
+from stores import here
+
 from search import paths
-from search.study import catalog
 
 TOKEN = "ghp_" + "a1B2" * 9
 
@@ -18,7 +19,7 @@ def in_log(statement, *values):
 
 def in_journal(change):
     """Change the study's records behind its back: `change(records)`."""
-    path = catalog.file("audited")
+    path = here().path("audited")
     records = [json.loads(line) for line in path.read_text().splitlines()]
     change(records)
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -57,7 +58,7 @@ def tell_late(records):
 
 def forget_retry(records):
     about = next(about for about in abouts(records) if about.get("retry_of") is not None)
-    about["retry_of"] = None
+    about.retry_of = None
 
 
 def never_ended(records):
@@ -127,7 +128,7 @@ PLANTED = {
     "a frozen value": (8, lambda: change_script("    y: int = ", "    y: int = 1")),
     "a frozen digest": (8, lambda: change_script('"digest": "', '"digest": "0')),
     "a frozen run": (8, lambda: change_script('"run": "', '"run": "0')),
-    "a torn end": (9, lambda: append_to(catalog.file("audited"), '{"op_code"')),
+    "a torn end": (9, lambda: append_to(here().path("audited"), '{"op_code"')),
     "a lost page": (
         9,
         lambda: paths.mlflow_database().write_bytes(paths.mlflow_database().read_bytes()[:-40000]),

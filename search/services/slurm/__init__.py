@@ -6,10 +6,11 @@ import re
 import shlex
 from pathlib import Path
 
-from search import paths, redact, tasks
+from search import redact, tasks
 from search.errors import UsageError, unknown
 from search.storage import postgres
-from search.study import catalog
+from search.storage.base import check_name
+from search.study.opening import source_of
 
 SCRIPTS = {"ray": "slurm-ray.sh", "join": "slurm-join.sh"}  # by HOW=
 RAY_ALONE = ("cpus", "gpus", "memory")
@@ -20,7 +21,7 @@ def slurm(how, jobs, options):
 
     Args:
         how: "ray": one search, on a Ray cluster of so many `jobs`; "join": so many coordinators of one study.
-        options: those of the search, by name.
+        options: those of the search, by name, and its `storage`.
 
     Raises UsageError.
     """
@@ -28,9 +29,7 @@ def slurm(how, jobs, options):
         raise unknown("HOW", how, SCRIPTS)
     if jobs is None:
         raise UsageError("JOBS is missing: on how many nodes? A whole number from 1 to 256")
-    said = {
-        name: value for name, value in {**options, "storage": paths.storage()}.items() if value is not None
-    }
+    said = {name: value for name, value in options.items() if value is not None}
     _check(how, said)
     fixed = {"ray": {"trainers": "ray", "address": "auto"}, "join": {"join": 1}}[how]
     script = (Path(__file__).parent / SCRIPTS[how]).read_text(encoding="utf-8")
@@ -42,8 +41,8 @@ def _check(how, said):
     """Raises UsageError where the search would, or where the script could not hold what was said."""
     task = tasks.find(said["task"])
     if "study" in said:
-        catalog.check_name(said["study"])
-    catalog.default_source(task, said.get("data"))
+        check_name(said["study"])
+    source_of(task, said.get("data"))
     if how == "join":
         if "storage" not in said:
             raise UsageError("HOW=join needs STORAGE=postgresql://..., the database that coordinators share")

@@ -1,6 +1,8 @@
-"""What a team needs on one host, in the foreground: a PostgreSQL, and MLflow's server on it.
+"""The servers of a team on one host, in the foreground: PostgreSQL, and MLflow's server on it.
 
-serve       starts both, and says what is to be typed on the other machines
-database    the PostgreSQL: its files, roles, passwords, and who is let in
-part        a server that is started again when it ends
+serve                 starts both, prints what to type on the other machines, and watches until a signal
+database              PostgreSQL: its files, roles, passwords and access rules
+supervised_process    a server process that is restarted when it ends, and that ends with this program
+
+`serve` asks `database` and MLflow for a `Server` each: a description. A `SupervisedProcess` runs it.
 """

@@ -21,7 +21,7 @@ from rich.table import Table
 from search import tasks
 from search.cli.session import cores
 from search.errors import TrialbookError, unknown
-from search.study import catalog
+from search.study.opening import source_of
 from tests.bench.real import methods
 
 RESULTS = Path(__file__).parent / "results.jsonl"
@@ -109,7 +109,7 @@ def main():
         for method in options.methods:
             if method not in methods.METHODS:
                 raise unknown("METHODS", method, methods.METHODS)
-        source = catalog.default_source(tasks.find(options.task), None)
+        source = source_of(tasks.find(options.task), None)
     except TrialbookError as error:
         sys.exit(f"error: {error}")
     results = Results()

@@ -1,7 +1,7 @@
 """The methods of `tests.bench.replay` on the real task: each trains on all cores until the time is over.
 
-All train by `search.trainers.trainer.Trainer`, one trainer a core, and try the task's defaults first. The clock
-starts when the first training does: that processes start, import and load takes none of the time.
+All train by `search.trainers.trainer.Trainer`, one trainer a core, and try the task's defaults first. The
+clock starts when the first training does: that processes start, import and load takes none of the time.
 
 What differs from the replay: trials run beside each other, a method's own computing takes its time, this
 project writes its log, and Hyperband's promoted configurations train from the beginning again.
@@ -21,10 +21,12 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from stores import here
 
 from search import coordinator, tasks
 from search.executors.processes import Processes
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 from search.trainers.trainer import Stop, Trainer
 from tests.bench import record
 
@@ -135,7 +137,7 @@ def ours(work):
         from search.tracking.projection import Projection
 
         with (
-            Study.open(work.module, source=work.source, seed=work.seed) as study,
+            open_study(here(), work.module, source=work.source, seed=work.seed) as study,
             Processes(study, work.cores) as trainers,
             Background(Projection(study, from_environment(), log_files)) as log,
         ):
@@ -199,7 +201,7 @@ def _optimize(work, journal, pruner, core, until):
         study_name=f"seed {work.seed}", storage=_storage(journal), sampler=sampler, pruner=pruner()
     )
     while True:
-        trial = study.ask()
+        trial = Strategy(study).ask()
         params, state = asdict(work.module.space(trial)), TrialState.COMPLETE
         del params["seed"]
 

@@ -12,6 +12,7 @@ from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import TrialState
 
 from search import tasks
+from search.strategy.strategy import Strategy
 
 LIBRARIES = ("optuna",)
 
@@ -26,7 +27,7 @@ def search(core, pruner):
     )
     study.enqueue_trial(tasks.baseline(core.task))
     while True:
-        trial = study.ask()
+        trial = Strategy(study).ask()
         training = core.training(asdict(core.task.space(trial)))
         study.tell(trial, **_train(trial, training))
         if any(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False)):

@@ -1,4 +1,4 @@
-"""This project: its own search, whose trainers are a plug that replays.
+"""This project: its own search, whose executor replays.
 
 It hands over the trial that leads: see `Study.leader`. "trialbook" begins with what won other tasks, as it
 does for everyone; "trialbook-cold" has no such winners.
@@ -12,8 +12,11 @@ import time
 from functools import partial
 from pathlib import Path
 
+from stores import here
+
 from search import coordinator, paths
-from search.study.study import Study
+from search.strategy.winner import MIN_FINALISTS
+from search.study.opening import open_study
 from search.trainers.trainer import GO_ON
 from tests.bench.replay.core import Over
 
@@ -23,7 +26,7 @@ WON = paths.frozen("langid").parent  # the frozen winners of all tasks
 
 
 class Replay:
-    """One trainer that replays recorded curves. See `search.trainers.trainer`."""
+    """One trainer that replays recorded curves. See `search.executors`."""
 
     training = frozenset()
 
@@ -38,18 +41,18 @@ class Replay:
 
     def start(self, number, config):
         self._number = number
-        self._trainings.setdefault(number, self._core.training(vars(config)))
+        self._trainings.setdefault(number, self._core.training(config))
 
     def drop(self, number):
         del self._trainings[number]
 
-    def listen(self, ear, seconds):
+    def listen(self, listener, seconds):
         number, self._number = self._number, None
         with contextlib.suppress(Over):  # which `stopping` says to the search
             for report in self._trainings[number]:
-                if ear.reported(number, self._entry(report)) != GO_ON:
+                if listener.reported(number, self._entry(report)) != GO_ON:
                     return
-            ear.finished(number, (report.score, 0.0))
+            listener.finished(number, (report.score, 0.0))
 
     def _entry(self, report):
         metric = f"validation_{self._core.task.METRIC}"
@@ -67,8 +70,16 @@ class HandsOver:
         pass
 
     def reported(self, trial):
-        if (leader := self._study.leader()) is not None:
+        if (leader := self._leader()) is not None:
             self._core.hand_over(leader.params)
+
+    def _leader(self):
+        """The best completed trial; while there are too few, the one that leads among the farthest."""
+        if len(completed := self._study.completed()) >= MIN_FINALISTS:
+            return completed[0]
+        begun = [trial for trial in self._study.history() if trial.curve]
+        sign, name = self._study.sign, self._study.description.score_name
+        return max(begun, key=lambda trial: (trial.epochs, sign * trial.curve[-1][name]), default=None)
 
     def paused(self, trial):
         pass
@@ -83,7 +94,7 @@ def search(core, warm):
         os.environ["TRIALBOOK_HOME"] = home
         if warm:
             shutil.copytree(WON, paths.frozen("langid").parent)
-        with Study.open(core.task, source="builtin", seed=core.seed) as study:
+        with open_study(here(), core.task, source="builtin", seed=core.seed) as study:
             coordinator.search(
                 study, Replay(core), stopping=lambda: core.over, watchers=[HandsOver(study, core)]
             )

@@ -1,17 +1,21 @@
 """The command line: verbs, options, and one line for what is wrong."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 
 import pytest
+from stores import here
+from typed import options_of
 
 from search import paths
-from search.cli.commands import OPTIONS, VERBS, main
+from search.cli.app import COMMANDS, main, option_names
 from search.coordinator import confirm
 from search.executors.inline import Inline
 from search.strategy import winner
+from search.study.opening import open_study
 
 
 def said(capsys):
@@ -22,7 +26,7 @@ def said(capsys):
 @pytest.mark.parametrize(
     "typed, wrong",
     [
-        ("serach --task bowl", "unknown verb 'serach': valid are .* Did you mean 'search'?"),
+        ("serach --task bowl", "unknown command 'serach': valid are .* Did you mean 'search'?"),
         ("search", "TASK is missing: valid are .*bowl.* langid"),
         ("search --task", "expected one argument"),
         ("search --task=", "unknown TASK '': valid are"),
@@ -53,7 +57,7 @@ def said(capsys):
         ("export --task bowl --out x --trials 3", "unknown option 'trials'"),
         ("status --task bowls", "unknown TASK 'bowls'"),
         ("search --task bowl --confirm 1", "CONFIRM '1' is not valid: a whole number from 2 to 100, or 0"),
-        ("search --task bowl --old keep", "unknown OLD 'keep': valid are aside, void"),
+        ("search --task bowl --old keep", "unknown OLD 'keep': valid are supersede, void"),
         ("winner --task bowl --bar high", "BAR 'high' is not valid: a number"),
         ("winner --task bowl --test yes", "TEST 'yes' is not valid: nothing, 1 or 0"),
         ("void --task bowl --trials 1", "REASON is missing"),
@@ -77,8 +81,6 @@ def said(capsys):
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(typed, wrong, capsys, home):
-    import re
-
     assert main(typed.split(" ")) == 2
     out, err = said(capsys)
     assert err.startswith("error: ") and err.count("\n") == 1 and out == ""
@@ -87,42 +89,86 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(typed, wrong, 
 
 
 def test_no_study_and_no_trial_are_no_winner(bowl, capsys):
-    from search.study.study import Study
 
     assert main(["winner", "--task", "bowl"]) == 5
     assert "make search TASK=bowl" in said(capsys)[1]
-    with Study.open(bowl):
+    with open_study(here(), bowl):
         pass
     assert main(["export", "--task", "bowl"]) == 5
     assert "no completed trial" in said(capsys)[1]
 
 
 def test_a_task_with_one_study_needs_no_name_for_it(searched, capsys):
-    from search.study.study import Study
 
     assert main(["winner", "--task", "bowl"]) == 0
     assert "Winner of study searched" in said(capsys)[0]
-    with Study.open(searched.task, "another"):
+    with open_study(here(), searched.task, "another"):
         pass
     assert main(["winner", "--task", "bowl"]) == 5
     assert "no study 'bowl-builtin' yet: STUDY= another, searched" in said(capsys)[1]
 
 
 def test_help_is_the_reference(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--help"])
-    assert end.value.code == 0
+    assert main(["--help"]) == 0
     out, _ = said(capsys)
-    assert all(f"\n{name}: " in out for name in VERBS)
-    assert all(f"--{name} " in out for name in OPTIONS if name != "which")
-    with pytest.raises(SystemExit):
-        main([])
+    assert all(f"\n  {name}: " in out for name in COMMANDS) and "exit codes:" in out and "--debug" in out
+    for arguments in [], ["-h"], ["--trials", "3"]:
+        assert main(arguments) == 0
+        assert said(capsys)[0] == out
+    for name in COMMANDS:
+        assert main([name, "--help"]) == 0
+        shown, error = said(capsys)
+        assert f"python -m search {name} " in shown and f"Example: make {name}" in shown and error == ""
+        listed = re.findall(r"^  --([a-z-]+)", shown, re.MULTILINE)
+        assert set(listed) == set(option_names(name)) - {"-q"}, name
 
 
-def test_a_verb_has_help(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["search", "--help"])
-    assert end.value.code == 0 and "--trials N" in said(capsys)[0]
+def test_a_command_has_help_of_its_own_with_defaults_and_an_example(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for arguments in ["search", "--help"], ["search", "--task", "bowl", "-h"]:
+        assert main(arguments) == 0
+        out, _ = said(capsys)
+        assert "--trials N" in out and "[default: 100]" in out and "Example: make search TASK=" in out
+        assert "exit codes" not in out and "--fix" not in out
+
+
+@pytest.mark.parametrize("typed", ["--version", "search --version"])
+def test_the_version_is_that_of_the_package(typed, capsys):
+    assert main(typed.split()) == 0
+    assert said(capsys) == ("Trialbook 0.2.0\n", "")
+
+
+@pytest.mark.parametrize(
+    "typed, value",
+    [
+        ("", False),
+        ("--test", True),
+        ("--test 1", True),
+        ("--test=0", False),
+        ("--TEST=1 --bar 1", True),
+        ("--test --bar 1", True),
+        ("--bar 1 --test 0", False),
+        ("--test=1 --test 0", False),
+    ],
+)
+def test_a_switch_stands_alone_or_has_1_or_0(typed, value):
+    assert options_of(["winner", *typed.split()]).test is value
+
+
+def test_the_last_of_the_same_options_counts_as_in_make():
+    assert options_of(["search", "--trials", "3", "--TRIALS=4"]).trials == 4
+
+
+def test_a_folder_of_the_course_that_is_typed_wins_over_that_of_the_environment(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "other"))
+    (tmp_path / "typed").mkdir()
+    search = ["search", "--task", "langid", "--data", "course"]
+    for typed, folder in ([], "other"), (["--data-dir", str(tmp_path / "typed")], "typed"), ([], "other"):
+        assert main([*search, *typed]) == 2
+        assert f"{tmp_path}/{folder}/lang_id.npz" in said(capsys)[1]
+        assert os.environ["DATA_DIR"] == str(tmp_path / "other")
 
 
 def test_make_may_write_names_in_capitals(searched, capsys):
@@ -178,7 +224,7 @@ def test_a_damaged_study_hides_not_the_one_that_is_meant(searched, capsys):
 
 
 def test_a_fault_of_ours_is_one_line_and_its_traceback_lies_in_a_file(searched, capsys, monkeypatch):
-    monkeypatch.setattr("search.study.catalog.names", lambda: 1 / 0)
+    monkeypatch.setattr("search.storage.files.FileStore.names", lambda store: 1 / 0)
     for _ in range(2):
         assert main(["status"]) == 1
         assert said(capsys)[1] == (
@@ -208,13 +254,13 @@ def test_winner_shows_score_origin_values_and_ranges(searched, capsys):
 def test_a_confirmed_winner_is_shown_with_its_mean_the_others_and_the_looks_at_the_test_data(
     searched, database, capsys
 ):
-    confirm(searched, Inline(searched), repeats=2)
+    confirm(searched, Inline(searched), replicates=2)
     searched.__exit__()
     won = winner.choose(searched)
     named = ["winner", "--task", "bowl", "--study", "searched"]
     assert main([*named, "--test"]) == 0
     out, _ = said(capsys)
-    assert f"test height {won.trial.score:.5g} ± 0.001, look 1" in out
+    assert f"test height {won.trial.score:.5g} ± 0.001, test evaluation 1" in out
     for part in (
         f"{won.mean:.5g} ± 0",
         "yes: the mean of 2 fresh seeds",
@@ -285,6 +331,7 @@ def test_what_is_wrong_is_one_line_that_can_be_read_whatever_was_typed(searched,
     assert err.startswith("error: unknown TASK 'xxx") and "valid are" in err and len(err) < 1000
 
 
+@pytest.mark.integration
 def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
     folder = os.fsencode(tmp_path) + b"/\xff"
     command = [sys.executable, "-m", "search", "report", "--task", "bowl", "--study", "searched", "--out"]
@@ -327,9 +374,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_task_that_cannot_be_imported_hides_no_study(how, audited, task_files, edited_bowl, capsys):
-    from search.study.study import Study
 
-    with Study.open(edited_bowl(name="fragile")):
+    with open_study(here(), edited_bowl(name="fragile")):
         pass
     task_files.put("fragile", BROKEN[how])
     for typed, code in (["status"], 2), (["audit"], 2), (["doctor"], 2):
@@ -364,7 +410,14 @@ def test_a_copy_of_a_study_is_said_to_be_one(audited, capsys):
     assert err == f"error: {copy} is a copy of study 'audited': its file has another name\n"
 
 
-@pytest.mark.parametrize("name", ["MLPv2", "my-net", "two words", "Größe", "n" * 90, "模型"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words",
+        "模型",
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("MLPv2", "my-net", "Größe", "n" * 90)),
+    ],
+)
 def test_a_task_of_any_name_is_found_by_every_verb(name, database, edited_bowl, tmp_path, capsys):
     edited_bowl(name=name)
     search = ["search", "--task", name, "--trainers", "inline", "--trials", "3", "--confirm", "0"]
@@ -406,6 +459,7 @@ def test_an_address_in_the_environment_that_is_none_is_one_line(
     assert said(capsys)[1].startswith(f"error: {wrong}") and not home.exists()
 
 
+@pytest.mark.integration
 def test_a_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
     command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]
     nonsense = os.environ | {"MPLBACKEND": "nonsense"}

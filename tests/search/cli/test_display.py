@@ -4,11 +4,13 @@ import io
 
 import pytest
 from rich.console import Console
+from stores import here
 
 from search.cli import display
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 
 def shown(study, trials, terminal, seconds=3600):
@@ -20,7 +22,7 @@ def shown(study, trials, terminal, seconds=3600):
 
 
 def test_plain_lines_tell_each_event(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         text, _ = shown(study, 12, terminal=False)
         trials = list(study.trials())
     for trial in trials:
@@ -33,11 +35,11 @@ def test_plain_lines_tell_each_event(bowl):
 
 
 def test_the_display_shows_counts_best_and_what_trains(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=12)
         console = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None)
         drawn = display.watch(console, display.Tally(study, 20, 3600, 1))
-        running = study.ask()
+        running = Strategy(study).ask()
         drawn.started(running)
         for epoch in (1, 2):
             losses = {"train_loss": 1.0, "validation_loss": 1.0, "validation_height": 1 / epoch}
@@ -57,18 +59,18 @@ def test_the_display_shows_counts_best_and_what_trains(bowl):
 
 
 def test_of_many_that_train_the_display_shows_a_few(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         console = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None)
         drawn = display.watch(console, display.Tally(study, 100, 3600, 20))
         for _ in range(display.ROWS + 4):
-            drawn.started(study.ask())
+            drawn.started(Strategy(study).ask())
         console.print(drawn.get_renderable())
         text = console.file.getvalue()
     assert text.count("0/5") == display.ROWS and "and 4 more" in text
 
 
 def test_a_terminal_gets_a_display_and_a_line_for_each_trial(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         text, drawn = shown(study, 6, terminal=True)
     assert isinstance(drawn, display.Display)
     assert all(f"trial {number} " in text for number in range(6))
@@ -76,7 +78,7 @@ def test_a_terminal_gets_a_display_and_a_line_for_each_trial(bowl):
 
 
 def test_time_left_is_that_of_the_nearer_limit(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
         assert display.Tally(study, 4, 100, 1).seconds_left() == 0
         far = display.Tally(study, 10**9, 100, 1).seconds_left()
@@ -86,7 +88,7 @@ def test_time_left_is_that_of_the_nearer_limit(bowl):
 
 
 def test_time_left_while_it_searches_has_the_repeats_that_follow(bowl, tell):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         tell(study, 0.5)  # 5 epochs of 0.1 s
         tell(study, 0.4)
         alone = display.Tally(study, 4, 100, 1).seconds_left()
@@ -96,12 +98,12 @@ def test_time_left_while_it_searches_has_the_repeats_that_follow(bowl, tell):
 
 
 def test_time_left_while_it_repeats_is_that_of_all_repeats_from_the_start(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
         few = study.completed()[:3]
         left = [display.Repeats(study, few, 2, 1).seconds_left()]
         assert left[0] == pytest.approx(2 * sum(trial.seconds for trial in few))
-        confirm(study, Inline(study), repeats=2)
+        confirm(study, Inline(study), replicates=2)
         left.append(display.Repeats(study, few, 2, 1).seconds_left())
     assert left[1] < left[0]
 
@@ -120,10 +122,3 @@ def test_time_left_while_it_repeats_is_that_of_all_repeats_from_the_start(bowl):
 )
 def test_sparkline(values, bars):
     assert display.sparkline(values) == bars
-
-
-@pytest.mark.parametrize(
-    "seconds, said", [(0.123, "0.1 s"), (59.7, "1 min 00 s"), (12, "12 s"), (61, "1 min 01 s")]
-)
-def test_durations(seconds, said):
-    assert display.duration(seconds) == said

@@ -1,10 +1,12 @@
 """`make check`: what the author of a task sees, and that nothing is written."""
 
 import pytest
+import torch
+import torch._dynamo  # noqa: F401  (an optimizer imports it: on a busy machine for longer than a rehearsal takes)
 
 from search import paths
-from search.cli.commands import main
-from search.cli.rehearsal import rehearse
+from search.cli.app import main
+from search.cli.rehearsal import rehearse, torch_build
 from search.errors import TaskError
 
 
@@ -14,9 +16,20 @@ def test_check_a_good_task_says_what_it_saw_and_writes_nothing(write_task, home,
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "Task good: Where does a line meet a number?"
     assert said[1] == "  searched   x: 0.0 to 1.0" and said[2] == "  network    2 weights"
+    assert said[-3].startswith(f"  torch      {torch.__version__}, built for ")
     assert said[-2].startswith("  training   4 of 4 epochs in ") and "; err 0." in said[-2]
     assert said[-1] == "The contract holds: make search TASK=good"
     assert not home.exists() and not paths.studies().exists()
+
+
+@pytest.mark.parametrize(
+    "cuda, hip, said",
+    [(None, None, "CPU"), ("12.8", None, "CUDA 12.8"), (None, "6.4.43484", "ROCm 6.4.43484")],
+)
+def test_torch_build_names_what_torch_was_built_for(cuda, hip, said, monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    assert torch_build() == f"{torch.__version__}, built for {said}"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ import subprocess
 import sys
 
 import pytest
+from stores import here
 
 from search import paths
 from search.cli import terminal
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
-from search.study.study import Study
+from search.study.opening import open_study
+from search.study.stored import StoredStudy
 
 NAME, OTHER = "n" * 63, "o" * 63
 
@@ -25,7 +27,7 @@ def columns(request, monkeypatch):
 @pytest.fixture
 def long_names(bowl, columns):
     for name in NAME, OTHER:
-        with Study.open(bowl, name) as study:
+        with open_study(here(), bowl, name) as study:
             search(study, Inline(study), trials=2)
 
 
@@ -48,7 +50,7 @@ def test_search_prints_paths_and_commands_whole_in_a_narrow_terminal(database, c
     options = f"--task bowl --study {NAME} --trainers inline --trials 2 --confirm 0"
     assert main(["search", *options.split()]) == 0
     lines = capsys.readouterr().out.splitlines()
-    data = Study.read(NAME).data_path
+    data = StoredStudy.read(here(), NAME).data_path
     assert any(f"Data: builtin, {data} (digest" in line for line in lines)
     assert any(line.startswith(f"make report TASK=bowl STUDY={NAME} ") for line in lines)
 
@@ -67,7 +69,7 @@ def test_a_search_whose_reader_goes_is_finished_and_says_so_once(database):
     process.stdout.close()
     assert process.stderr.read() == "The reader of this output has gone: the search goes on in silence.\n"
     assert process.wait(60) == 0
-    assert Study.read("s").counted() == 4
+    assert StoredStudy.read(here(), "s").n_finished() == 4
 
 
 def test_output_that_fails_otherwise_is_no_silence(tmp_path):

@@ -2,18 +2,20 @@
 
 import pytest
 
+import data
 from data import DataError
 from objectives import digits, langid
 from search import export, paths
 from search.cli import train
-from search.cli.commands import main
+from search.cli.app import main
+from search.frozen_script import files
 from search.strategy import winner
 
 
 @pytest.fixture
 def script(searched):
     """The frozen winner of the bowl, in its place."""
-    return export.write(paths.frozen("bowl"), export.freeze(searched, winner.choose(searched), "run"))
+    return files.write(paths.frozen("bowl"), export.freeze(searched, winner.choose(searched), "run"))
 
 
 def test_train_with_a_script_runs_it_on_its_data_and_shows_what_it_prints(script, capfd):
@@ -25,9 +27,9 @@ def test_train_with_a_script_runs_it_on_its_data_and_shows_what_it_prints(script
 
 def test_train_with_a_script_that_misses_its_score_returns_its_exit_code(script, capfd):
     text = script.read_text()
-    export.write(script, text.replace('"score": ', '"score": -1 + '))
+    files.write(script, text.replace('"score": ', '"score": -1 + '))
     assert main(["train", "--task", "bowl"]) == 5  # that record is no value
-    export.write(script, text.replace('"digest": "', '"digest": "x').replace('"score": ', '"score": -'))
+    files.write(script, text.replace('"digest": "', '"digest": "x').replace('"score": ', '"score": -'))
     assert main(["train", "--task", "bowl", "--data", "builtin"]) == 1
     said = capfd.readouterr()
     assert "is no frozen script" in said.err and "(DATA=builtin, as DATA= says)" in said.out
@@ -35,7 +37,7 @@ def test_train_with_a_script_that_misses_its_score_returns_its_exit_code(script,
 
 
 def test_train_with_a_script_of_an_earlier_version_names_the_data_as_that_has_it(script, capfd):
-    export.write(
+    files.write(
         script, script.read_text().replace('"--data-file", dest="data file"', '"--data", dest="data file"')
     )
     assert main(["train", "--task", "bowl"]) == 0
@@ -67,13 +69,13 @@ def test_data_of_a_record_that_cannot_be_had_are_the_default_and_it_says_why():
 
 
 def test_data_of_the_course_are_found_in_its_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    data.use_course_folder(tmp_path)
     (tmp_path / "mnist.npz").touch()
     assert train.data_of(digits, "mnist.npz") == ("course", tmp_path / "mnist.npz", "as recorded")
 
 
 def test_train_on_a_source_that_is_not_here_is_one_line(script, capsys):
-    export.write(paths.frozen("langid"), script.read_text())
+    files.write(paths.frozen("langid"), script.read_text())
     with pytest.raises(DataError, match="lang_id.npz"):
         train.train(langid, "course", print)
     assert main(["train", "--task", "langid", "--data", "course"]) == 2

@@ -13,7 +13,7 @@ import pytest
 import data
 from data import words
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.course.bundle import write
 from search.errors import NoWinner
 
@@ -78,6 +78,7 @@ def test_without_a_winner_nothing_is_written(tmp_path, capsys):
     assert main(["bundle"]) == 2
 
 
+@pytest.mark.thorough
 def test_a_double_of_the_grader_gives_full_marks(bundle, tmp_path):
     arrays = data.read(words.prepare("builtin"))
     arrays = {name: array[::4] for name, array in arrays.items()}
@@ -115,6 +116,7 @@ def easy_images():
     return images.reshape(500, 784), labels.astype(np.uint8)
 
 
+@pytest.mark.thorough
 def test_the_gpt_trains_and_writes(bundle, tmp_path):
     (bundle / "train_gpt.py").write_text(
         (bundle / "train_gpt.py").read_text().replace("STEPS = 5000", "STEPS = 200")

@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from search import paths
 
 
+@pytest.mark.integration
 def test_versions_are_named_and_a_spinning_line_is_drawn(home):
     environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
     command = [sys.executable, "-m", "search", "grade", "--check-dependencies"]

@@ -9,10 +9,11 @@ import sys
 import pytest
 from rich.console import Console
 
+import data
 import objectives
 from data import DataError, words
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.course import grade
 from search.course.grade import QUESTIONS
 
@@ -50,14 +51,14 @@ def frozen(home):
 
 def graded(name, window=None):
     """What a question's winner is worth, trained once on the built-in data."""
-    (exam,) = grade.prepare([name], "builtin")
-    config = exam.script.Config()
-    watch = grade.Watch(exam, config, Console(quiet=True).status(""), window)
-    return grade.mark(exam, config, watch)
+    (loaded,) = grade.prepare([name], "builtin")
+    config = loaded.script.Config()
+    progress = grade.Progress(loaded, config, Console(quiet=True).status(""), window)
+    return grade.train(loaded, config, progress)
 
 
-def failed(mark):
-    return [sentence for sentence, holds in mark.checks.items() if not holds]
+def failed(result):
+    return [sentence for sentence, holds in result.checks.items() if not holds]
 
 
 def test_the_questions_are_the_courses():
@@ -68,11 +69,11 @@ def test_the_questions_are_the_courses():
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_sound_winner_holds_every_check(name, frozen):
     frozen(QUESTIONS[name].task)
-    mark = graded(name)
-    # It is not trained enough for the bars.
-    asked = [sentence for sentence in failed(mark) if not re.search("accuracy|mse", sentence)]
+    result = graded(name)
+    # It is not trained enough for the thresholds.
+    asked = [sentence for sentence in failed(result) if not re.search("accuracy|mse", sentence)]
     assert asked == []
-    assert mark.scores.keys() == QUESTIONS[name].bars.keys() and mark.seconds > 0
+    assert result.scores.keys() == QUESTIONS[name].thresholds.keys() and result.seconds > 0
 
 
 BROKEN = [
@@ -112,7 +113,7 @@ def test_the_batch_size_must_divide(name, settings, frozen):
     assert [each for each in failed(graded(name)) if each.startswith("the batch size")]
 
 
-def test_the_bars_are_held_against_the_scores(frozen):
+def test_grade_a_score_below_its_threshold_fails_a_check(frozen):
     frozen("regression", epochs=1)
     assert {"train mse 0.02 or less", "test mse 0.02 or less"} == set(failed(graded("q2")))
     frozen("convolution", epochs=1, learning_rate=1e-6)
@@ -159,15 +160,15 @@ def test_data_are_taken_where_they_are_and_others_are_marked(frozen, capsys):
     with pytest.raises(DataError, match="needs the course's file"):
         grade.prepare(["q1", "q6"], "course")
     frozen("regression")
-    assert [exam.source for exam in grade.prepare(["q1", "q2"])] == ["builtin", "builtin"]
+    assert [loaded.source for loaded in grade.prepare(["q1", "q2"])] == ["builtin", "builtin"]
 
 
 def test_a_source_that_only_some_tasks_have_is_used_where_it_is(frozen, monkeypatch, tmp_path):
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    data.use_course_folder(tmp_path)
     shutil.copyfile(words.prepare("builtin"), tmp_path / "lang_id.npz")
     frozen("perceptron")
     frozen("langid")
-    assert [exam.source for exam in grade.prepare(["q1", "q4"], "course")] == ["builtin", "course"]
+    assert [loaded.source for loaded in grade.prepare(["q1", "q4"], "course")] == ["builtin", "course"]
 
 
 def test_a_script_is_loaded_for_itself(frozen):
@@ -195,7 +196,7 @@ def test_the_text_that_a_network_writes_is_shown(frozen, capsys):
 def test_without_graphics_matplotlib_stays_away(frozen):
     frozen("perceptron")
     code = (
-        "import sys; from search.cli.commands import main;"
+        "import sys; from search.cli.app import main;"
         "code = main(['grade', '-qq1', '--NO_GRAPHICS=1']);"
         "sys.exit(code or 'matplotlib' in sys.modules)"
     )
@@ -209,12 +210,13 @@ def test_a_committed_winner_gets_its_points(name, home, monkeypatch, capsys):
     home.mkdir()
     (home / "models").symlink_to(paths.ROOT / "models")
     monkeypatch.setenv("DATA_DIR", COURSE)
-    (exam,) = grade.prepare([name])
-    if exam.digest != exam.script.RECORD["digest"]:
-        (exam,) = grade.prepare([name], "builtin")
-    if exam.digest != exam.script.RECORD["digest"]:
-        pytest.skip(f"the data that {exam.title} was found on are not here")
-    assert main(["grade", "-q", name, "--data", exam.source]) == 0
+    data.use_course_folder(COURSE)
+    (loaded,) = grade.prepare([name])
+    if loaded.digest != loaded.script.RECORD["digest"]:
+        (loaded,) = grade.prepare([name], "builtin")
+    if loaded.digest != loaded.script.RECORD["digest"]:
+        pytest.skip(f"the data that {loaded.title} was found on are not here")
+    assert main(["grade", "-q", name, "--data", loaded.source]) == 0
     out = capsys.readouterr().out
-    assert f"{exam.question.points} of {exam.question.points} points" in out
+    assert f"{loaded.question.points} of {loaded.question.points} points" in out
     assert (paths.pictures() / f"{name}.png").exists() == (name in ("q1", "q2", "q3", "q4", "q5"))

@@ -1,38 +1,22 @@
 """Trainers on a real Ray cluster of three machines, each of which is some processes here."""
 
-import os
-
 import pytest
+from executor_tests import path_of_toys
+from stores import here
 
-from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
-from search.study.study import Study
+from search.study.opening import open_study
 
 try:
     import ray
-    from ray.cluster_utils import Cluster
 except ModuleNotFoundError:
     pytestmark = pytest.mark.skip(reason="NOT TRIED ON A CLUSTER: ray is not installed (make .venv/ray)")
 else:
     from search.executors.ray import Ray
 
     pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A head, and three machines with a core each; their trainers find the toys, and a gate."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (paths.ROOT, paths.ROOT / "tests" / "toys"))))
-        patch.setenv("GATE", str(tmp_path_factory.mktemp("gate") / "open"))
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        for _ in range(3):
-            cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
-        yield cluster
-        cluster.shutdown()
 
 
 class Watcher:
@@ -52,23 +36,26 @@ class Watcher:
     paused = finished = started
 
 
+@pytest.mark.thorough
 def test_a_cluster_finds_what_one_process_finds(bowl, cluster):
     found = []
-    for name, plug in (
+    for name, executor in (
         ("inline", Inline),
         ("ray", lambda study: Ray(study, 1, cluster.address)),
     ):
-        with Study.open(bowl, name) as study, plug(study) as trainers:
+        with open_study(here(), bowl, name) as study, executor(study) as trainers:
             search(study, trainers, trials=12)
             found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
     assert found[0] == found[1]
 
 
+@pytest.mark.thorough
 def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
     from objectives import gated
 
-    gate = os.environ["GATE"]
-    with Study.open(gated) as study, Ray(study, address=cluster.address) as trainers:
+    monkeypatch.setenv("PYTHONPATH", path_of_toys())  # for the machine that joins
+    monkeypatch.setenv("GATE", str(cluster.gate))
+    with open_study(here(), gated) as study, Ray(study, address=cluster.address) as trainers:
         assert trainers.jobs == 3
 
         def change():
@@ -76,11 +63,11 @@ def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
             node = ray.get(lost._node)
             cluster.remove_node(next(each for each in cluster.list_all_nodes() if each.node_id == node))
             cluster.add_node(num_cpus=2)
-            open(gate, "w").close()
+            cluster.gate.touch()
 
         search(study, trainers, trials=12, watchers=[Watcher(0, change)])
         trials = list(study.trials())
-        assert study.counted() == 12
+        assert study.n_finished() == 12
     lost = [trial for trial in trials if trial.state == "interrupted"]
     assert 0 in {trial.number for trial in lost}
     for trial in lost:
@@ -88,24 +75,25 @@ def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
         assert [each.draw for each in trials if each.retry_of == trial.number] == [trial.draw]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "mood, state, reason",
     [("error", "failed", "RuntimeError: out of sorts"), ("exit", "failed", "the trainer ended: The actor")],
 )
 def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, cluster, mood, state, reason):
-    with Study.open(moody(mood, baseline=mood)) as study:
+    with open_study(here(), moody(mood, baseline=mood)) as study:
         with Ray(study, 1, cluster.address) as trainers:
             search(study, trainers, trials=4)
         first = study.trial(0)
-        assert study.counted() == 4
+        assert study.n_finished() == 4
     assert first.state == state and first.reason.startswith(reason)
 
 
 def test_a_cluster_that_is_not_there_is_said_in_one_line(bowl, capsys):
     typed = ["search", "--task", "bowl", "--trainers", "ray", "--address", "127.0.0.1:1"]
     assert main(typed) == 3
-    said = capsys.readouterr().err
-    assert said.startswith("error: no Ray cluster at ADDRESS '127.0.0.1:1'") and said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: no Ray cluster at ADDRESS '127.0.0.1:1'") and message.count("\n") == 1
 
 
 def test_what_is_said_of_a_cluster_needs_one(capsys):

@@ -5,10 +5,21 @@ import hashlib
 import inspect
 
 import pytest
+import torch
+from previews import preview_of
 
 from search.errors import TaskError
-from search.frozen_script import source_code, statements
+from search.frozen_script import statements
 from search.frozen_script.source_code import Sources
+
+
+@pytest.fixture
+def restored_torch():
+    """Undoes the effects on torch of the files that a test imports, for the tests after it."""
+    yield
+    torch.set_default_dtype(torch.float32)
+    if hasattr(torch.nn.Linear, "extra"):
+        del torch.nn.Linear.extra
 
 
 def digest(task, monkeypatch, change=lambda text: text):
@@ -19,7 +30,7 @@ def digest(task, monkeypatch, change=lambda text: text):
         return change(read(module)) if module is task else read(module)
 
     with monkeypatch.context() as patch:
-        patch.setattr(source_code.inspect, "getsource", changed)
+        patch.setattr(inspect, "getsource", changed)
         return Sources(task).digest()
 
 
@@ -72,7 +83,7 @@ def test_the_model_and_the_data_source_are_part_of_it():
 
 def test_each_module_is_read_once(bowl, monkeypatch):
     read, seen = inspect.getsource, []
-    monkeypatch.setattr(source_code.inspect, "getsource", lambda module: seen.append(module) or read(module))
+    monkeypatch.setattr(inspect, "getsource", lambda module: seen.append(module) or read(module))
     Sources(bowl)
     assert len(seen) == len(set(seen)) > 2
 
@@ -82,9 +93,7 @@ def test_lines_are_those_of_python(bowl, monkeypatch):
         return text.replace("METRIC, DIRECTION", "NOTE = '\u2028\x0c'\n\nMETRIC, DIRECTION", 1)
 
     assert digest(bowl, monkeypatch, change) == digest(bowl, monkeypatch)
-    monkeypatch.setattr(
-        source_code.inspect, "getsource", lambda module, read=inspect.getsource: change(read(module))
-    )
+    monkeypatch.setattr(inspect, "getsource", lambda module, read=inspect.getsource: change(read(module)))
     build = Sources(bowl).modules[bowl.__name__].definition("build")
     assert build.text.startswith("def build(config):\n")
 
@@ -162,7 +171,7 @@ def test_sources_with_a_table_changed_in_place_count_each_change_once_in_order(e
         "_ = torch.set_default_dtype(torch.float32)",
     ],
 )
-def test_sources_with_an_effect_count_it_though_nothing_uses_it(edited_bowl, text):
+def test_sources_with_an_effect_count_it_though_nothing_uses_it(edited_bowl, restored_torch, text):
     before = Sources(edited_bowl((TOP, f"{TOP}{text}\n")))
     assert text in "\n\n\n".join(before.modules["objectives.edited"].texts({}))
     after = Sources(edited_bowl((TOP, f"{TOP}{text.replace('float32', 'float64')}\n")))
@@ -211,7 +220,6 @@ def test_sources_of_an_import_under_a_condition_hold_it(edited_bowl):
     ids=["star", "attribute", "module", "dotted", "inner import", "name of the script's own"],
 )
 def test_sources_that_no_script_can_hold_are_said_in_one_line(edited_bowl, change, said):
-    from search import export
 
     changes = [change]
     if "dotted" in said or "data.sine.SOURCES" in said:
@@ -219,7 +227,7 @@ def test_sources_that_no_script_can_hold_are_said_in_one_line(edited_bowl, chang
     if "verdict" in said:
         changes.append((USE[0], "1 / epoch\n        verdict()\n"))
     with pytest.raises(TaskError, match=said) as caught:
-        export.preview(edited_bowl(*changes), {})
+        preview_of(edited_bowl(*changes))
     assert "\n" not in str(caught.value)
 
 

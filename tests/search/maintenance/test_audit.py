@@ -5,12 +5,13 @@ import time
 import pytest
 from logs import projection
 from planted import PLANTED, TOKEN
+from stores import here
 
 from search import paths, redact
-from search.cli.commands import main
+from search.cli.app import main
 from search.maintenance import audit
-from search.study import catalog
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import hold_study, open_study
 from search.tracking import from_environment
 
 
@@ -26,7 +27,7 @@ def test_a_search_that_ended_well_violates_nothing(audited, capsys):
 def test_each_violation_is_found_by_its_number(audited, planted, capsys):
     number, plant = PLANTED[planted]
     plant()
-    assert number in {violation.invariant for violation in audit.audit(audited, from_environment())}
+    assert number in {violation.invariant for violation in audit.audit(here(), audited, from_environment())}
     assert main(["audit", "--task", "bowl"]) == 6
     assert f"  {number}: " in capsys.readouterr().out
 
@@ -36,49 +37,49 @@ def test_every_invariant_has_a_violation_among_those():
 
 
 def test_a_damaged_study_is_a_violation(audited):
-    catalog.file(audited).write_bytes(b"not a journal\n")
-    assert [violation.invariant for violation in audit.audit(audited, from_environment())] == [9]
+    here().path(audited).write_bytes(b"not a journal\n")
+    assert [violation.invariant for violation in audit.audit(here(), audited, from_environment())] == [9]
 
 
 def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, database, monkeypatch):
-    with Study.open(bowl, "drawn") as study:
-        monkeypatch.setattr("search.strategy.sampler.why_proposed", lambda *_: 1 / 0)
+    with open_study(here(), bowl, "drawn") as study:
+        monkeypatch.setattr("search.strategy.explain.why_proposed", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            study.ask()
-    with Study.open(bowl, "drawn") as study:
+            Strategy(study).ask()
+    with open_study(here(), bowl, "drawn") as study:
         projection(study).bring_up_to_date()
     assert [trial.params for trial in study.trials()] == [{"x": 0.9, "y": 50}]
-    assert audit.audit("drawn", from_environment()) == []
+    assert audit.audit(here(), "drawn", from_environment()) == []
 
 
 def test_a_study_that_is_searched_is_not_audited(audited, capsys):
-    with Study.hold(audited):
+    with hold_study(here(), audited):
         assert main(["audit"]) == 0
     assert "searches it: not audited" in capsys.readouterr().out
 
 
 def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "open sesame")
-    with Study.open(bowl, "secretive") as study:
-        study.ask()
+    with open_study(here(), bowl, "secretive") as study:
+        Strategy(study).ask()
         study.tell(0, "failed", f"open sesame {TOKEN} http://a:b@c/d")
-        study.cross("void", [0], "said open sesame")
+        study.void("void", [0], "said open sesame")
         projection(study).bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
-    assert not [each for each in audit.audit("secretive", from_environment()) if each.invariant == 10]
+    assert not [each for each in audit.audit(here(), "secretive", from_environment()) if each.invariant == 10]
 
 
 def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database):
-    with Study.open(bowl, "killed") as study:
+    with open_study(here(), bowl, "killed") as study:
         study.task.space(study._optuna.ask())
     for opened, state in (
-        (lambda: Study.hold("killed"), "running"),
-        (lambda: Study.open(bowl, "killed"), "interrupted"),
+        (lambda: hold_study(here(), "killed"), "running"),
+        (lambda: open_study(here(), bowl, "killed"), "interrupted"),
     ):
         with opened() as study:
             projection(study).bring_up_to_date()
             assert study.trial(0).params and study.trial(0).state == state
-        assert audit.audit("killed", from_environment()) == []
+        assert audit.audit(here(), "killed", from_environment()) == []
 
 
 def test_secrets_are_sought_in_no_time_in_letters_without_end():

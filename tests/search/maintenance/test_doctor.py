@@ -1,27 +1,27 @@
 """The doctor: it says what is to be repaired and changes nothing; or it backs up, repairs, and is done."""
 
 import hashlib
-import os
 import re
 import shlex
 import shutil
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 
+import forks
 import pytest
 from alembic import command
 from logs import log_client
 from mlflow.store.db.utils import _get_alembic_config
 from planted import PLANTED, in_log, run_of
+from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.maintenance import audit, doctor
 from search.storage import backups
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study
+from search.study.stored import StoredStudy
 from search.tracking import from_environment
 
 BEYOND = {  # what is planted and cannot be repaired: that is said
@@ -88,7 +88,7 @@ def rows(database):
 def shown(home, monkeypatch):
     """All that the log of a home shows of the trials, without the ids of their runs."""
     monkeypatch.setenv("TRIALBOOK_HOME", str(home))
-    books = audit.Books(Study.read("audited"), from_environment(), log_client())
+    books = audit.Books(StoredStudy.read(here(), "audited"), from_environment(), log_client())
     return {
         number: (
             (run.info.status, run.info.start_time, run.info.end_time, run.data.params),
@@ -99,10 +99,16 @@ def shown(home, monkeypatch):
     }
 
 
-@pytest.mark.parametrize("planted", REPAIRED)
+# Each takes a second or two: `make test` tries one in three, `make test-all` the others.
+OFTEN = set(sorted(REPAIRED)[::3])
+
+
+@pytest.mark.parametrize(
+    "planted", [pytest.param(each, marks=[pytest.mark.thorough] * (each not in OFTEN)) for each in REPAIRED]
+)
 def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(audited, planted, capsys):
     REPAIRED[planted]()
-    before, journal, database = all_bytes(), catalog.file(audited), paths.mlflow_database()
+    before, journal, database = all_bytes(), here().path(audited), paths.mlflow_database()
     held = rows(database)
 
     assert main(["doctor"]) == 6
@@ -115,7 +121,7 @@ def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(a
     for file in (journal, paths.frozen("bowl")):
         assert kept(file).read_bytes() and before[file] == hashlib.sha256(kept(file).read_bytes()).hexdigest()
     assert rows(kept(database)) == held
-    assert audit.audit(audited, from_environment()) == []
+    assert audit.audit(here(), audited, from_environment()) == []
 
     assert main(["doctor", "--fix"]) == 0
     assert capsys.readouterr().out == "audited: nothing to repair\n"
@@ -187,11 +193,11 @@ def test_a_database_of_an_older_mlflow_is_upgraded_and_nothing_of_it_is_lost(aud
     command.downgrade(_get_alembic_config(f"sqlite:///{copy / 'mlflow.db'}"), "-1")
     shutil.copyfile(copy / "mlflow.db", paths.mlflow_database())
     was = paths.mlflow_database().read_bytes()
-    assert doctor.fault(from_environment())
+    assert doctor.fault(here(), from_environment())
     assert main(["doctor", "--fix"]) == 0
     assert kept(paths.mlflow_database()).read_bytes() == was
     assert log_client().get_run(own).info.status == "RUNNING"
-    assert audit.audit(audited, from_environment()) == []
+    assert audit.audit(here(), audited, from_environment()) == []
 
 
 def test_what_a_killed_process_left_half_written_in_the_database_is_undone(audited, home, tmp_path):
@@ -213,8 +219,8 @@ def test_what_a_killed_process_left_half_written_in_the_database_is_undone(audit
 
 
 def test_a_damaged_study_is_left_alone_and_the_others_are_looked_after(audited, capsys):
-    damaged = catalog.file("damaged")
-    damaged.write_bytes(catalog.file(audited).read_bytes().replace(b"audited", b"damaged"))
+    damaged = here().path("damaged")
+    damaged.write_bytes(here().path(audited).read_bytes().replace(b"audited", b"damaged"))
     backups.rotate(damaged)
     whole = damaged.read_bytes()
     damaged.write_bytes(whole.replace(b'"epochs":5', b'"epochs":', 1))
@@ -234,7 +240,7 @@ def test_a_damaged_study_is_left_alone_and_the_others_are_looked_after(audited, 
 def test_a_study_that_is_searched_is_skipped_and_its_database_stays(audited, capsys):
     garbage(paths.mlflow_database())
     before = all_bytes()
-    with Study.hold(audited):
+    with hold_study(here(), audited):
         assert main(["doctor"]) == 6
         assert "searches it: skipped" in capsys.readouterr().out
         assert main(["doctor", "--fix"]) == 4
@@ -247,7 +253,7 @@ def test_a_trial_that_is_wrong_itself_is_no_measure_but_has_one_run(audited, cap
     in_log("UPDATE tags SET value = '99' WHERE key = 'trial' AND value = '0'")
     assert main(["doctor", "--fix"]) == 0
     assert "audited: 2 to repair" in capsys.readouterr().out
-    assert {violation.said for violation in audit.audit(audited, from_environment())} == {
+    assert {violation.said for violation in audit.audit(here(), audited, from_environment())} == {
         "trial 0 was not trained with the y it drew"
     }
 
@@ -270,7 +276,7 @@ def test_of_a_log_elsewhere_the_runs_alone_are_repaired(audited, home, tmp_path,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere.db'}")
     assert main(["doctor"]) == 6
     assert main(["doctor", "--fix"]) == 0
-    assert audit.audit(audited, from_environment()) == []
+    assert audit.audit(here(), audited, from_environment()) == []
     assert not paths.mlflow_database().exists()
 
 
@@ -281,21 +287,15 @@ def test_without_a_study_there_is_nothing_to_do(home, capsys):
 
 
 def test_a_database_of_a_newer_mlflow_is_mended_by_the_command_that_a_search_names(database):
-    toys = os.environ | {"PYTHONPATH": str(paths.ROOT / "tests" / "toys")}
-
-    def run(*typed):  # MLflow keeps databases open: each command has a process of its own
-        command = [sys.executable, "-m", "search", *typed]
-        done = subprocess.run(command, cwd=paths.ROOT, env=toys, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
-
+    # MLflow keeps databases open: each command has a process of its own.
     options = ["--task", "bowl", "--study", "s", "--trainers", "inline", "--confirm", "0"]
-    assert run("search", *options, "--trials", "2")[0] == 0
+    assert forks.run("search", *options, "--trials", "2")[0] == 0
     with closing(sqlite3.connect(database)) as opened, opened:
         opened.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
-    code, said = run("search", *options, "--trials", "3")
+    code, said = forks.run("search", *options, "--trials", "3")
     assert code == 0 and "The log is incomplete (" in said
     assert "`make doctor FIX=1` mends it or makes it anew" in said and "`make ui` completes" not in said
-    code, said = run("ui", "--port", "59999")
+    code, said = forks.run("ui", "--port", "59999")
     assert code == 3 and "`make doctor FIX=1` mends it or makes it anew" in said
-    assert run("doctor", "--fix")[0] == 0
-    assert audit.audit("s", from_environment()) == []
+    assert forks.run("doctor", "--fix")[0] == 0
+    assert audit.audit(here(), "s", from_environment()) == []

@@ -5,13 +5,14 @@ import statistics
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from stores import here
 
 from objectives import regression
 from search.coordinator import confirm
 from search.executors.inline import Inline
 from search.reports import advice
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
 
 
 def said(study, about):
@@ -24,7 +25,7 @@ def said(study, about):
 
 @pytest.fixture
 def study():
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         yield study
 
 
@@ -67,7 +68,7 @@ def test_a_value_that_is_never_among_the_best_is_told_where_chance_is_no_excuse(
         size = 100 if number >= 15 else [20, 25, 40, 50][number % 4]
         tell(study, 0.1 + number / 100, batch_size=size)
     chance = math.comb(15, 6) / math.comb(24, 6)  # that none of the best 6 of 24 is among these 9
-    found = [s.text for s in advice.advice(study, winner.choose(study)) if s.about == "batch_size"]
+    found = [s.text for s in advice.advice(study, winner.choose(study)) if s.description == "batch_size"]
     assert len(found) == 1 and found[0].startswith(
         "100 was tried 9 times and never is among the best 6 of 24"
     )
@@ -124,16 +125,16 @@ def test_how_many_cannot_be_told_from_the_best(study, tell):
         tell(study, score)
     close = sum(score - 0.2 <= math.hypot(0.01, 0.01) for score in (0.21, 0.214, 0.215, 0.3))
     assert said(study, "noise").startswith(
-        f"{close} more of 5 trials with a score cannot be told from the best"
+        f"{close} more of 5 scores cannot be told from the best: they are within"
     )
 
 
 def test_what_fresh_seeds_said_of_the_winner(searched):
-    assert "CONFIRM=5" in said(searched, "luck")
-    confirm(searched, Inline(searched), repeats=2)
+    assert "CONFIRM=5" in said(searched, "optimism")
+    confirm(searched, Inline(searched), replicates=2)
     won = winner.choose(searched)
-    repeats = [t.score for t in searched.trials() if t.confirms == won.trial.number]
-    assert f"on 2 fresh seeds {statistics.fmean(repeats):.4g} ±" in said(searched, "luck")
+    replicates = [t.score for t in searched.trials() if t.replicate_of == won.trial.number]
+    assert f"on 2 fresh seeds {statistics.fmean(replicates):.4g} ±" in said(searched, "optimism")
 
 
 def test_a_study_without_trials_has_no_advice_but_more(study):

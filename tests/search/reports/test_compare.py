@@ -3,16 +3,19 @@
 import io
 import math
 import statistics
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import compare
 from search.strategy import winner
-from search.study.study import Study
+from search.study.opening import open_study
+from search.study.stored import StoredStudy
 
 
 def shown(a, b):
@@ -25,22 +28,18 @@ def shown(a, b):
 def pair(bowl):
     """Two confirmed studies of the bowl, the second longer than the first."""
     for name, trials in (("short", 4), ("long", 40)):
-        with Study.open(bowl, name) as study:
+        with open_study(here(), bowl, name) as study:
             study.set_budget(trials, None)
             search(study, Inline(study), trials=trials)
-            confirm(study, Inline(study), repeats=2)
-    return Study.read("short"), Study.read("long")
+            confirm(study, Inline(study), replicates=2)
+    return StoredStudy.read(here(), "short"), StoredStudy.read(here(), "long")
 
 
 def test_the_difference_of_the_winners_has_the_standard_error_of_both(pair):
     means, errors = [], []
     for study in pair:
         won = winner.choose(study)
-        scores = [
-            t.value
-            for t in study._storage.every_trial(study._id)
-            if t.user_attrs["about"].get("confirms") == won.trial.number
-        ]
+        scores = [t.score for t in study.trials() if t.replicate_of == won.trial.number]
         means.append(statistics.fmean(scores))
         errors.append(won.standard_error)
     better, error = compare.difference(*map(winner.choose, pair))
@@ -52,36 +51,37 @@ def test_the_difference_of_the_winners_has_the_standard_error_of_both(pair):
 
 def test_what_cannot_be_told_from_noise_is_said_so(bowl, tell):
     for name, score in (("one", 0.5), ("other", 0.49)):
-        with Study.open(bowl, name) as study:
+        with open_study(here(), bowl, name) as study:
             losses = dict.fromkeys(("train_loss", "validation_loss", "validation_height"), score)
             tell(study, score, curve=[losses])
-    text = " ".join(shown(Study.read("one"), Study.read("other")).split())
+    text = " ".join(shown(StoredStudy.read(here(), "one"), StoredStudy.read(here(), "other")).split())
     assert "The winner of other is 0.01 ± 0.014 better: it cannot be told from noise" in text
     assert "The score of one and of other is unconfirmed" in text
 
 
 def test_only_the_ranges_that_differ_are_shown(pair, monkeypatch):
     assert "range of" not in shown(*pair)
-    pair[0].about["space"] = {name: text for name, text in pair[0].about["space"].items() if name != "y"}
+    space = {name: text for name, text in pair[0].description.space.items() if name != "y"}
+    pair[0].description = replace(pair[0].description, space=space)
     text = shown(*pair)
     assert "range of y" in text and "fixed: 50" in text and "0 to 100" in text and "range of x" not in text
 
 
 def test_scores_of_other_metrics_or_data_are_not_subtracted(pair, moody, tell):
-    with Study.open(moody(), "moods") as other:
+    with open_study(here(), moody(), "moods") as other:
         tell(other, 0.5, mood="well")
     assert "cannot be compared: another task and another metric and another direction" in shown(
         pair[0], other
     )
     assert "better" not in shown(pair[0], other)
-    pair[1].about["digest"] = "0" * 12
+    pair[1].description = replace(pair[1].description, digest="0" * 12)
     assert "cannot be compared: they are of other data" in shown(*pair)
 
 
 def test_a_study_without_a_winner_is_compared_too(pair, bowl):
-    with Study.open(bowl, "empty"):
+    with open_study(here(), bowl, "empty"):
         pass
-    text = shown(pair[0], Study.read("empty"))
+    text = shown(pair[0], StoredStudy.read(here(), "empty"))
     assert "There is nothing to compare: empty has no winner" in text
 
 

@@ -1,12 +1,15 @@
 """Which trials say something, and how they rank."""
 
+from stores import here
+
 from objectives import regression
 from search.reports import evidence
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 
 def test_a_trial_that_was_pruned_is_ranked_by_the_last_epoch_that_both_reached(tell):
-    with Study.open(regression, "told") as study:
+    with open_study(here(), regression, "told") as study:
         curve = lambda *values: [{"validation_mse": value} for value in values]  # noqa: E731
         tell(study, 0.3, curve=curve(0.9, 0.6, 0.3))
         tell(study, 0.2, curve=curve(0.9, 0.7, 0.2))
@@ -17,18 +20,18 @@ def test_a_trial_that_was_pruned_is_ranked_by_the_last_epoch_that_both_reached(t
         # 0 beats 2, 3 and 4; 1 beats 0, 3 and 4; 2 beats 1, 3 and 4.
 
 
-def test_repeats_and_what_is_crossed_out_are_no_evidence(searched):
-    repeat = searched.ask_again(searched.best(), 1)
-    searched.tell(repeat.number, "completed", "told so", (0.0, 0.001))
-    searched.cross("void", [0, 1], "a bug")
+def test_replicates_and_void_trials_are_no_evidence(searched):
+    replicate = Strategy(searched).replicate(searched.best(), 1)
+    searched.tell(replicate.number, "completed", "told so", (0.0, 0.001))
+    searched.void("void", [0, 1], "a bug")
     assert {trial.number for trial in evidence.tried(searched)} == set(range(2, 12))
 
 
-def test_the_best_few_are_a_quarter_but_at_least_five(tell):
-    with Study.open(regression, "told") as study:
+def test_the_best_quarter_has_at_least_five_trials(tell):
+    with open_study(here(), regression, "told") as study:
         for number in range(24):
             tell(study, 1 - number / 100)
-            few = [trial.number for trial in evidence.best_few(study)]
+            few = [trial.number for trial in evidence.best_quarter(study)]
             assert few == list(range(number, -1, -1))[: max(5, -(-(number + 1) // 4))]
 
 

@@ -4,12 +4,12 @@ import http.client
 import json
 
 import pytest
+from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm
 from search.errors import UsageError
 from search.executors.inline import Inline
-from search.study import catalog
 
 
 def ask(port, method, path, host=None):
@@ -23,9 +23,9 @@ def ask(port, method, path, host=None):
 
 
 def test_a_copy_is_shown_on_this_machine_alone_and_the_study_is_not_touched(searched, serve, listens):
-    confirm(searched, Inline(searched), repeats=2)
-    searched.cross("void", [searched.best().number], "the mask was wrong")
-    path = catalog.file("searched")
+    confirm(searched, Inline(searched), replicates=2)
+    searched.void("void", [searched.best().number], "the mask was wrong")
+    path = here().path("searched")
     before = path.read_bytes(), path.stat().st_mtime_ns
     files = sorted(path.parent.iterdir())
     port = serve("dashboard", "--task", "bowl", "--study", "searched")  # which a search holds meanwhile
@@ -54,7 +54,9 @@ def test_a_port_that_is_taken_is_wrong_usage(searched, serve, capsys):
     from search.services import dashboard
 
     port = serve("dashboard", "--task", "bowl")
-    with pytest.raises(UsageError, match=f"PORT {port} cannot be had: Address already in use"):
+    with pytest.raises(
+        UsageError, match=f"PORT {port} cannot be had: Address already in use; choose another PORT=$"
+    ):
         dashboard.serve(searched, port)
     assert main(["dashboard", "--task", "bowl", "--study", "none"]) == 2
     assert "unknown STUDY 'none': valid are searched" in capsys.readouterr().err

@@ -6,17 +6,18 @@ import json
 import socket
 
 import pytest
+from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
-from search.study.study import Study
+from search.study.opening import open_study
 
 
 @pytest.fixture
 def served(bowl, database, serve):
     """The port on which `python -m search ui` shows a study of one trial that the log did not know."""
-    with Study.open(bowl, "searched") as study:
+    with open_study(here(), bowl, "searched") as study:
         search(study, Inline(study), trials=1)
     return serve("ui")
 
@@ -59,6 +60,7 @@ def test_others_are_not_let_in_without_a_password(host, password, monkeypatch, c
     assert said.startswith("error: HOST ") and said.count("\n") == 1 and not home.exists()
 
 
+@pytest.mark.thorough
 def test_others_are_let_in_with_a_password(database, serve, monkeypatch, listens):
     monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "correct horse battery")
     port = serve("ui", "--host", "0.0.0.0")
@@ -70,7 +72,7 @@ def test_others_are_let_in_with_a_password(database, serve, monkeypatch, listens
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_written(bowl, home, capsys):
-    with Study.open(bowl, "searched"), socket.create_server(("127.0.0.1", 0)) as taken:
+    with open_study(here(), bowl, "searched"), socket.create_server(("127.0.0.1", 0)) as taken:
         before = sorted(home.rglob("*"))
         assert main(["ui", "--port", str(taken.getsockname()[1])]) == 2
         assert sorted(home.rglob("*")) == before

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typed import options_of
 
-from search.cli.commands import OPTIONS, main, parse
+from search.cli.app import main, option_names
 from search.services import slurm
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +50,8 @@ def storage(monkeypatch):
 
 def script(how="ray", jobs=3, **options):
     """A batch script of the bowl."""
-    return slurm.slurm(how, jobs, {"task": "bowl", **options})
+    storage = {"storage": os.environ.get("TRIALBOOK_STORAGE")}  # as the command line passes it
+    return slurm.slurm(how, jobs, {"task": "bowl", **options, **storage})
 
 
 def command_of(text):
@@ -76,16 +78,16 @@ def test_the_search_of_a_script_is_one_that_the_command_line_takes():
     words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s"))
     command = words[words.index(".venv/bin/python") :]
     assert command[:4] == [".venv/bin/python", "-m", "search", "search"]
-    _, options = parse(command[3:])
+    options = options_of(command[3:])
     assert (options.task, options.trials, options.timeout, options.study) == ("bowl", 200, 90.5, "s")
     assert (options.trainers, options.address, options.cpus) == ("ray", "auto", 2.0)
-    assert (options.data_dir, options.storage) == ("tests", STORAGE)
+    assert (options.data_dir, options.store.url) == ("tests", STORAGE)
 
 
 def test_coordinators_join_on_the_storage():
     words = command_of(script("join", trials=9))
-    _, options = parse(words[words.index("search") + 1 :])
-    assert (options.trials, options.storage, options.join) == (9, STORAGE, True)
+    options = options_of(words[words.index("search") + 1 :])
+    assert (options.trials, options.store.url, options.join) == (9, STORAGE, True)
 
 
 @pytest.fixture
@@ -188,7 +190,7 @@ def test_make_slurm_prints_a_script(capsys):
 
 
 def test_the_manifest_is_a_ray_job_of_this_version_of_ray_whose_search_the_command_line_takes():
-    text = (ROOT / "search" / "batch" / "rayjob.yaml").read_text()
+    text = (ROOT / "search" / "services" / "slurm" / "rayjob.yaml").read_text()
     job = yaml.safe_load(text)
     assert "not yet run on a Kubernetes cluster" in text
     assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("ray.io/v1", "RayJob", "trialbook")
@@ -210,12 +212,12 @@ def test_the_manifest_is_a_ray_job_of_this_version_of_ray_whose_search_the_comma
 
     folder, _, command = job["spec"]["entrypoint"].partition(" && ")
     assert folder == "cd /trialbook" and command.startswith("python -m search ")
-    _, options = parse(shlex.split(command)[3:])
+    options = options_of(shlex.split(command)[3:])
     assert (options.task, options.trainers, options.address) == ("digits", "ray", "auto")
 
 
 def test_no_password_is_in_the_manifest():
-    head = yaml.safe_load((ROOT / "search" / "batch" / "rayjob.yaml").read_text())
+    head = yaml.safe_load((ROOT / "search" / "services" / "slurm" / "rayjob.yaml").read_text())
     containers = head["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
     environment = {each["name"]: each for each in containers[0]["env"]}
     assert "value" not in environment["PGPASSWORD"]
@@ -223,8 +225,5 @@ def test_no_password_is_in_the_manifest():
 
 
 def test_each_option_of_a_search_but_for_where_it_trains_is_one_of_a_script():
-    from search.cli.commands import VERBS
-
-    search, slurm = VERBS["search"][1].keys(), VERBS["slurm"][1].keys()
+    search, slurm = set(option_names("search")), set(option_names("slurm"))
     assert slurm - search == {"how"} and search - slurm <= {"trainers", "address", "join"}
-    assert slurm <= OPTIONS.keys()

@@ -19,9 +19,10 @@ from logs import log_client
 from mlflow.exceptions import MlflowException
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.errors import StoreError
-from search.services.stack import database, part, serve
+from search.services.stack import database, serve, supervised_process
+from search.services.stack.supervised_process import Server, SupervisedProcess
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60  # seconds until what must happen must have happened
@@ -104,13 +105,20 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack():
-    """A stack that runs. The tests below end it, one after the other."""
+    """A stack that runs, although its first set-up was killed. The tests below end it, one by one."""
     stack = Stack()
-    stack.start()
-    yield stack
-    if stack.process.poll() is None:
-        stack.end(signal.SIGTERM)
-    shutil.rmtree(stack.home)
+    try:
+        stack.start("Setting up")
+        until((stack.folder / "postgres.new" / "postmaster.pid").exists)
+        assert stack.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        until(lambda: not stack.processes())
+        assert not (stack.folder / "postgres").exists()
+        assert "Setting up" in stack.start()
+        yield stack
+    finally:
+        if stack.process and stack.process.poll() is None:
+            stack.end(signal.SIGTERM)
+        shutil.rmtree(stack.home)
 
 
 @needs_postgresql
@@ -188,11 +196,23 @@ def test_one_that_is_killed_leaves_no_process(stack):
     until(lambda: not stack.processes())
 
 
+@contextlib.contextmanager
+def running_as_owner(folder):
+    """The number of a process of the user that runs PostgreSQL: PostgreSQL takes it for another server."""
+    with subprocess.Popen(["sleep", "600"], cwd=folder, **database.owner()) as process:
+        try:
+            yield process.pid
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
 @needs_postgresql
 def test_what_a_killed_one_left_is_used_and_a_signal_ends_it_while_it_starts(stack):
     passwords = [(stack.folder / f"{role}.pgpass").read_text() for role in database.ROLES]
-    (stack.folder / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{stack.folder}/postgres\n")
-    stack.start("Starting MLflow")
+    with running_as_owner(stack.home) as number:
+        (stack.folder / "postgres" / "postmaster.pid").write_text(f"{number}\n{stack.folder}/postgres\n")
+        stack.start("Starting MLflow")
     assert passwords == [(stack.folder / f"{role}.pgpass").read_text() for role in database.ROLES]
     stack.connect("mlflow").close()
     assert stack.end(signal.SIGTERM)[0] == 143 and not stack.processes()
@@ -200,19 +220,24 @@ def test_what_a_killed_one_left_is_used_and_a_signal_ends_it_while_it_starts(sta
 
 def test_what_ends_again_and_again_is_started_ever_more_rarely(home, monkeypatch, capsys):
     paths.stack().mkdir(parents=True)
-    monkeypatch.setattr(part, "FIRST", 0.01)
-    monkeypatch.setattr(part, "LONGEST", 0.05)
-    flimsy = part.Part("Flimsy", ["sh", "-c", "echo dear me; exit 3"], {signal.SIGTERM: 1.0})
-    with pytest.raises(StoreError, match="Flimsy ended with code 3; last it said: dear me"):
-        flimsy.start(lambda: False, lambda: False)
-    said = []
-    while len(said) < 4:
-        flimsy.look()
-        said += re.findall(
-            "Flimsy ended with code 3: it is started again in (\\S+) s", capsys.readouterr().out
-        )
-    assert said == ["0.02", "0.04", "0.05", "0.05"]
-    flimsy.stop()
+    monkeypatch.setattr(supervised_process, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(supervised_process, "LONGEST_DELAY", 0.05)
+    flimsy = Server(
+        name="Flimsy",
+        command=["sh", "-c", "echo dear me; exit 3"],
+        answers=lambda: False,
+        stop_signals={signal.SIGTERM: 1.0},
+    )
+    with SupervisedProcess(flimsy) as process:
+        with pytest.raises(StoreError, match="Flimsy ended with code 3; last it said: dear me"):
+            process.start()
+        delays = []
+        while len(delays) < 4:
+            process.watch()
+            delays += re.findall(
+                "Flimsy ended with code 3: it is started again in (\\S+) s", capsys.readouterr().out
+            )
+    assert delays == ["0.02", "0.04", "0.05", "0.05"]
 
 
 @needs_postgresql
@@ -241,7 +266,7 @@ def free():
 
 def test_without_postgresql_the_package_is_named_and_nothing_is_written(home, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(database, "ELSEWHERE", Path("/nowhere"))
+    monkeypatch.setattr(database, "DEBIAN_PROGRAMS", Path("/nowhere"))
     assert main(["stack"]) == 3
     said = capsys.readouterr().err
     assert "PostgreSQL is not installed" in said and "`postgresql`" in said and said.count("\n") == 1
@@ -264,7 +289,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(typed, wrong, home, ca
 
 @needs_postgresql
 def test_a_port_that_is_taken_is_said_before_anything_is_written(home, free, monkeypatch, capsys):
-    monkeypatch.setattr(serve, "LEFT", 0.1)
+    monkeypatch.setattr(serve, "RELEASE_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", free + 1)):
         assert main(["stack", "--port", str(free)]) == 2
     assert f"PORT {free + 1} of 127.0.0.1 cannot be had" in capsys.readouterr().err and not home.exists()
@@ -274,7 +299,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_written(home, free, mon
 def test_what_is_to_be_typed_can_be_typed_and_tells_no_secret(guarded, tmp_path, monkeypatch):
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "a home"))
     monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "correct horse battery")
-    said = serve._said("db.example", 5000, guarded)
+    said = serve._instructions("db.example", 5000, guarded)
     assert "hush" not in said and "horse" not in said
     typed = [line for line in said.splitlines() if line.startswith("  export ")]
     shown = subprocess.run(["bash", "-c", "\n".join([*typed, "env"])], capture_output=True, text=True).stdout
@@ -296,7 +321,7 @@ def test_what_is_to_be_typed_can_be_typed_and_tells_no_secret(guarded, tmp_path,
 )
 def test_only_the_studies_are_for_others_and_only_where_they_are_let_in(host, listens, others, home):
     database.data().mkdir(parents=True)
-    command, *_ = database.server(host, 5433)
+    command = database.server(host, 5433).command
     assert f"listen_addresses={listens}" in command and "port=5433" in command
     rules = (database.data() / "pg_hba.conf").read_text().splitlines()
     assert all(rule.endswith(" scram-sha-256") for rule in rules)

@@ -3,13 +3,16 @@
 import psycopg
 import pytest
 from databases import end_backends
+from stores import here
 
 from search.coordinator import search
 from search.errors import StoreError, StudyConflict
 from search.executors.inline import Inline
 from search.storage import connection, postgres
-from search.storage.connection import Connection, TurnLost
-from search.study.study import Study
+from search.storage.connection import Connection, ExclusiveLost
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
+from search.study.stored import StoredStudy
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def database(storage):
 def quick(monkeypatch):
     """What is waited for comes within a part of a second, or never."""
     monkeypatch.setattr(connection, "LOCK_TIMEOUT", 0.05)
-    monkeypatch.setattr(connection, "TURN_PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "EXCLUSIVE_PATIENCE", 0.3)
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
 
 
@@ -63,7 +66,7 @@ def test_turn_whose_session_was_ended_is_taken_again(database, storage):
             end_backends(storage)
         return database.ask("SELECT pg_backend_pid()")[0][0]
 
-    assert database.in_turn("x", do, never) == seen[1] != seen[0] and len(seen) == 2
+    assert database.exclusive("x", do, never) == seen[1] != seen[0] and len(seen) == 2
     assert is_free(storage, "turn x")
 
 
@@ -79,17 +82,17 @@ def test_turn_that_was_lost_does_nothing_more_and_is_taken_again_whatever_became
         if len(tries) == 1:
             end_backends(storage)
             for _ in range(2):
-                with pytest.raises(TurnLost):
+                with pytest.raises(ExclusiveLost):
                     database.ask("INSERT INTO said VALUES ('without a turn') RETURNING 1")
         if len(tries) == 2:
             end_backends(storage)
             try:
                 database.ask("SELECT 1")
-            except TurnLost:
+            except ExclusiveLost:
                 raise ValueError("as a task's code may say it") from None
         return "done"
 
-    assert database.in_turn("x", do, never) == "done" and len(tries) == 3
+    assert database.exclusive("x", do, never) == "done" and len(tries) == 3
     assert database.ask("SELECT text FROM said") == [("begun",)] * 3
 
 
@@ -101,13 +104,13 @@ def test_turn_that_is_cut_off_after_its_last_statement_is_done_once(database, st
         end_backends(storage)
         return "done"
 
-    assert database.in_turn("x", do, never) == "done" and len(tries) == 1
-    assert database.in_turn("x", lambda: "again", never) == "again"
+    assert database.exclusive("x", do, never) == "done" and len(tries) == 1
+    assert database.exclusive("x", lambda: "again", never) == "again"
 
 
 def test_error_in_a_turn_ends_it(database, storage):
     with pytest.raises(KeyError):
-        database.in_turn("x", lambda: {}["missing"], never)
+        database.exclusive("x", lambda: {}["missing"], never)
     assert is_free(storage, "turn x")
 
 
@@ -117,7 +120,7 @@ def test_turns_that_are_always_cut_off_are_one_line(database, storage, quick):
         database.ask("SELECT 1")
 
     with pytest.raises(StoreError, match="cuts off its connections: no turn at study 'x' lasted, for 0 s"):
-        database.in_turn("x", do, lambda: None)
+        database.exclusive("x", do, lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -127,58 +130,58 @@ def test_turns_that_are_always_cut_off_are_one_line(database, storage, quick):
 def test_turn_that_never_ends_is_one_line_that_names_who_has_it(database, storage, quick, application, said):
     waited, line = [], f"^no turn at study 'x' came within 0 s: process {said}.*end it"
     with hold(storage, "turn x", application), pytest.raises(StoreError, match=line):
-        database.in_turn("x", never, lambda: waited.append(1))
+        database.exclusive("x", never, lambda: waited.append(1))
     assert waited
-    assert database.in_turn("x", lambda: "done", lambda: None) == "done"
+    assert database.exclusive("x", lambda: "done", lambda: None) == "done"
 
 
 def test_coordinator_that_waits_for_a_turn_stays_alive(bowl, storage, quick):
     lease = "SELECT until FROM trialbook_coordinator"
-    with Study.open(bowl, join=True) as study, hold(storage, "turn bowl-builtin"):
+    with open_study(here(), bowl, join=True) as study, hold(storage, "turn bowl-builtin"):
         (before,) = Connection(storage).ask(lease)[0]
         with pytest.raises(StoreError, match="no turn at study 'bowl-builtin' came"):
-            study.in_turn(study.ask)
+            study.exclusive(Strategy(study).ask)
         assert Connection(storage).ask(lease)[0][0] > before
 
 
 def test_lock_that_another_took_while_the_connection_was_lost_ends_the_search(bowl, storage, quick):
     said = "the connection to the database was lost, and study 'bowl-builtin' is being searched by process 7"
     for joined in (False, True):
-        with Study.open(bowl, join=joined) as study:
+        with open_study(here(), bowl, join=joined) as study:
             end_backends(storage)
             taken = hold(storage, "bowl-builtin", "trialbook 7 on a")
             with taken, pytest.raises(StudyConflict, match=said):
-                study.in_turn(study.ask)
+                study.exclusive(Strategy(study).ask)
         assert is_free(storage, "bowl-builtin")
 
 
 def test_lock_that_was_free_meanwhile_is_taken_again(bowl, storage):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         end_backends(storage)
-        assert study.ask().number == 0 and not is_free(storage, "bowl-builtin")
+        assert Strategy(study).ask().number == 0 and not is_free(storage, "bowl-builtin")
 
 
 def test_study_that_another_changed_while_the_connection_was_lost_is_left_as_it_is(
     bowl, storage, monkeypatch
 ):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=2)
         end_backends(storage)
         monkeypatch.setenv("TRIALBOOK_STORAGE", f"{storage}?connect_timeout=5")  # as another process has it
-        with Study.open(bowl) as other:
+        with open_study(here(), bowl) as other:
             search(other, Inline(other), trials=4)
         monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
         for _ in range(2):
             with pytest.raises(StudyConflict, match="'bowl-builtin' was changed by another process while"):
-                study.ask()
-    assert [trial.draw for trial in Study.read("bowl-builtin").trials()] == [0, 1, 2, 3]
+                Strategy(study).ask()
+    assert [trial.draw for trial in StoredStudy.read(here(), "bowl-builtin").trials()] == [0, 1, 2, 3]
 
 
 def test_database_that_lost_records_is_said_in_one_line(bowl, storage):
-    with Study.open(bowl, join=True) as study:
+    with open_study(here(), bowl, join=True) as study:
         search(study, Inline(study), trials=2)
-        database = postgres.Database(storage)
+        database = postgres.PostgresStore(storage)
         database.ask("DELETE FROM trialbook_record WHERE number > 5 RETURNING 1")
         database.ask("UPDATE trialbook_study SET records = 6 RETURNING 1")
         with pytest.raises(StoreError, match="has 6 records in the database and had .* older copy"):
-            study.in_turn(study.ask)
+            study.exclusive(Strategy(study).ask)

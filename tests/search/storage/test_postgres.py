@@ -13,16 +13,18 @@ import optuna
 import pytest
 from databases import end_backends
 from logs import projection
+from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.errors import StoreError, StudyConflict
 from search.executors.inline import Inline
 from search.maintenance import audit
 from search.storage import connection, postgres
-from search.study import catalog
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import hold_study, open_study
+from search.study.stored import StoredStudy
 from search.tracking import from_environment
 
 pytestmark = pytest.mark.skipif(
@@ -36,44 +38,44 @@ def found(study):
 
 
 def test_a_search_on_a_database_is_that_on_a_file(bowl, storage, monkeypatch):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=12)
-        confirm(study, Inline(study), repeats=2)
-    there = found(Study.read("bowl-builtin"))
+        confirm(study, Inline(study), replicates=2)
+    there = found(StoredStudy.read(here(), "bowl-builtin"))
     monkeypatch.delenv("TRIALBOOK_STORAGE")
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=12)
-        confirm(study, Inline(study), repeats=2)
+        confirm(study, Inline(study), replicates=2)
         assert found(study) == there
 
 
 def test_a_search_goes_on_and_its_books_agree(bowl, storage, database):
     for trials in (5, 12):
-        with Study.open(bowl) as study:
+        with open_study(here(), bowl) as study:
             search(study, Inline(study), trials=trials)
             study.set_budget(trials, None)
             projection(study).bring_up_to_date()
-    assert catalog.names() == ["bowl-builtin"] and Study.read("bowl-builtin").counted() == 12
-    assert audit.audit("bowl-builtin", from_environment()) == []
+    assert here().names() == ["bowl-builtin"] and StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
 
 
 def test_one_that_searches_alone_is_not_disturbed(bowl, storage):
-    with Study.open(bowl):
-        holder = postgres.Database(storage).holder("bowl-builtin")
+    with open_study(here(), bowl):
+        holder = postgres.PostgresStore(storage).holder("bowl-builtin")
         assert holder.startswith(f"{os.getpid()} on ")
         for others in (False, True):
             with pytest.raises(StudyConflict, match=f"is being searched by process {os.getpid()} on "):
-                postgres.Database(storage).lock("bowl-builtin", shared=others)
-    assert postgres.Database(storage).holder("bowl-builtin") is None
+                postgres.PostgresStore(storage).lock("bowl-builtin", shared=others)
+    assert postgres.PostgresStore(storage).holder("bowl-builtin") is None
 
 
 def test_what_a_killed_search_left_is_closed_and_retried(bowl, storage):
-    with Study.open(bowl) as study:
-        study.ask()
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
+        Strategy(study).ask()
+    with open_study(here(), bowl) as study:
         assert study.trial(0).state == "interrupted"
         search(study, Inline(study), trials=3)
-        assert study.trial(1).retry_of == 0 and study.counted() == 3
+        assert study.trial(1).retry_of == 0 and study.n_finished() == 3
 
 
 class Watcher:
@@ -104,7 +106,7 @@ class Dies(Watcher):
 
 
 def test_backends_that_are_ended_and_a_server_that_starts_anew_lose_nothing(bowl, storage, server):
-    with Study.open(bowl, "whole") as study:
+    with open_study(here(), bowl, "whole") as study:
         search(study, Inline(study), trials=12)
         whole = found(study)
 
@@ -112,11 +114,11 @@ def test_backends_that_are_ended_and_a_server_that_starts_anew_lose_nothing(bowl
         server.stop()
         threading.Timer(1, server.start).start()
 
-    with Study.open(bowl, "disturbed") as study:
+    with open_study(here(), bowl, "disturbed") as study:
         often = Watcher(10, lambda: end_backends(storage))
         search(study, Inline(study), trials=12, watchers=[often, Watcher(25, restart)])
         assert found(study) == whole and often.events > 25
-    assert found(Study.read("disturbed")) == whole
+    assert found(StoredStudy.read(here(), "disturbed")) == whole
 
 
 def test_a_database_that_is_not_there_is_said_in_one_line(bowl, monkeypatch, capsys):
@@ -168,7 +170,7 @@ def search_together(trials, watchers):
 
     shared.BEAT = 0.2
     try:
-        with Study.open(bowl, join=True) as study:
+        with open_study(here(), bowl, join=True) as study:
             search(study, Inline(study), trials=trials, watchers=watchers)
         os._exit(0)
     except BaseException:
@@ -180,22 +182,22 @@ def search_together(trials, watchers):
 
 def test_four_coordinators_try_each_draw_once(bowl, storage, database):
     assert Coordinators(4, 40).end() == [0] * 4
-    study = Study.read("bowl-builtin")
+    study = StoredStudy.read(here(), "bowl-builtin")
     trials = list(study.trials())
-    assert study.counted() == len(trials) == 40 and not any(trial.state == "running" for trial in trials)
+    assert study.n_finished() == len(trials) == 40 and not any(trial.state == "running" for trial in trials)
     assert sorted(trial.draw for trial in trials) == list(range(40))
     assert len({trial.coordinator for trial in trials}) > 1
-    with Study.hold("bowl-builtin") as study:
+    with hold_study(here(), "bowl-builtin") as study:
         study.set_budget(40, None)
         projection(study).bring_up_to_date()
-    assert audit.audit("bowl-builtin", from_environment()) == []
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
 
 
 def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
     assert Coordinators(4, 40, dying=2).end() == [0, 0, 9, 9]
-    study = Study.read("bowl-builtin")
+    study = StoredStudy.read(here(), "bowl-builtin")
     trials = list(study.trials())
-    assert study.counted() == 40 and not any(trial.state == "running" for trial in trials)
+    assert study.n_finished() == 40 and not any(trial.state == "running" for trial in trials)
     lost = [trial for trial in trials if trial.state == "interrupted"]
     assert lost and all(
         trial.draw in [each.draw for each in trials if each.retry_of is not None] for trial in lost
@@ -214,12 +216,12 @@ def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl
     coordinators = Coordinators(3, 40, lease=60)
     coordinators.disturb(storage)
     assert coordinators.end() == [0] * 3
-    study = Study.read("bowl-builtin")
-    assert study.counted() == 40 and each_draw_was_tried_once(list(study.trials()), 40)
-    with Study.hold("bowl-builtin") as study:
+    study = StoredStudy.read(here(), "bowl-builtin")
+    assert study.n_finished() == 40 and each_draw_was_tried_once(list(study.trials()), 40)
+    with hold_study(here(), "bowl-builtin") as study:
         study.set_budget(40, None)
         projection(study).bring_up_to_date()
-    assert audit.audit("bowl-builtin", from_environment()) == []
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
 
 
 def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monkeypatch):
@@ -231,11 +233,11 @@ def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monk
         return space(trial)
 
     monkeypatch.setattr(bowl, "space", cut_off)
-    with Study.open(bowl, join=True) as study:
+    with open_study(here(), bowl, join=True) as study:
         search(study, Inline(study), trials=6)
         trials = list(study.trials())
-        assert each_draw_was_tried_once(trials, 6) and study.counted() == 6 and len(trials) == 9
-    assert found(Study.read("bowl-builtin")) == found(study)
+        assert each_draw_was_tried_once(trials, 6) and study.n_finished() == 6 and len(trials) == 9
+    assert found(StoredStudy.read(here(), "bowl-builtin")) == found(study)
 
 
 def every(count, marked=b""):
@@ -266,11 +268,11 @@ def test_draw_that_is_rejected_in_a_turn_that_is_lost_is_tried_once(bowl, storag
     monkeypatch.setattr(bowl, "space", rejects)
     with closing(databases.CuttingProxy(server.port, every(2, b'"outcome"'))) as proxy:
         monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
-        with Study.open(bowl, join=True) as study:
+        with open_study(here(), bowl, join=True) as study:
             search(study, Inline(study), trials=8)
         monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
         assert proxy.cuts >= 2
-    trials = list(Study.read("bowl-builtin").trials())
+    trials = list(StoredStudy.read(here(), "bowl-builtin").trials())
     draws = [trial.draw for trial in trials if trial.state != "interrupted"]
     assert sorted(draws) == list(range(8)) and not any(trial.state == "running" for trial in trials)
     assert {"infeasible", "interrupted", "completed"} <= {trial.state for trial in trials}
@@ -284,36 +286,36 @@ def test_statements_that_are_done_unheard_are_done_once(
     monkeypatch.setattr(connection, "FIRST", 0.01)
     with closing(databases.CuttingProxy(server.port, every(count, marked))) as proxy:
         monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
-        with Study.open(bowl, join=joined) as study:
+        with open_study(here(), bowl, join=joined) as study:
             search(study, Inline(study), trials=5)
         monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
         assert proxy.cuts >= 2
-    trials = list(Study.read("bowl-builtin").trials())
+    trials = list(StoredStudy.read(here(), "bowl-builtin").trials())
     assert each_draw_was_tried_once(trials, 5) and (joined or len(trials) == 5)
 
 
 def test_a_coordinator_that_was_held_for_dead_goes_on_with_other_trials(bowl, storage, monkeypatch):
     monkeypatch.setattr(postgres, "LEASE", 0)
-    with Study.open(bowl, join=True) as slow:
-        trial = slow.ask()
-        with Study._joined("bowl-builtin", None) as other:
-            other.beat()
+    with open_study(here(), bowl, join=True) as slow:
+        trial = Strategy(slow).ask()
+        with open_study(here(), bowl, join=True) as other:
+            other.heartbeat()
             assert other.trial(trial.number).state == "interrupted"
         search(slow, Inline(slow), trials=3)
-        assert slow.counted() == 3 and slow.trial(trial.number).state == "interrupted"
+        assert slow.n_finished() == 3 and slow.trial(trial.number).state == "interrupted"
 
 
 def test_a_study_is_taken_along_with_its_log_and_back(audited, storage, monkeypatch, capsys):
     monkeypatch.setenv("TRIALBOOK_STORAGE", "")
-    before = found(Study.read(audited))
+    before = found(StoredStudy.read(here(), audited))
     assert main(["copy", "--study", audited, "--to", storage]) == 0
     assert main(["copy", "--study", audited, "--to", storage]) == 4
     monkeypatch.setenv("TRIALBOOK_STORAGE", storage)
-    assert found(Study.read(audited)) == before
+    assert found(StoredStudy.read(here(), audited)) == before
     paths.studies().joinpath(f"{audited}.journal").unlink()
     assert main(["copy", "--study", audited, "--to", "files"]) == 0
     monkeypatch.setenv("TRIALBOOK_STORAGE", "")
-    assert found(Study.read(audited)) == before
+    assert found(StoredStudy.read(here(), audited)) == before
     said = capsys.readouterr()
     assert said.out.count(f"{audited}: no violations") == 5  # the refused one said it of its side, too
     assert said.err == f"error: there is a study {audited!r} at {storage} already\n"
@@ -329,13 +331,13 @@ def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
     ]
     said = [each.communicate(timeout=120)[0] for each in together]
     assert [each.returncode for each in together] == [0, 0], said
-    assert Study.read("bowl-builtin").counted() == 12
-    assert audit.audit("bowl-builtin", from_environment()) == [], said
+    assert StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
+    assert audit.audit(here(), "bowl-builtin", from_environment()) == [], said
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):
     monkeypatch.setattr(connection, "PATIENCE", 0)
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         end_backends(storage)
         with pytest.raises(StoreError, match="the database of STORAGE: "):
-            study.ask()
+            Strategy(study).ask()

@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from search.strategy.halving import ENOUGH, FACTOR, WAITING, Rungs
+from search.strategy.halving import MAX_PAUSED, MIN_OBSERVATIONS, REDUCTION_FACTOR, SuccessiveHalving
 
 
 @pytest.fixture
 def rungs():
-    """Rungs at epochs 1, 2 and 5 of 20."""
-    return Rungs(20)
+    """SuccessiveHalving at epochs 1, 2 and 5 of 20."""
+    return SuccessiveHalving(20)
 
 
 def arrive(rungs, numbers, epoch=1, before=0):
@@ -25,11 +25,11 @@ def arrive(rungs, numbers, epoch=1, before=0):
     [(1, []), (2, [1]), (3, [1]), (6, [1, 2]), (8, [1, 2]), (20, [1, 2, 5]), (400, [20, 40, 100])],
 )
 def test_trials_pause_early_in_a_training(epochs, ends):
-    assert Rungs(epochs).ends == ends
+    assert SuccessiveHalving(epochs).ends == ends
 
 
 def test_a_rung_is_reached_once_and_by_the_first_report_from_there_on():
-    rungs = Rungs(400)  # of which every 50th is reported
+    rungs = SuccessiveHalving(400)  # of which every 50th is reported
     assert [rungs.report(0, before, before + 50, 0.0) for before in range(0, 400, 50)] == [
         True,  # 20 and 40
         True,  # 100
@@ -37,11 +37,11 @@ def test_a_rung_is_reached_once_and_by_the_first_report_from_there_on():
 
 
 def test_one_in_so_many_goes_on_the_best_first(rungs):
-    arrive(rungs, range(FACTOR - 1))
-    assert rungs.promoted() is None
-    arrive(rungs, range(FACTOR - 1, 3 * FACTOR))
+    arrive(rungs, range(REDUCTION_FACTOR - 1))
+    assert rungs.next_promotion() is None
+    arrive(rungs, range(REDUCTION_FACTOR - 1, 3 * REDUCTION_FACTOR))
     went = []
-    while (number := rungs.promoted()) is not None:
+    while (number := rungs.next_promotion()) is not None:
         rungs.resume(number)
         went.append(number)
     assert went == [11, 10, 9]
@@ -55,29 +55,29 @@ def test_who_goes_on_is_who_the_order_of_all_says(rungs):
         if drawn.random() < 0.5:
             rungs.pause(number)
         order = sorted(came, key=lambda each: (came[each], each))
-        waiting = [each for each in order[: len(order) // FACTOR] if each in rungs.paused]
-        assert rungs.promoted() == next(iter(waiting), None)
+        waiting = [each for each in order[: len(order) // REDUCTION_FACTOR] if each in rungs.paused]
+        assert rungs.next_promotion() == next(iter(waiting), None)
         if waiting and drawn.random() < 0.5:
             rungs.resume(waiting[0])
 
 
 def test_the_highest_rung_comes_first(rungs):
-    arrive(rungs, range(4 * FACTOR))
+    arrive(rungs, range(4 * REDUCTION_FACTOR))
     for number in range(4):
         rungs.resume(number)
     arrive(rungs, range(4), epoch=2, before=1)
-    assert rungs.promoted() == 3
+    assert rungs.next_promotion() == 3
     rungs.resume(3)
-    assert rungs.promoted() == 4 * FACTOR - 1
+    assert rungs.next_promotion() == 4 * REDUCTION_FACTOR - 1
 
 
 def test_who_waits_for_nothing_is_the_worst_of_many(rungs):
-    arrive(rungs, range(WAITING))
-    assert rungs.surplus() is None
-    arrive(rungs, [WAITING])
-    assert rungs.surplus() == 0
+    arrive(rungs, range(MAX_PAUSED))
+    assert rungs.overflow() is None
+    arrive(rungs, [MAX_PAUSED])
+    assert rungs.overflow() == 0
     rungs.resume(0)
-    assert rungs.surplus() is None and rungs.paused == list(range(1, WAITING + 1))
+    assert rungs.overflow() is None and rungs.paused == list(range(1, MAX_PAUSED + 1))
 
 
 def test_where_one_must_go_on_it_is_the_best_of_those_that_got_farthest(rungs):
@@ -92,26 +92,17 @@ def test_where_one_must_go_on_it_is_the_best_of_those_that_got_farthest(rungs):
 
 def test_a_place_is_a_rank_at_the_last_rung(rungs):
     arrive(rungs, range(8))
-    assert rungs.place(7) == (1, 8) and rungs.place(0) == (8, 8)
+    assert rungs.rank_at_rung(7) == (1, 8) and rungs.rank_at_rung(0) == (8, 8)
     rungs.resume(7)
     arrive(rungs, [7], epoch=2, before=1)
-    assert rungs.place(7) == (1, 1)
-
-
-def test_what_is_expected_is_what_others_gained(rungs):
-    for number, gains in enumerate([(1, 2, 4, 8), (2, 3, 5, 9), (3, 4, 6), (4,)]):
-        for (before, epoch), level in zip([(0, 1), (1, 2), (2, 5)], gains):
-            rungs.report(number, before, epoch, float(level))
-        if len(gains) == 4:
-            rungs.finish(number, float(gains[3]))
-    assert rungs.expected() == {0: 8.0, 1: 9.0, 2: 10.0, 3: 11.0}
+    assert rungs.rank_at_rung(7) == (1, 1)
 
 
 def test_what_is_known_is_the_highest_rung_that_enough_trials_reached(rungs):
-    for number in range(2 * ENOUGH):
+    for number in range(2 * MIN_OBSERVATIONS):
         rungs.report(number, 0, 1, float(number))
-        if number < ENOUGH:
+        if number < MIN_OBSERVATIONS:
             rungs.report(number, 1, 2, 10.0 + number)
-    assert rungs.known() == {number: 10.0 + number for number in range(ENOUGH)}
+    assert rungs.observations() == {number: 10.0 + number for number in range(MIN_OBSERVATIONS)}
     rungs.forget(0)
-    assert rungs.known() == {number: float(number) for number in range(1, 2 * ENOUGH)}
+    assert rungs.observations() == {number: float(number) for number in range(1, 2 * MIN_OBSERVATIONS)}

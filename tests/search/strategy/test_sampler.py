@@ -18,7 +18,7 @@ def test_seeds_are_distinct_and_reproducible():
 def test_a_draw_is_made_from_the_best_and_the_latest_however_many_there_are():
     known = {number: -abs(number - 100) for number in range(0, 10_000, 2)}
     diverged = list(range(1, 10_000, 2))
-    learnt = sampler.learnt(known, diverged, [])
-    best = range(100 - sampler.GOOD + 1, 100 + sampler.GOOD, 2)
-    assert learnt == [*best, *range(10_000 - sampler.LATEST, 10_000)]
-    assert sampler.learnt({3: 0.5, 1: 0.7}, [0, 2], [5]) == [0, 1, 2, 3, 5]
+    seen = sampler.select_observations(known, diverged, [])
+    best = range(100 - sampler.N_BEST + 1, 100 + sampler.N_BEST, 2)
+    assert seen == [*best, *range(10_000 - sampler.N_RECENT, 10_000)]
+    assert sampler.select_observations({3: 0.5, 1: 0.7}, [0, 2], [5]) == [0, 1, 2, 3, 5]

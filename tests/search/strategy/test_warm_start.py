@@ -2,12 +2,13 @@
 
 import pytest
 
-from search import export, paths
+from search import paths
+from search.frozen_script import files
 from search.strategy import warm_start
 
 
 def frozen(name, *defaults):
-    export.write(paths.frozen(name), "class Config:\n" + "".join(f"    {line}\n" for line in defaults))
+    files.write(paths.frozen(name), "class Config:\n" + "".join(f"    {line}\n" for line in defaults))
 
 
 def test_a_sibling_that_has_all_ranges_is_a_start(bowl):
@@ -25,7 +26,7 @@ def test_a_choice_that_is_no_number_is_taken_where_it_is_there_too(moody):
 
 @pytest.mark.parametrize("garbage", ["", "(", "\0", "class Config: pass", "class Config:\n  x: float = y\n"])
 def test_a_sibling_that_cannot_be_read_is_none(bowl, garbage):
-    export.write(paths.frozen("langid"), garbage)
+    files.write(paths.frozen("langid"), garbage)
     assert warm_start.starts(bowl) == []
 
 

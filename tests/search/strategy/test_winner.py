@@ -5,20 +5,24 @@ import statistics
 from types import SimpleNamespace
 
 import pytest
+from proposals import fixed
 from scipy import stats
+from stores import here
 
-from search.coordinator import confirm, search
+from search.coordinator import confirm, evaluate_on_test, search
 from search.errors import NoWinner, StudyConflict, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
-from search.strategy.winner import Standing
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.strategy.winner import Candidate
+from search.study.opening import open_study
+from search.study.stored import StoredStudy
 
 
 def standing(number, scores, weights=100, seconds=1.0, first=0.9, sign=1, unsound=""):
     """A configuration that was trained again."""
     trial = SimpleNamespace(number=number, score=first, size=weights)
-    return Standing(trial, tuple(scores), seconds, sign, unsound=unsound)
+    return Candidate(trial, tuple(scores), seconds, sign, unsound=unsound)
 
 
 def test_the_simplest_within_one_standard_error_of_the_best_mean_wins():
@@ -31,12 +35,12 @@ def test_the_simplest_within_one_standard_error_of_the_best_mean_wins():
     )
     assert [round(each.mean, 3) for each in few] == [0.91, 0.903, 0.89]
     assert few[0].standard_error == pytest.approx((1.3e-3 / 9 / 3) ** 0.5)  # pooled
-    assert winner.chosen(few).trial.number == 1
+    assert winner.simplest(few).trial.number == 1
 
 
 def test_of_equally_simple_ones_the_faster_wins_and_lower_scores_may_be_better():
     few = [standing(0, [0.5, 0.7], seconds=3, sign=-1), standing(1, [0.5, 0.7], seconds=2, sign=-1)]
-    assert winner.chosen(winner.judged([*few, standing(2, [0.9, 1.1], 1, sign=-1)])).trial.number == 1
+    assert winner.simplest(winner.judged([*few, standing(2, [0.9, 1.1], 1, sign=-1)])).trial.number == 1
 
 
 def test_losses_of_other_magnitudes_do_not_blur_the_best():
@@ -54,8 +58,8 @@ def test_losses_of_other_magnitudes_do_not_blur_the_best():
 
 def test_what_breaks_on_a_fresh_seed_does_not_win():
     few = [standing(0, [0.9, 0.9], unsound="diverged on a fresh seed"), standing(1, [0.5, 0.6])]
-    assert winner.chosen(winner.judged(few)).trial.number == 1
-    assert winner.chosen(winner.judged(few[:1])) is None
+    assert winner.simplest(winner.judged(few)).trial.number == 1
+    assert winner.simplest(winner.judged(few[:1])) is None
 
 
 def test_one_that_is_clearly_worse_is_not_trained_any_more():
@@ -78,19 +82,20 @@ def simulated(chance, spread=1.0, trials=30, repeats=5):
     ]
     tried.sort(key=lambda trial: -trial.score)
     close = [trial for trial in tried if tried[0].score - trial.score <= 2**0.5]
-    few = tried[: min(max(winner.FEW, len(close)), winner.MANY)]
+    few = tried[: min(max(winner.MIN_FINALISTS, len(close)), winner.MAX_FINALISTS)]
     scores, begun = {trial.number: [] for trial in few}, {trial.number: set() for trial in few}
 
     def standings():
-        return winner.judged([Standing(trial, tuple(scores[trial.number]), 1, 1) for trial in few])
+        return winner.judged([Candidate(trial, tuple(scores[trial.number]), 1, 1) for trial in few])
 
     while turn := winner.following(standings(), begun, repeats):
         trial, repeat = turn
         begun[trial.number].add(repeat)
         scores[trial.number].append(truth[trial.number] + chance.gauss(0, 1))
-    return max(truth), truth[winner.chosen(standings()).trial.number], truth[tried[0].number]
+    return max(truth), truth[winner.simplest(standings()).trial.number], truth[tried[0].number]
 
 
+@pytest.mark.thorough
 def test_over_1000_simulated_studies_the_winner_is_near_the_best_more_often_than_the_best_score(capsys):
     shares = {}
     for spread in (0.5, 1.0, 2.0):  # of true means, in standard deviations of the noise of a seed
@@ -111,7 +116,7 @@ def test_over_1000_simulated_studies_the_winner_is_near_the_best_more_often_than
 
 @pytest.fixture
 def confirmed(searched):
-    confirm(searched, Inline(searched), repeats=2)
+    confirm(searched, Inline(searched), replicates=2)
     return searched
 
 
@@ -121,31 +126,31 @@ def test_a_study_that_was_not_confirmed_names_its_best_score(searched):
 
 
 def test_a_repeat_that_is_crossed_out_is_made_again(confirmed):
-    assert winner.next_repeat(confirmed, 2) is None
-    repeat = next(trial for trial in confirmed.trials() if trial.confirms == confirmed.best().number)
-    confirmed.cross("void", [repeat.number], "a bug")
-    assert winner.next_repeat(confirmed, 2) == (confirmed.best(), repeat.repeat)
+    assert winner.next_replicate(confirmed, 2) is None
+    repeat = next(trial for trial in confirmed.trials() if trial.replicate_of == confirmed.best().number)
+    confirmed.void("void", [repeat.number], "a bug")
+    assert winner.next_replicate(confirmed, 2) == (confirmed.best(), repeat.replicate)
 
 
 def test_equal_configurations_are_one_candidate(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         for _ in range(3):
-            first = study.ask()
+            first = Strategy(study).ask()
             study.tell(first.number, "completed", "told so", (0.5, 0.01))
-            again = study._begin(first.params, 1, 1, {"draw": 99, "retry_of": None, "start": False})
+            again = study.start(fixed(first.params, 99))
             study.tell(again.number, "completed", "told so", (0.4, 0.01))
-        assert len(winner.candidates(study)) == 3
+        assert len(winner.finalists(study)) == 3
 
 
 def test_the_test_data_are_opened_for_a_confirmed_winner_and_looks_are_counted(searched):
     with pytest.raises(NoWinner, match="unconfirmed: its test data stay closed"):
-        winner.look(searched, winner.choose(searched))
-    assert searched.looks() == []
-    confirm(searched, Inline(searched), repeats=2)
+        evaluate_on_test(searched, winner.choose(searched))
+    assert searched.test_evaluations() == []
+    confirm(searched, Inline(searched), replicates=2)
     won = winner.choose(searched)
     for count in (1, 2):
-        assert winner.look(searched, won) == (won.trial.score, 0.001, count)
-    looks = Study.read("searched").looks()
+        assert evaluate_on_test(searched, won) == (won.trial.score, 0.001, count)
+    looks = StoredStudy.read(here(), "searched").test_evaluations()
     assert [look["trial"] for look in looks] == [won.trial.number] * 2
     assert looks[0]["score"] == won.trial.score and looks[0]["time"]
 
@@ -153,15 +158,15 @@ def test_the_test_data_are_opened_for_a_confirmed_winner_and_looks_are_counted(s
 def test_a_winner_whose_code_changed_since_opens_no_test_data(confirmed, monkeypatch):
     monkeypatch.setattr("search.frozen_script.source_code.Sources.digest", lambda self: "0" * 12)
     with pytest.raises(StudyConflict, match="the code of task 'bowl' changed since trial"):
-        winner.look(confirmed, winner.choose(confirmed))
-    assert confirmed.looks() == []
+        evaluate_on_test(confirmed, winner.choose(confirmed))
+    assert confirmed.test_evaluations() == []
 
 
 def test_a_winner_that_does_not_train_as_it_did_opens_no_test_data(confirmed, monkeypatch):
     monkeypatch.setattr(confirmed.task, "score", lambda model, split: (9.0, 0.1))
     with pytest.raises(TrialbookError, match="trained again 9"):
-        winner.look(confirmed, winner.choose(confirmed))
-    assert confirmed.looks() == []
+        evaluate_on_test(confirmed, winner.choose(confirmed))
+    assert confirmed.test_evaluations() == []
 
 
 def test_the_cheapest_that_clears_a_bar(monkeypatch):
@@ -172,7 +177,7 @@ def test_the_cheapest_that_clears_a_bar(monkeypatch):
             standing(2, [0.80, 0.81, 0.82], seconds=1),
         ]
     )
-    monkeypatch.setattr(winner, "standings", lambda study: few)
+    monkeypatch.setattr(winner, "candidates", lambda study: few)
     study = SimpleNamespace(name="s")
     assert winner.cheapest(study, 0.70).trial.number == 2
     assert winner.cheapest(study, 0.86).trial.number == 1
@@ -184,13 +189,13 @@ def test_the_cheapest_that_clears_a_bar(monkeypatch):
 
 
 def test_with_a_bar_the_cheapest_that_clear_it_are_trained_again_too(searched):
-    best = winner.candidates(searched)
+    best = winner.finalists(searched)
     clear = [trial for trial in searched.completed() if trial.score <= 0.4]
-    more = winner.candidates(searched, 0.4)
+    more = winner.finalists(searched, 0.4)
     assert more[: len(best)] == best and {t.number for t in more} <= {t.number for t in best + clear}
     assert min(clear, key=lambda trial: trial.seconds) in more
-    confirm(searched, Inline(searched), repeats=2, bar=0.4)
-    assert {each.trial.number for each in winner.standings(searched)} == {trial.number for trial in more}
+    confirm(searched, Inline(searched), replicates=2, threshold=0.4)
+    assert {each.trial.number for each in winner.candidates(searched)} == {trial.number for trial in more}
 
 
 def test_no_bar_without_repeats(searched):
@@ -199,7 +204,7 @@ def test_no_bar_without_repeats(searched):
 
 
 def test_search_and_confirm_find_the_bottom_of_the_bowl(bowl):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=40)
-        confirm(study, Inline(study), repeats=3)
+        confirm(study, Inline(study), replicates=3)
         assert winner.choose(study).mean < 0.05

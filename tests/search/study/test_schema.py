@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from stores import here
 
-from search.cli.commands import main
+from search.cli.app import main
 from search.errors import StoreError
-from search.study import catalog
-from search.study.study import Study
+from search.study.opening import hold_study, open_study
+from search.study.stored import StoredStudy
 
 ABOUT, EPOCH, OUTCOME = (("trial", name) for name in ("about", "epoch 2", "outcome"))
 
@@ -44,7 +45,7 @@ def attribute(records, kind, name):
 )
 def test_a_value_of_another_type_is_damage(searched, home, where, names, value, capsys):
     searched.set_budget(12, None)
-    path = catalog.file("searched")
+    path = here().path("searched")
     records = [json.loads(line) for line in path.read_text().splitlines()]
     inner = attribute(records, *where)
     for name in names[:-1]:
@@ -53,7 +54,7 @@ def test_a_value_of_another_type_is_damage(searched, home, where, names, value, 
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     before = path.read_bytes()
     with pytest.raises(StoreError, match=r"searched\.journal is damaged: "):
-        Study.read("searched")
+        StoredStudy.read(here(), "searched")
     searched.__exit__()
     assert main(["search", "--task", "bowl", "--study", "searched", "--trials", "13"]) == 3
     assert main(["winner", "--task", "bowl", "--study", "searched"]) == 3
@@ -62,10 +63,13 @@ def test_a_value_of_another_type_is_damage(searched, home, where, names, value, 
 
 def test_what_is_torn_and_damaged_is_left_as_it_is(searched):
     searched.__exit__()
-    path = catalog.file("searched")
+    path = here().path("searched")
     content = path.read_bytes().replace(b'"epochs":', b'"epochz":') + b'{"op_code"'
     path.write_bytes(content)
-    for try_again in (Study.hold, lambda name: Study.open(searched.task, name)):
+    for try_again in (
+        lambda name: hold_study(here(), name),
+        lambda name: open_study(here(), searched.task, name),
+    ):
         with pytest.raises(StoreError):
             try_again("searched")
     assert path.read_bytes() == content

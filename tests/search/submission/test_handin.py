@@ -4,31 +4,35 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 
 import pytest
+from stores import here
 
 from search import export, paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.errors import NoWinner, TrialbookError, UsageError
 from search.executors.inline import Inline
+from search.frozen_script import files
 from search.strategy import winner
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 from search.submission import check, handed, pack
 
 
 def made(bowl):
     """A study with repeats, and with two trials that are crossed out, of which one has failed."""
-    study = Study.open(bowl, "searched")
+    study = open_study(here(), bowl, "searched")
     search(study, Inline(study), trials=12)
-    confirm(study, Inline(study), repeats=2)
-    study.tell(study.ask().number, "failed", "FileNotFoundError: no '/home/ann/words/x.npz' here")
+    confirm(study, Inline(study), replicates=2)
+    study.tell(Strategy(study).ask().number, "failed", "FileNotFoundError: no '/home/ann/words/x.npz' here")
     last = len(list(study.trials())) - 1
-    study.cross(
+    study.void(
         "void", [next(t.number for t in study.history() if t.state == "pruned"), last], "the mask was wrong"
     )
     # What is in the project counts as proved: no test needs to train it once more.
-    export.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
+    files.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
     return study
 
 
@@ -46,7 +50,7 @@ def members(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("home")))
         with made(bowl) as study:
-            return pack.files(study, lambda _: "run")
+            return pack.members_of(study, lambda _: "run")
 
 
 def found(members, run=False):
@@ -68,23 +72,23 @@ def read(path):
 
 
 def test_it_holds_every_trial_and_all_of_each(study):
-    members = pack.files(study, lambda _: "run")
+    members = pack.members_of(study, lambda _: "run")
     trials = [handed.as_trial(fields) for fields in json.loads(members["trials.json"])]
     assert len(trials) == len(list(study.trials()))
     for trial, original in zip(trials, study.trials(), strict=True):
         for name in ("number", "state", "config", "score", "curve", "started", "fingerprint", "provenance"):
             assert getattr(trial, name) == getattr(original, name)
-    assert {trial.kind for trial in trials} == {"completed", "pruned", "repeats", "void"}
+    assert {trial.kind for trial in trials} == {"completed", "pruned", "replicates", "void"}
     assert json.loads(members["study.json"])["winner"]["mean"] == winner.choose(study).mean
     assert members.keys() == handed.NEEDED - {"DIGESTS"} | {"sine-builtin.npz"}
 
 
 def test_it_names_no_folder_and_no_user(study):
-    members = pack.files(study, lambda _: "run")
+    members = pack.members_of(study, lambda _: "run")
     text = b"".join(members[name] for name in handed.NEEDED - {"DIGESTS"})
     assert b"no 'x.npz' here" in members["trials.json"]
     assert b"/home" not in text and str(paths.home()).encode() not in text
-    assert study.crossings()[0].who.encode() not in text
+    assert study.void_entries()[0].who.encode() not in text
 
 
 def test_the_same_study_gives_the_same_bytes(study, tmp_path):
@@ -101,7 +105,7 @@ def test_all_of_it_holds_and_the_script_trains_as_the_trial_did(members):
 
 
 def test_figures_are_computed_twice_by_two_ways(study):
-    members = pack.files(study, lambda _: "run")
+    members = pack.members_of(study, lambda _: "run")
     said = pack.figures(study, winner.choose(study))
     computed = handed.recomputed(handed.Handin(pack.packed(members)))
     assert said == pytest.approx(computed, rel=1e-9)
@@ -201,7 +205,7 @@ def test_changed_trials_are_found(members, edit, name, said):
 
 
 def test_another_winner_is_found(study):
-    members, other = pack.files(study, lambda _: "run"), winner.standings(study)[1]
+    members, other = pack.members_of(study, lambda _: "run"), winner.candidates(study)[1]
     said = {"trial": other.trial.number, "score": other.trial.score, "confirmed": True}
     said |= {"scores": other.scores, "mean": other.mean, "standard_error": other.standard_error}
     broken = found(edited(members, "study.json", lambda about: about.update(winner=said)))
@@ -320,20 +324,20 @@ def test_from_the_command_line(study, database, tmp_path, capsys):
 
 
 def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not_pass(bowl, study):
-    with Study.open(bowl, "empty") as empty, pytest.raises(NoWinner):
+    with open_study(here(), bowl, "empty") as empty, pytest.raises(NoWinner):
         pack.write(empty, lambda _: "run")
-    study.about = study.about | {"digest": "0123456789ab"}
+    study.description = replace(study.description, digest="0123456789ab")
     with pytest.raises(TrialbookError, match="is not what the trial was trained on"):
         pack.write(study, lambda _: "run")
     # As if its script had been proved all the same.
-    export.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
+    files.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
     with pytest.raises(TrialbookError, match="would not pass its check"):
         pack.write(study, lambda _: "run")
     assert not list(paths.home().glob("*.zip*"))
 
 
 def test_a_task_whose_trials_make_text_is_handed_in_too(moody):
-    with Study.open(moody("late nan", "error"), "moods") as study:
+    with open_study(here(), moody("late nan", "error"), "moods") as study:
         search(study, Inline(study), trials=12)
-        export.write(paths.frozen("moody"), export.freeze(study, winner.choose(study), "run"))
-        assert found(pack.files(study, lambda _: "run")) == {}
+        files.write(paths.frozen("moody"), export.freeze(study, winner.choose(study), "run"))
+        assert found(pack.members_of(study, lambda _: "run")) == {}

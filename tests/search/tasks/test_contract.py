@@ -4,7 +4,7 @@ import pytest
 
 import data
 from search import paths, tasks
-from search.cli.commands import main
+from search.cli.app import main
 from search.errors import TaskError
 
 DOC = '"""Where does a line meet a number?\n\nTarget: none.\nSource: these tests.\n"""\n'

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stores import here
 
 import data
 from objectives.replay import machine
 from search import tasks
 from search.cli import session
-from search.study.study import Study
+from search.cli.options import SearchOptions
+from search.study.stored import StoredStudy
 from search.tasks import device
 from search.tasks.provenance import provenance
 
@@ -29,19 +31,24 @@ def test_without_a_gpu_the_reason_is_a_phrase():
 
 @without_gpu
 def test_without_a_gpu_a_search_says_so_in_one_line_and_goes_on(bowl, database, capsys):
-    assert session.run(bowl, trials=2, trainers="inline", device="cuda", study="s", confirm=0) == 0
+    assert (
+        session.run(
+            bowl, here(), SearchOptions(trials=2, trainers="inline", device="cuda", study="s", confirm=0)
+        )
+        == 0
+    )
     said = [line for line in capsys.readouterr().out.splitlines() if "DEVICE" in line]
     assert len(said) == 1 and said[0].startswith("DEVICE=cuda: torch sees no GPU here (")
     assert said[0].endswith("); training on the CPU.")
-    trials = list(Study.read("s").trials())
+    trials = list(StoredStudy.read(here(), "s").trials())
     assert [trial.state for trial in trials] == ["completed", "completed"]
     assert all(trial.provenance["machine"] == machine() for trial in trials)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 def test_a_gpu_is_what_a_trial_was_trained_on(bowl, database):
-    session.run(bowl, trials=1, trainers="inline", device="cuda", study="s", confirm=0)
-    recorded = Study.read("s").trial(0).provenance["machine"]
+    session.run(bowl, here(), SearchOptions(trials=1, trainers="inline", device="cuda", study="s", confirm=0))
+    recorded = StoredStudy.read(here(), "s").trial(0).provenance["machine"]
     assert recorded == provenance("cuda")["machine"] != machine()
     assert recorded.keys() == machine().keys()
 

@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 from faulty import FAULTS, PATIENCE
 from logs import log_client, projection
+from stores import here
 
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.maintenance import audit
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 from search.tracking import from_environment, writers
 from search.tracking.background import Background
 from search.tracking.client import find_runs
@@ -30,7 +32,7 @@ from search.tracking.client import find_runs
 def study(bowl, request):
     """A study with a name of its own."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name)[-40:].strip("-")
-    with Study.open(bowl, name) as study:
+    with open_study(here(), bowl, name) as study:
         study.set_budget(24, None)
         yield study
 
@@ -41,13 +43,13 @@ def searched(study, log, meanwhile=lambda: None):
         search(study, Inline(study), trials=12, watchers=[watcher])
         meanwhile()
         search(study, Inline(study), trials=24, watchers=[watcher])
-        assert study.counted() == 24
+        assert study.n_finished() == 24
 
 
 def is_whole(study, log):
     log.bring_up_to_date()
     assert log.behind is None
-    assert audit.audit(study.name, from_environment()) == []
+    assert audit.audit(here(), study.name, from_environment()) == []
 
 
 def runs(study):
@@ -131,7 +133,7 @@ def test_an_experiment_that_is_deleted_in_mid_search_comes_back(study, anywhere)
 
 
 def test_a_run_that_is_deleted_while_it_grows_comes_back(study, anywhere):
-    written, trial = projection(study), study.ask()
+    written, trial = projection(study), Strategy(study).ask()
     written.write(trial)
     log_client().delete_run(runs(study)[0].info.run_id)
     study.tell(trial.number, "failed", "told so")
@@ -179,7 +181,7 @@ def test_a_clock_that_jumps_by_a_day_changes_nothing(study, database, tell, monk
     day, heights = 86_400, {"validation_height": 1.0, "validation_loss": 1.0, "train_loss": 1.0}
     curve = [{**heights, "time": 1.7e9 + jump} for jump in (0, day, -day, 1, 2)]
     tell(study, 0.5, curve=curve)
-    trial = study.ask()
+    trial = Strategy(study).ask()
     monkeypatch.setattr("optuna.storages.journal._storage.datetime", Yesterday)
     study.tell(trial.number, "failed", "told so")
     assert study.trial(trial.number).seconds == 0 and study.trial(trial.number).ended < trial.started

@@ -5,8 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from search.study.trial import STATES
-from search.study.void import Crossing
+from search.study.trial import TrialState, VoidEntry
 from search.tracking import mapping
 from search.tracking.client import PARENT
 
@@ -17,25 +16,25 @@ def trial(searched):
 
 
 def test_every_state_has_a_status_and_only_a_completed_trial_is_finished(trial):
-    shown = {state: mapping.status_of(replace(trial, state=state)) for state in STATES}
+    shown = {state: mapping.status_of(replace(trial, state=state)) for state in TrialState}
     assert [state for state, status in shown.items() if status == "FINISHED"] == ["completed"]
     assert [state for state, status in shown.items() if status == "RUNNING"] == ["running"]
     assert {shown[state] for state in ("failed", "diverged", "infeasible")} == {"FAILED"}
 
 
-def test_name_says_the_number_the_repeat_and_the_crossing(trial):
-    crossing = Crossing("void", (7,), "wrong", "me", "2026-01-01T00:00:00+00:00")
+def test_name_says_the_number_the_replicate_and_the_void_entry(trial):
+    entry = VoidEntry("void", (7,), "wrong", "me", "2026-01-01T00:00:00+00:00")
     assert mapping.name_of(replace(trial, number=7)) == "trial-0007"
-    assert mapping.name_of(replace(trial, number=7, confirms=3)) == "trial-0007 repeats 3"
-    assert mapping.name_of(replace(trial, number=7, crossed=crossing)) == "trial-0007 (void)"
+    assert mapping.name_of(replace(trial, number=7, replicate_of=3)) == "trial-0007 repeats 3"
+    assert mapping.name_of(replace(trial, number=7, void=entry)) == "trial-0007 (void)"
 
 
-def test_beginning_of_a_repeat_and_of_a_retry_name_their_first_trials(trial, searched):
-    repeat = replace(trial, confirms=3, repeat=2, retry_of=5)
-    tags = mapping.beginning(repeat, "searched", searched.about, "parent")
+def test_beginning_of_a_replicate_and_of_a_retry_name_their_first_trials(trial, searched):
+    replicate = replace(trial, replicate_of=3, replicate=2, retry_of=5)
+    tags = mapping.beginning(replicate, "searched", searched.description, "parent")
     expected = {"kind": "repeat", "repeats": "3", "repeat": "2", "retry of": "5", PARENT: "parent"}
     assert expected.items() <= tags.items()
-    assert mapping.beginning(trial, "searched", searched.about, "parent")["kind"] == "trial"
+    assert mapping.beginning(trial, "searched", searched.description, "parent")["kind"] == "trial"
 
 
 def test_same_trial_gives_the_same_entities(trial, searched):
@@ -43,19 +42,19 @@ def test_same_trial_gives_the_same_entities(trial, searched):
         lambda: mapping.ending(trial),
         lambda: mapping.params_of(trial),
         lambda: [mapping.metrics_of(entry) for entry in trial.curve],
-        lambda: mapping.summary(trial, searched.about),
+        lambda: mapping.summary(trial, searched.description),
     ):
         assert entities() == entities()
 
 
 def test_names_in_summary_do_not_hide_those_of_the_curve(trial, searched):
-    assert not mapping.summary(trial, searched.about).keys() & trial.curve[-1].keys()
+    assert not mapping.summary(trial, searched.description).keys() & trial.curve[-1].keys()
 
 
 def test_summary_knows_the_direction_of_the_metric(trial, searched):
     curve = [entry | {"validation_height": value} for entry, value in zip(trial.curve, (3.0, 1.0, 2.0))]
     lowest, highest = (
-        mapping.summary(replace(trial, curve=curve), searched.about | {"direction": direction})
+        mapping.summary(replace(trial, curve=curve), replace(searched.description, direction=direction))
         for direction in ("minimize", "maximize")
     )
     assert (lowest["best_validation_height"], highest["best_validation_height"]) == (1.0, 3.0)

@@ -3,21 +3,20 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 
+import forks
 import pytest
 from logs import log_client, projection
 from mlflow import MlflowClient
+from stores import here
 
 from search import paths
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.maintenance import audit, doctor
 from search.strategy import winner
-from search.study import catalog
-from search.study.study import Study
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 from search.tracking import artifact_locations, from_environment
 from search.tracking.client import find_runs
 
@@ -65,7 +64,7 @@ class Shown:
 @pytest.fixture
 def logged(bowl, database):
     """A study of 12 trials with one that was interrupted among them, in the log."""
-    with Study.open(bowl, "logged") as study:
+    with open_study(here(), bowl, "logged") as study:
         count = iter(range(3))
         search(study, Inline(study), trials=12, stopping=lambda: next(count, 2) == 2)
         search(study, Inline(study), trials=12)
@@ -98,7 +97,7 @@ def test_a_trial_is_shown_as_it_was(logged):
         assert run.data.tags["state"] == trial.state
         assert run.data.tags["why ended"] == trial.reason
         assert run.data.tags["why tried"] == trial.proposal
-        assert run.data.tags["data_digest"] == logged.about["digest"]
+        assert run.data.tags["data_digest"] == logged.description.digest
         assert run.data.tags["fingerprint.code"] == trial.fingerprint["code"]
         for tag in ("commit", "dirty", "packages", "machine", "threads", "data", "draw"):
             assert run.data.tags[tag] not in ("", "None", "unknown")
@@ -144,7 +143,7 @@ def test_the_study_is_shown_with_space_budget_winner_table_and_report(logged):
 
 
 def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
-    logged.cross("void", [2], "the mask was wrong")
+    logged.void("void", [2], "the mask was wrong")
     page = up_to_date(logged).page()
     shown, best = Shown(), logged.best()
     tags = shown.experiment.tags
@@ -188,14 +187,14 @@ def test_a_run_that_was_deleted_in_the_browser_stays_deleted(logged):
 
 
 def test_a_trial_that_was_lost_with_the_machine_has_one_run_when_it_is_begun_anew(bowl, database):
-    with Study.open(bowl) as study:
+    with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=3)
-        on_disk = catalog.file(study.name).read_bytes()
-        lost = study.ask()
+        on_disk = here().path(study.name).read_bytes()
+        lost = Strategy(study).ask()
         projection(study).write(lost)
     assert Shown().trials[3].info.status == "RUNNING"
-    catalog.file(study.name).write_bytes(on_disk)
-    with Study.open(bowl) as study:
+    here().path(study.name).write_bytes(on_disk)
+    with open_study(here(), bowl) as study:
         again = projection(study)
         search(study, Inline(study), trials=5)
         again.bring_up_to_date()
@@ -212,7 +211,7 @@ def test_an_experiment_that_was_deleted_in_the_browser_comes_back(logged):
 
 
 def test_what_diverged_or_failed_is_shown_so(moody, database):
-    with Study.open(moody("late nan", "error")) as study:
+    with open_study(here(), moody("late nan", "error")) as study:
         search(study, Inline(study), trials=12)
         up_to_date(study)
         trials = list(study.trials())
@@ -226,7 +225,7 @@ def test_what_diverged_or_failed_is_shown_so(moody, database):
 
 
 def test_text_that_a_task_makes_is_shown_as_text(moody, database):
-    with Study.open(moody()) as study:
+    with open_study(here(), moody()) as study:
         search(study, Inline(study), trials=1)
         up_to_date(study)
     shown = Shown("moody")
@@ -237,15 +236,15 @@ def test_text_that_a_task_makes_is_shown_as_text(moody, database):
 
 
 def test_repeats_and_what_they_say_are_shown(logged):
-    confirm(logged, Inline(logged), repeats=2)
+    confirm(logged, Inline(logged), replicates=2)
     up_to_date(logged)
     shown, won = Shown(), winner.choose(logged)
-    repeats = [trial for trial in logged.trials() if trial.confirms is not None]
+    repeats = [trial for trial in logged.trials() if trial.replicate_of is not None]
     assert repeats
     for trial in repeats:
         run = shown.trials[trial.number]
-        assert run.info.run_name == f"trial-{trial.number:04} repeats {trial.confirms}"
-        assert (run.data.tags["kind"], run.data.tags["repeats"]) == ("repeat", str(trial.confirms))
+        assert run.info.run_name == f"trial-{trial.number:04} repeats {trial.replicate_of}"
+        assert (run.data.tags["kind"], run.data.tags["repeats"]) == ("repeat", str(trial.replicate_of))
     first = shown.trials[won.trial.number]
     assert first.data.metrics["confirmed_mean"] == won.mean
     assert first.data.metrics["confirmed_standard_error"] == won.standard_error
@@ -258,14 +257,14 @@ def test_repeats_and_what_they_say_are_shown(logged):
 
 def test_what_is_crossed_out_is_shown_so_until_it_is_restored(logged):
     before = Shown().everything()
-    logged.cross("void", [1, 2], "the mask was wrong")
-    logged.looked(logged.trial(3), (0.5, 0.1))
+    logged.void("void", [1, 2], "the mask was wrong")
+    logged.add_test_evaluation(logged.trial(3), (0.5, 0.1))
     up_to_date(logged)
     run = Shown().trials[2]
     assert run.info.run_name == "trial-0002 (void)"
     assert run.data.tags["crossed out"].startswith("void: the mask was wrong (")
     assert '"score": 0.5' in Shown().parents[0].data.tags["look 1 at the test data"]
-    logged.cross("restore", [1, 2], "it was right")
+    logged.void("restore", [1, 2], "it was right")
     up_to_date(logged)
     assert Shown().everything() == before
 
@@ -288,7 +287,7 @@ ODD = (  # of a task: names and values that MLflow does not take as they are
 @pytest.fixture(params=["local", "server"])
 def odd(request, edited_bowl, database, monkeypatch):
     """A study of a task with odd names, in a local log or on a tracking server."""
-    with Study.open(edited_bowl(*ODD, name="odd"), "odd") as study:
+    with open_study(here(), edited_bowl(*ODD, name="odd"), "odd") as study:
         search(study, Inline(study), trials=2)
         if request.param == "server":
             port = request.getfixturevalue("serve")("ui")
@@ -320,7 +319,7 @@ def test_odd_names_and_values_are_the_same_in_any_log(odd):
     assert len(run.data.params) == len(trial.config)
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"sample", "confusion: _"} <= files
-    assert audit.audit("odd", from_environment()) == []
+    assert audit.audit(here(), "odd", from_environment()) == []
 
 
 def test_names_that_differ_in_the_log_are_said_in_the_description(odd):
@@ -346,11 +345,11 @@ def test_notes_that_a_person_typed_are_kept(logged):
 
 
 def test_notes_that_nobody_changed_or_that_were_emptied_are_renewed(logged):
-    logged.cross("void", [1], "wrong")
+    logged.void("void", [1], "wrong")
     up_to_date(logged)
     assert "trials 1." in Shown().parents[0].data.tags["mlflow.note.content"]
     Shown().client.set_tag(Shown().parents[0].info.run_id, "mlflow.note.content", "")
-    logged.cross("void", [2], "wrong")
+    logged.void("void", [2], "wrong")
     up_to_date(logged)
     assert "trials 1-2." in Shown().parents[0].data.tags["mlflow.note.content"]
 
@@ -361,10 +360,10 @@ def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_databas
     home.mkdir(parents=True)
     monkeypatch.setenv("TRIALBOOK_HOME", str(home))
     paths.mlflow_database().write_bytes(fresh_database.read_bytes())
-    with Study.open(bowl, "s") as study:
+    with open_study(here(), bowl, "s") as study:
         search(study, Inline(study), trials=2)
         up_to_date(study)
-    assert audit.audit("s", from_environment()) == []
+    assert audit.audit(here(), "s", from_environment()) == []
     assert list(home.glob("mlruns/artifacts/bowl/*/artifacts/report.html"))
     assert [each.name for each in (tmp_path / "homes").iterdir()] == [name]
     assert sorted(each.name for each in home.iterdir()) == ["mlflow.db", "mlruns"]
@@ -373,17 +372,15 @@ def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_databas
 @pytest.mark.parametrize("new", ["moved", "moved #%20?"])
 def test_a_home_that_was_moved_has_its_artifacts_where_it_is_now(new, bowl, database, tmp_path, monkeypatch):
     options = "--task bowl --study s --trainers inline --trials 2 --confirm 0"
-    toys = os.environ | {"PYTHONPATH": str(paths.ROOT / "tests" / "toys")}
-    command = [sys.executable, "-m", "search", "search", *options.split()]
-    subprocess.run(command, cwd=paths.ROOT, env=toys, check=True, capture_output=True)
+    assert forks.run("search", *options.split())[0] == 0
     old = paths.home()
     old.rename(tmp_path / new)
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / new))
-    [violation] = audit.audit("s", from_environment())
+    [violation] = audit.audit(here(), "s", from_environment())
     assert violation.invariant == 9 and f"3 runs in {old}/mlruns/artifacts/bowl" in violation.said
-    found, errors = doctor.doctor(["s"], from_environment(), fix=True, say=lambda _: None)
-    assert (found, errors, audit.audit("s", from_environment())) == (1, {}, [])
-    with Study.open(bowl, "s") as study:
+    found, errors = doctor.doctor(here(), ["s"], from_environment(), fix=True, say=lambda _: None)
+    assert (found, errors, audit.audit(here(), "s", from_environment())) == (1, {}, [])
+    with open_study(here(), bowl, "s") as study:
         search(study, Inline(study), trials=3)
         up_to_date(study)
     client = log_client()

@@ -51,7 +51,7 @@ def test_a_training_that_pauses_has_its_own_globals_when_it_goes_on(stateful):
     trainer, states = Trainer(stateful, stateful.DATA.prepare("builtin")), {0: [], 1: []}
     for _ in range(4):
         for number, heard in states.items():
-            config = stateful.Config(kind=number)
+            config = {"kind": number}
             trainer.advance(number, config, lambda entry, to=heard: to.append(entry["state"]) or PAUSE)
     assert [state[:-1] for state in states[0]] == [state[:-1] for state in states[1]]
     assert [state[0] for state in states[0]] == ["1", "2", "3"]

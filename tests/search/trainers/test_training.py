@@ -21,7 +21,7 @@ def trainer_of(task):
 
 def trained(task, reported=lambda entry: GO_ON):
     """How a trial of a task with its defaults ends."""
-    return trainer_of(task).advance(0, task.Config(), reported)
+    return trainer_of(task).advance(0, {}, reported)
 
 
 def plain(entry):
@@ -130,7 +130,7 @@ def in_turn(trainers, config):
 
 def test_a_training_among_hostile_ones_equals_one_alone_to_the_last_bit(write_task):
     steady, hostile = write_task("steady", STEADY), write_task("hostile", HOSTILE)
-    config = steady.Config(epochs=4, seed=5)
+    config = {"epochs": 4, "seed": 5}
     trainer = trainer_of(steady)
     (alone,) = in_turn([trainer], config)
     before = steady.modes()
@@ -141,7 +141,7 @@ def test_a_training_among_hostile_ones_equals_one_alone_to_the_last_bit(write_ta
     assert in_turn([trainer], config) == [alone]
     assert steady.modes() == before
     heard = []
-    score = trainer.train(config, lambda entry: heard.append(plain(entry)) or GO_ON)
+    score = trainer.train(steady.Config(**config), lambda entry: heard.append(plain(entry)) or GO_ON)
     assert (heard, ("finished", score)) == alone
 
 
@@ -152,8 +152,8 @@ def test_generators_of_the_process_are_as_they_were(write_task):
     expected = torch.rand(2), np.random.normal()
     torch.manual_seed(3), np.random.seed(3)
     np.random.normal()
-    trainer.advance(0, trainer.task.Config(), lambda entry: PAUSE)
-    assert trainer.advance(0, trainer.task.Config(), lambda entry: GO_ON)[0] == "finished"
+    trainer.advance(0, {}, lambda entry: PAUSE)
+    assert trainer.advance(0, {}, lambda entry: GO_ON)[0] == "finished"
     assert torch.equal(torch.rand(2), expected[0]) and np.random.normal() == expected[1]
 
 
@@ -236,6 +236,33 @@ def test_a_score_that_goes_wrong_fails_with_one_line(write_task, end):
     )
 
 
+def test_a_config_that_cannot_be_built_fails(write_task):
+    how, cause = trainer_of(write_task("plain")).advance(0, {"unheard_of": 1}, lambda entry: GO_ON)
+    assert how == "failed" and "unexpected keyword argument 'unheard_of'" in cause
+
+
+CONSTRUCTED = """
+BUILT = Shared()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    kind: int = 0
+    epochs: int = 3
+    seed: int = 0
+
+    def __post_init__(self):
+        BUILT.append(threading.current_thread().name)
+"""
+
+
+def test_a_config_is_built_once_and_by_the_training(write_task):
+    trainer = trainer_of(task := write_task("constructed", CONSTRUCTED))
+    while trainer.advance(0, {"kind": 1}, lambda entry: PAUSE)[0] == "paused":
+        assert task.BUILT == ["training"]
+    assert task.BUILT == ["training"]
+
+
 @pytest.mark.parametrize("settings", ["epochs: int = 'x'", "seed: int = 'x'", "seed: int = 2**70"])
 def test_a_config_that_cannot_be_trained_fails(write_task, settings):
     fields = "@dataclass(frozen=True)\nclass Config:\n    epochs: int = 3\n    seed: int = 0\n    "
@@ -301,7 +328,7 @@ def train(config, training, validation, report):
 def test_a_report_after_the_end_affects_nothing(write_task):
     task, heard = write_task("afterwards", AFTERWARDS), []
     trainer = trainer_of(task)
-    assert trainer.advance(0, task.Config(), heard.append)[0] == "finished"
+    assert trainer.advance(0, {}, heard.append)[0] == "finished"
     (report,) = task.KEPT
     with pytest.raises(RuntimeError, match="report was called after the training had ended"):
         report(3, task.good())
@@ -362,7 +389,7 @@ def test_a_trial_that_is_dropped_ends_at_its_report(write_task):
         "stubborn", STUBBORN.format(caught="Exception").replace('LEFT.append("end")', "") + CLEANUP
     )
     trainer = trainer_of(task)
-    assert trainer.advance(7, task.Config(), lambda entry: PAUSE) == ("paused", None)
+    assert trainer.advance(7, {}, lambda entry: PAUSE) == ("paused", None)
     trainer.drop(7)
     assert task.LEFT == ["clean"]
     assert not trainer.is_spoiled
@@ -398,7 +425,7 @@ def test_a_training_that_does_not_end_spoils_its_trainer_and_nothing_else(write_
     monkeypatch.setattr(training, "GRACE", 0.1)
     endless, heard = write_task("endless", ENDLESS), []
     trainer = trainer_of(endless)
-    assert trainer.advance(0, endless.Config(), lambda entry: heard.append(entry) or STOP) == (
+    assert trainer.advance(0, {}, lambda entry: heard.append(entry) or STOP) == (
         "stopped",
         None,
     )

@@ -1,9 +1,11 @@
 """What goes wrong in training?
 
 Target: that it is written down.
-Source: these tests. What the mood is decides how a training ends.
+Source: these tests. The mood decides how a training ends. Two moods are not among MOODS, for tests that ask
+for them: "talkative", which reports strange values, and "stubborn", which no verdict ends.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -48,6 +50,11 @@ def build(config):
 
 def train(config, training, validation, report):
     """End as the mood says."""
+    while config.mood == "stubborn":
+        with contextlib.suppress(BaseException):
+            report(1, {"train_loss": 1, "validation_loss": 1, "validation_mood": 1} | _diary(config.mood, 1))
+        with contextlib.suppress(BaseException):
+            threading.Event().wait(0.01)
     for epoch in range(1, config.epochs + 1):
         if epoch == 2:
             _end(config.mood)
@@ -57,14 +64,24 @@ def train(config, training, validation, report):
             "validation_mood": 0.5,
             "learning_rate": 0.1,
         }
-        report(epoch, metrics | {"diary": f"I am {config.mood}."})
+        report(epoch, metrics | _diary(config.mood, epoch))
+    if config.mood == "talkative":
+        raise RuntimeError("\ud800\0\n" * 10**5)
     model = build(config)
     model.trained = True
     return model
 
 
+def _diary(mood, epoch):
+    if mood == "talkative":
+        return {"diary": ('\ud800\0\u2028"}\n', "x" * 10**6, "done")[epoch - 1], "count": 2**1000}
+    if mood in ("hang", "stubborn"):
+        return {"process": os.getpid()}
+    return {"diary": f"I am {mood}."}
+
+
 def _loss(mood, epoch):
-    if mood == "nan" or (mood == "late nan" and epoch > 1):
+    if mood in ("nan", "talkative") or (mood == "late nan" and epoch > 1):
         return float("nan")
     return float("inf") if mood == "inf" and epoch > 1 else 1 / epoch
 

@@ -10,18 +10,20 @@ import optuna
 import pytest
 
 from search.errors import StoreError, StudyConflict
-from search.storage import files
+from search.storage import journal
+from search.storage.optuna_storage import StudyStorage
+from search.strategy.strategy import Strategy
 
 
 def records(path, count):
-    study = optuna.create_study(storage=optuna.storages.JournalStorage(files.Journal(path)), study_name="s")
+    study = optuna.create_study(storage=optuna.storages.JournalStorage(journal.Journal(path)), study_name="s")
     for number in range(count):
         study.add_trial(optuna.trial.create_trial(value=number))
     return study
 
 
 def read(path):
-    storage = optuna.storages.JournalStorage(files.Journal(path))
+    storage = optuna.storages.JournalStorage(journal.Journal(path))
     return [trial.value for trial in optuna.load_study(study_name="s", storage=storage).trials]
 
 
@@ -38,7 +40,7 @@ def test_every_torn_end_is_cut_back_to_the_last_whole_record(tmp_path):
     last = content[:-1].rfind(b"\n") + 1
     for end in range(last, len(content)):
         (tmp_path / "j").write_bytes(content[:end])
-        files.cut_torn_end(tmp_path / "j")
+        journal.cut_incomplete_tail(tmp_path / "j")
         assert (tmp_path / "j").read_bytes() == content[:last]
         assert read(tmp_path / "j") == [0, 1]
 
@@ -66,17 +68,17 @@ def test_a_file_that_can_grow_no_more_loses_no_whole_record(tmp_path):
 
 def test_a_sampler_sees_what_is_shown_and_the_study_all(tmp_path):
     records(tmp_path / "j", 9)
-    storage = files.Storage(files.Journal(tmp_path / "j"))
+    storage = StudyStorage(journal.Journal(tmp_path / "j"))
     study = optuna.load_study(study_name="s", storage=storage)
     with storage.showing([storage.get_trial(number) for number in (2, 5)]):
         assert [trial.number for trial in study.trials] == [2, 5]
-        assert study.ask().number == 9
+        assert Strategy(study).ask().number == 9
     assert len(study.trials) == 10
     assert [trial.number for trial in storage.since(7)] == [7, 8, 9]
 
 
 def hold(path, held, done):
-    with files.lock(path):
+    with journal.lock(path):
         held.set()
         done.wait(30)
 
@@ -88,10 +90,10 @@ def test_a_second_process_is_told_who_holds_it(tmp_path):
     process.start()
     assert held.wait(30)
     with pytest.raises(StudyConflict, match=rf"'s'.*process {process.pid}$"):
-        files.lock(tmp_path / "s.journal")
+        journal.lock(tmp_path / "s.journal")
     done.set()
     process.join()
-    with files.lock(tmp_path / "s.journal"):
+    with journal.lock(tmp_path / "s.journal"):
         assert (tmp_path / "s.lock").read_text() == str(os.getpid())
 
 
@@ -100,7 +102,7 @@ def test_who_finds_a_journal_locked_waits_until_its_holder_is_named(tmp_path):
         fcntl.flock(turn, fcntl.LOCK_EX)
         fcntl.flock(held, fcntl.LOCK_EX)
         with ThreadPoolExecutor(1) as pool:
-            refused = pool.submit(files.lock, tmp_path / "s.journal")
+            refused = pool.submit(journal.lock, tmp_path / "s.journal")
             wait([refused], 0.2)
             held.write("123")
             held.flush()

@@ -9,7 +9,7 @@ import numpy
 import pytest
 import torch
 
-from search.tasks import values
+from search import values
 
 
 class Colour(str, enum.Enum):  # noqa: UP042, as users write it

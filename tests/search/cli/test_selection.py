@@ -4,8 +4,9 @@ import tracemalloc
 
 import pytest
 
+from search.cli import selection
+from search.cli.options import StudyTrials
 from search.errors import UsageError
-from search.study import void
 from search.tasks.provenance import git
 
 
@@ -14,25 +15,25 @@ from search.tasks.provenance import git
     [("3", [3]), ("3-5", [3, 4, 5]), ("0,11", [0, 11]), (" 2 - 3 , 9", [2, 3, 9]), ("4,3-4", [3, 4])],
 )
 def test_numbers_and_ranges(searched, text, numbers):
-    assert void.chosen(list(searched.trials()), numbers=text) == numbers
+    assert selection.find_trials(list(searched.trials()), StudyTrials(trials=text)) == numbers
 
 
 @pytest.mark.parametrize("text", ["", "a", "3-", "-3", "5-3", "3;4", "1.5", "٣", "3,,4"])
 def test_what_is_no_range_is_refused(searched, text):
     with pytest.raises(UsageError, match="TRIALS .* is not valid: numbers and ranges, as 3-9,14"):
-        void.chosen(list(searched.trials()), numbers=text)
+        selection.find_trials(list(searched.trials()), StudyTrials(trials=text))
 
 
 def test_a_trial_that_is_not_there_is_refused(searched):
     with pytest.raises(UsageError, match="there is no trial 12, only 0 to 11"):
-        void.chosen(list(searched.trials()), numbers="9-14")
+        selection.find_trials(list(searched.trials()), StudyTrials(trials="9-14"))
 
 
 def test_a_range_of_millions_takes_no_memory(searched):
     trials = list(searched.trials())
     tracemalloc.start()
     with pytest.raises(UsageError, match="there is no trial 12,"):
-        void.chosen(trials, numbers="0-9999999")
+        selection.find_trials(trials, StudyTrials(trials="0-9999999"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000
@@ -41,51 +42,40 @@ def test_a_range_of_millions_takes_no_memory(searched):
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_a_time_that_no_clock_here_can_show_is_refused(searched, text):
     with pytest.raises(UsageError, match="is neither a time"):
-        void.chosen(list(searched.trials()), since=text)
+        selection.find_trials(list(searched.trials()), StudyTrials(since=text))
 
 
 def test_since_a_time(searched):
     trials = list(searched.trials())
     for text in (str(trials[7].started), trials[7].started.astimezone().isoformat()):
-        assert void.chosen(trials, since=text) == [7, 8, 9, 10, 11]
+        assert selection.find_trials(trials, StudyTrials(since=text)) == [7, 8, 9, 10, 11]
     with pytest.raises(UsageError, match="no trial is meant by '2999-01-01'"):
-        void.chosen(trials, since="2999-01-01")
+        selection.find_trials(trials, StudyTrials(since="2999-01-01"))
 
 
 @pytest.mark.skipif(git("rev-parse", "HEAD~1") is None, reason="this is no checkout with a history")
 def test_since_a_commit(searched):
     trials = list(searched.trials())
-    assert void.chosen(trials, since="HEAD") == list(range(12))
-    assert void.chosen(trials, since="HEAD~1") == list(range(12))
+    assert selection.find_trials(trials, StudyTrials(since="HEAD")) == list(range(12))
+    assert selection.find_trials(trials, StudyTrials(since="HEAD~1")) == list(range(12))
 
 
 @pytest.mark.parametrize("text", ["yesterday", "--all", "HEAD~99999", ""])
 def test_what_is_neither_a_time_nor_a_commit_is_refused(searched, text):
     with pytest.raises(UsageError, match="SINCE .* is neither a time"):
-        void.chosen(list(searched.trials()), since=text)
+        selection.find_trials(list(searched.trials()), StudyTrials(since=text))
 
 
 def test_by_the_fingerprint_of_the_code(searched):
     trials = list(searched.trials())
     code = trials[0].fingerprint["code"]
-    assert void.chosen(trials, code=code[:6]) == list(range(12))
+    assert selection.find_trials(trials, StudyTrials(code=code[:6])) == list(range(12))
     for wrong in ("", "nothing"):
         with pytest.raises(UsageError, match="no trial is meant"):
-            void.chosen(trials, code=wrong)
+            selection.find_trials(trials, StudyTrials(code=wrong))
 
 
 def test_one_way_to_name_them_is_needed(searched):
-    for ways in ({}, {"numbers": "1", "code": "a"}):
+    for ways in ({}, {"trials": "1", "code": "a"}):
         with pytest.raises(UsageError, match="which trials"):
-            void.chosen(list(searched.trials()), **ways)
-
-
-def test_the_latest_entry_holds():
-    voided, aside = void.entry("void", [3, 1], "a"), void.entry("aside", [3], "b")
-    restored = void.entry("restore", [1, 9], "c")
-    assert void.in_force([voided, aside, restored]) == {3: aside}
-    assert voided.trials == (1, 3) and "@" in voided.who
-
-
-def test_ranges_are_said_as_people_write_them():
-    assert void.ranges([14, 3, 4, 5, 9]) == "3-5, 9, 14"
+            selection.find_trials(list(searched.trials()), StudyTrials(**ways))

@@ -1,4 +1,4 @@
-"""Plain values: what may cross from a task's code into a study, a log and a frozen script."""
+"""Plain values: the only ones that pass from a task's code into a study, a log and a frozen script."""
 
 import math
 
@@ -10,17 +10,17 @@ TYPES = (int, float, bool, str, type(None))
 
 
 def plain(value: object) -> Plain:
-    """The plain value that a value stands for: numpy's and torch's scalars are converted.
+    """Convert a value, such as a scalar of numpy or torch, to a plain one.
 
     Raises TypeError where it is no scalar; ValueError where it is not finite.
     """
     value = _scalar(value)
-    if type(value) not in TYPES:  # a subclass, as an Enum may be, becomes what it stands for
+    if type(value) not in TYPES:  # a subclass, as an Enum may be, becomes the value of its base
         if isinstance(value, int | float):
             value = int(value) if isinstance(value, int) else float(value)
         elif isinstance(value, str):
             value = str.__str__(value)
-    if type(value) not in TYPES:
+    if not isinstance(value, Plain):
         raise TypeError(f"{shown(value)} of type {type(value).__name__}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value}, which is not finite")
@@ -28,7 +28,7 @@ def plain(value: object) -> Plain:
 
 
 def number(value: object) -> int | float:
-    """The plain number that a value stands for, which may be NaN or infinite.
+    """Convert a value to a plain number, which may be NaN or infinite.
 
     Raises TypeError; OverflowError where no float can hold it.
     """
@@ -36,7 +36,7 @@ def number(value: object) -> int | float:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):
-        float(value)  # what no float can hold, no log can
+        float(value)  # raises where no float, and so no log, can hold it
         return int(value)
     if isinstance(value, str | bytes | complex) or not hasattr(value, "__float__"):
         raise TypeError(f"{shown(value)} of type {type(value).__name__}, not a number")
@@ -44,7 +44,7 @@ def number(value: object) -> int | float:
 
 
 def _scalar(value: object) -> object:
-    """What a numpy or torch value of one element holds; anything else as it is. Raises TypeError."""
+    """The one element of a numpy or torch value; any other value as it is. Raises TypeError."""
     if isinstance(value, torch.Tensor | numpy.ndarray):
         count = value.numel() if isinstance(value, torch.Tensor) else value.size
         if count != 1:
@@ -53,7 +53,7 @@ def _scalar(value: object) -> object:
 
 
 def shown(value: object, letters: int = 60) -> str:
-    """A value as an error message shows it: its repr in one line, cut; never an exception of its own."""
+    """A value as an error message shows it: its repr in one line, cut. It never raises an exception."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # a user's class may fail to show itself

@@ -1,4 +1,4 @@
-"""The report, read as a person reads it; its figures are recomputed from the study's journal."""
+"""The page of a report as a browser reads it; its figures are recomputed from the study's journal."""
 
 import io
 import json
@@ -7,15 +7,18 @@ import statistics
 from html.parser import HTMLParser
 
 import optuna
+import plain
 import pytest
 from rich.console import Console
+from stores import here
 
 from search import paths
-from search.cli.commands import main
+from search.cli.app import main
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
-from search.reports import report
-from search.study.study import Study
+from search.reports import page, report, tables
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
 
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
 
@@ -53,9 +56,14 @@ class Page(HTMLParser):
                 self.rows[-1]["cells"][-1] += data
 
 
+def html(study):
+    """The page of a study's report."""
+    return page.page(report.report(study))
+
+
 def of(study):
-    """A study's report as it is read in a browser."""
-    return Page(report.page(report.report(study)))
+    """The same as a browser reads it."""
+    return Page(html(study))
 
 
 def journal(name):
@@ -66,12 +74,12 @@ def journal(name):
 
 @pytest.fixture
 def confirmed(bowl):
-    """A study of the bowl: 40 trials, 2 crossed out, the best few trained again."""
-    with Study.open(bowl, "bowls") as study:
+    """A study of the bowl: 40 trials, 2 void, the finalists trained on fresh seeds."""
+    with open_study(here(), bowl, "bowls") as study:
         study.set_budget(40, None)
         search(study, Inline(study), trials=40)
-        study.cross("void", [2, 3], HOSTILE)
-        confirm(study, Inline(study), repeats=3)
+        study.void("void", [2, 3], HOSTILE)
+        confirm(study, Inline(study), replicates=3)
         yield study
 
 
@@ -103,7 +111,7 @@ def test_the_figures_are_those_of_the_journal(confirmed):
     assert f"better than trial 0, which scored {defaults:.4g}" in page.text
 
 
-def test_the_table_has_all_trials_and_strikes_through_what_is_crossed_out(confirmed):
+def test_the_table_has_all_trials_and_strikes_through_void_ones(confirmed):
     page, trials = of(confirmed), journal("bowls").get_trials()
     head, *rows = page.rows
     assert head["cells"][:7] == ["trial", "state", "height", "±", "x", "y", "epochs"]
@@ -119,12 +127,19 @@ def test_the_table_has_all_trials_and_strikes_through_what_is_crossed_out(confir
         void = trial.number in (2, 3)
         assert (row["struck"] == sum(map(bool, row["cells"]))) == void and (row["struck"] > 0) == void
         assert (HOSTILE in row["attributes"].get("title", "")) == void
-        repeat = trial.user_attrs["about"].get("confirms")
-        assert (f"of trial {repeat})" in row["cells"][1]) == (repeat is not None)
+        about = trial.user_attrs["about"]
+        replicates = about.get("confirms")
+        state = f"(replicate {about.get('repeat')} of trial {replicates})"
+        assert row["cells"][1].endswith(state) == (replicates is not None)
+        assert row["cells"][1].startswith("void: ") == void
+        kind = "void" if void else "replicate" if replicates is not None else ""
+        assert row["attributes"]["class"] in (kind, "winner" if kind == "" else kind)
+        why = about.proposal, trial.user_attrs["outcome"]["reason"]
+        assert tuple(row["cells"][-2:]) == why
 
 
 def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
-    text = report.page(report.report(confirmed))
+    text = html(confirmed)
     page = Page(text)
     for tag, attributes in page.elements:
         assert "src" not in attributes and tag not in ("link", "iframe", "img", "object", "base")
@@ -136,8 +151,24 @@ def test_the_page_stands_alone_and_runs_nothing_of_what_people_wrote(confirmed):
     assert "function sort(" in text and text.count('<th scope="col"><button>') == len(page.rows[0]["cells"])
 
 
+def test_page_of_a_task_with_a_hostile_docstring_and_reasons_has_no_markup_of_theirs(write_task, tell):
+    hostile = "</title><script>alert(1)</script><b title='x'>&amp; {{ 7 * 7 }} {% raw %}"
+    docstring = plain.TEXT.split('"""')[1]
+    with open_study(here(), write_task("hostile", (docstring, f"{hostile}\n\nTarget: {hostile}\n"))) as study:
+        tell(study, 0.5)
+        tell(study, 0.4)
+        running = Strategy(study).ask()
+        study.tell(running.number, "failed", hostile)
+        study.void("void", [1], hostile)
+        seen = of(study)
+    tags = [tag for tag, _ in seen.elements]
+    assert tags.count("title") == 1 and "b" not in tags and tags.count("script") == 3 + len(plots(seen))
+    assert seen.text.count(hostile) >= 4  # the question, the target, two reasons
+    assert any(hostile in row["attributes"].get("title", "") for row in seen.rows)
+
+
 def test_what_a_plot_shows_is_no_markup(moody, tell):
-    with Study.open(moody(HOSTILE), "moods") as study:
+    with open_study(here(), moody(HOSTILE), "moods") as study:
         for mood in ("well", HOSTILE, "well"):
             tell(study, 0.5, mood=mood)
         page = of(study)
@@ -167,7 +198,7 @@ def test_the_plots_show_the_trials_that_count(confirmed):
 
 @pytest.mark.parametrize("completed", [0, 1, 2])
 def test_a_study_with_few_trials_has_a_report_that_says_so(bowl, tell, completed):
-    with Study.open(bowl, "few") as study:
+    with open_study(here(), bowl, "few") as study:
         for number in range(completed):
             tell(study, 0.5, x=number / 10)
         page = of(study)
@@ -180,7 +211,7 @@ def test_a_study_with_few_trials_has_a_report_that_says_so(bowl, tell, completed
 
 
 def test_trials_that_all_went_wrong_have_a_report(moody):
-    with Study.open(moody("nan", "error", "late nan"), "moods") as study:
+    with open_study(here(), moody("nan", "error", "late nan"), "moods") as study:
         search(study, Inline(study), trials=10)
         page = of(study)
     assert "diverged" in page.text and "out of sorts" in page.text
@@ -190,32 +221,32 @@ def test_a_hyperparameter_that_no_completed_trial_has_is_in_the_report_and_in_no
     rare = 'x = trial.suggest_float("x", 0, 1)\n    y = trial.suggest_int("y", 1, 9) if x > 0.9 else 1\n'
     change = 'return Config(x=trial.suggest_float("x", 0, 1))', f"{rare}    return Config(x=x, y=y)"
     task = write_task("rare", change, ("    epochs: int = 4", "    y: int = 1\n    epochs: int = 4"))
-    with Study.open(task) as study:
+    with open_study(here(), task) as study:
         for number in range(12):
             tell(study, 0.1 + number, x=number / 16)
         tell(study, None, "pruned", [{}], x=0.95)
-        page = report.page(report.report(study))
+        page = html(study)
     assert "range of y" in page and "Slice: x" in page and "Slice: y" not in page
 
 
 def test_a_study_whose_scores_are_all_equal_has_a_report(bowl, tell):
-    with Study.open(bowl, "equal") as study:
+    with open_study(here(), bowl, "equal") as study:
         for number in range(12):
             tell(study, 0.5, x=number / 20)
-        assert "no effect to be seen" in of(study).text
+        assert "no visible effect" in of(study).text
 
 
 def terminal(study):
     """The report as it is read in a terminal."""
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(report.text(report.report(study)))
+    console.print(tables.of_report(report.report(study)))
     return " ".join(console.export_text().split())
 
 
 def test_the_terminal_says_the_same(confirmed):
     learned = report.report(confirmed)
     console = Console(width=2000, record=True, file=io.StringIO())
-    console.print(report.text(learned))
+    console.print(tables.of_report(learned))
     text, page = console.export_text(), of(confirmed)
     assert learned.answer in text and learned.answer in page.text
     for said in (*learned.question, *learned.winner, *learned.mattered, *learned.advice):

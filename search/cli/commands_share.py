@@ -1,0 +1,200 @@
+"""The commands that carry results to others: scripts trained again, hand-ins, grades, pages, batch scripts.
+
+See `search.cli.commands` for how a function becomes a command.
+"""
+
+import dataclasses
+import functools
+import os
+import shlex
+from typing import Annotated
+
+import data
+from search.cli import selection
+from search.cli.options import (
+    CHOSEN,
+    Budget,
+    Data,
+    DataDir,
+    Host,
+    Nodes,
+    Out,
+    Port,
+    Storage,
+    Store,
+    StudyData,
+    Switch,
+    Task,
+    TaskData,
+    Text,
+    anything,
+    missing,
+    must_be_folder,
+    option,
+    path,
+    switch,
+    whole,
+)
+from search.errors import UsageError
+
+
+def train(options: TaskData = TaskData()) -> int:
+    """Train the frozen winner models/frozen/TASK.py again: prepare its data, run it, compare its score.
+
+    Example: make train TASK=langid
+    """
+    from search.cli.train import train
+
+    return train(selection.find_task(options), options.data, functools.partial(print, flush=True))
+
+
+def bundle(*, out: Out = None) -> int:
+    """Write the files that the course's grader takes, with the frozen winners in place.
+
+    Example: make bundle OUT=~/course
+    """
+    from search.course.bundle import write
+
+    if out is None:
+        raise missing("out", "which folder are they written into?")
+    must_be_folder(out)
+    for written in write(out):
+        print(f"wrote {written}")
+    return 0
+
+
+def grade(
+    *,
+    q: Annotated[Text, option(anything, "Q", "which questions, as q4 or q1,q3", "all", ["--q", "-q"])] = None,
+    no_graphics: Annotated[Switch, switch("draw nothing")] = False,
+    check_dependencies: Annotated[Switch, switch("draw a line, name the versions, grade nothing")] = False,
+    seeds: Annotated[
+        int | None, option(whole(1, 1000), "N", "train with seeds 1 to N", "the winner's own seed")
+    ] = None,
+    data: Data = None,
+    data_dir: DataDir = None,
+) -> int:
+    """Train the frozen winners from scratch, and give them points as the course does.
+
+    Example: make grade Q=q4
+    """
+    from rich.console import Console
+
+    if check_dependencies:
+        from search.course.dependencies import check
+
+        return check(print)
+    from search.course.grade import QUESTIONS, grade, named
+
+    _use(data_dir)
+    names = list(QUESTIONS) if q is None else named(q)
+    return grade(Console(), names, data, seeds, not no_graphics)
+
+
+def handin(options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN) -> int:
+    """Pack all of a study into one zip, STUDY-handin.zip: trials, figures, script.
+
+    Example: make handin TASK=langid
+    """
+    from search.study.opening import hold_study
+    from search.submission import pack
+    from search.tracking import from_environment
+    from search.tracking.client import run_of
+
+    must_be_folder(out)
+    with hold_study(store, selection.find_study(options, store).name) as study:
+        print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
+        path = pack.write(study, functools.partial(run_of, from_environment(), study), out)
+        print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
+    print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
+    return 0
+
+
+def check_handin(
+    *,
+    zip: Annotated[Text, option(path, "FILE", "the hand-in that is checked")] = None,
+    run: Annotated[Switch, switch("0: do not run its script, which is code of whoever made it")] = True,
+    data_dir: DataDir = None,
+) -> int:
+    """Check a hand-in offline. Its script runs last: that is code of whoever made it.
+
+    Example: make check-handin ZIP=langid-builtin-handin.zip RUN=0
+    """
+    from search.submission import check, handed
+
+    if zip is None:
+        raise missing("zip", "which hand-in is checked?")
+    if not os.path.isfile(zip):
+        raise UsageError(f"ZIP {zip!r} is not a file")
+    _use(data_dir)
+    with open(zip, "rb") as file:
+        handin = handed.Handin(file.read(handed.BYTES))
+    if run:
+        print("If all else holds, its script runs last: code of whoever made this (RUN=0: not)", flush=True)
+    is_sound = True
+    for finding in check.findings(handin, run):
+        print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.said}", flush=True)
+        is_sound = is_sound and finding.holds
+    print("The hand-in is what it says." if is_sound else "The hand-in is NOT what it says.")
+    return 0 if is_sound else 1
+
+
+def _use(data_dir: str | None) -> None:
+    """Look for the course's files in the folder that was typed, if any."""
+    if data_dir:
+        data.use_course_folder(data_dir)
+
+
+def dashboard(options: StudyData = StudyData(), *, port: Port = None, store: Store = CHOSEN) -> int:
+    """Show a study in Optuna's dashboard: a copy of it, so that looking disturbs no search.
+
+    Example: make dashboard TASK=langid PORT=8080
+    """
+    from search.services import dashboard
+
+    return dashboard.serve(selection.find_study(options, store), port or 8080)
+
+
+def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN) -> int:
+    """Show the log of all trials in a browser: MLflow, on this machine only, or behind a password.
+
+    Example: make ui PORT=5000
+    """
+    from search.services import mlflow_ui
+    from search.tracking import from_environment
+
+    return mlflow_ui.serve(store, from_environment(), port or 5000, mlflow_ui.HERE if host is None else host)
+
+
+def stack(*, port: Port = None, host: Host = None) -> int:
+    """Run what a team needs on one host, a PostgreSQL and MLflow's server, until Ctrl-C ends them.
+
+    Example: make stack PORT=5000
+    """
+    from search.services import mlflow_ui
+    from search.services.stack import serve
+
+    return serve.serve(port or 5000, mlflow_ui.HERE if host is None else host)
+
+
+def slurm(
+    options: Budget = Budget(),
+    *,
+    task: Task = None,
+    jobs: Nodes = None,
+    how: Annotated[
+        Text,
+        option(anything, "HOW", "ray: one search on a Ray cluster; join: several of a study", "ray"),
+    ] = None,
+    storage: Storage = None,
+) -> int:
+    """Print a batch script for Slurm: a search on so many nodes, for sbatch.
+
+    Example: make slurm TASK=digits JOBS=4 TIMEOUT=3600
+    """
+    from search.services import slurm
+
+    selection.task_named(task)
+    typed = {"task": task, **dataclasses.asdict(options), "storage": storage}
+    print(slurm.slurm(how or "ray", jobs, typed), end="")
+    return 0

@@ -1,0 +1,87 @@
+"""Why a configuration is tried, and why it ended, in words."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from search.strategy.sampler import N_BEST
+from search.study.study import Proposal
+from search.study.trial import Trial
+
+EXPLOIT_RADIUS = 0.2  # of a range: a draw that is nearer in each hyperparameter is said to exploit
+
+
+def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Proposal, is_start: bool) -> str:
+    """Why a configuration is tried, in words.
+
+    Args:
+        completed: the trials that have a score, the best first.
+        drawn: Optuna's trial, whose hyperparameters are drawn.
+        is_start: whether the draw is one of the study's first, which are fixed.
+    """
+    if proposal.replicate_of is not None:
+        return f"replicate {proposal.replicate} of trial {proposal.replicate_of}, on a fresh seed"
+    if proposal.retry_of is not None:
+        return f"retry of trial {proposal.retry_of}"
+    if proposal.enqueued is not None:
+        return "enqueued by another program"
+    if proposal.draw == 0:
+        return "baseline: the task's defaults"
+    if is_start:
+        return "warm start: the winner of another task"
+    params, distributions = drawn.params, drawn.distributions  # Optuna copies them each time
+    if not drawn.relative_params or not params:
+        return "drawn at random"
+    if not completed:
+        return "TPE: from first epochs alone, as no trial has a score yet"
+    best = completed[: min(N_BEST, max(1, math.ceil(len(completed) / 10)))]
+    apart = {trial.number: _apart(trial.params, params, distributions) for trial in best}
+    nearest = min(best, key=lambda trial: statistics.fmean(apart[trial.number].values()))
+    name, farthest = max(apart[nearest.number].items(), key=lambda item: item[1])
+    change = f"{name} {_shown(nearest.params.get(name, 'none'))} to {_shown(params[name])}"
+    if farthest > EXPLOIT_RADIUS:
+        return f"TPE: exploring, away from trial {nearest.number} ({change})"
+    return f"TPE: exploiting, near trial {nearest.number}" + (f" ({change})" if farthest else "")
+
+
+def _apart(
+    one: Mapping[str, Any], other: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
+) -> dict[str, float]:
+    """The distance of two configurations in each hyperparameter, as a fraction of its range.
+
+    If `one` lacks a hyperparameter, the distance is 1.
+    """
+    apart = {}
+    for name, ranges in distributions.items():
+        if name not in one:
+            apart[name] = 1.0
+        elif isinstance(ranges, CategoricalDistribution):
+            apart[name] = float(one[name] != other[name])
+        else:
+            low, high, a, b = (
+                math.log(value) if ranges.log else value
+                for value in (ranges.low, ranges.high, one[name], other[name])
+            )
+            apart[name] = abs(a - b) / ((high - low) or 1)
+    return apart
+
+
+def why_diverged(params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> str:
+    """The probable cause of a loss that is no longer finite, in words; "" if nothing stands out."""
+    name = "learning_rate"
+    range_, rate = distributions.get(name), params.get(name)
+    if rate is None or not getattr(range_, "log", False):
+        return ""
+    low, high = math.log(range_.low), math.log(range_.high)
+    if (math.log(rate) - low) < 0.5 * (high - low):
+        return ""
+    shape = [f"{other} {_shown(value)}" for other, value in params.items() if other != name]
+    return f": {name} {_shown(rate)} is probably too high for {', '.join(shape)}"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,273 @@
+"""Open a study to search it or to change it, and see that only trials of today's code count.
+
+A fingerprint has digests of the code that trains a trial, of the ranges it was drawn from, and of its data.
+Trials that differ in one of them answer another question, and never count beside each other.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import optuna
+from optuna.distributions import check_distribution_compatibility, json_to_distribution
+
+import data
+from search import tasks
+from search.errors import StoreError, StudyConflict, unknown
+from search.frozen_script.script import preview
+from search.frozen_script.source_code import Sources
+from search.storage import StudyStore, backups
+from search.storage.base import LONGEST_NAME, Lock, check_name
+from search.storage.optuna_storage import DraftBackend
+from search.study.shared import SharedStudy
+from search.study.stored import first_description, load, require_existing
+from search.study.study import Study
+from search.study.trial import Trial, number_ranges
+from search.study.view import StudyDescription, StudyView, space_of
+from search.tasks import isolation
+
+OLD: dict[str, Any] = {"supersede": "superseded", "void": "void"}  # what becomes of trials of old code
+
+
+def open_study(
+    store: StudyStore,
+    task: Any,
+    name: str | None = None,
+    source: str | None = None,
+    seed: int | None = None,
+    old: str | None = None,
+    join: bool = False,
+) -> Study:
+    """Create a study or resume it, for this process alone, or together with others that `join`.
+
+    Args:
+        store: where the study lives.
+        task: the module of a task.
+        name: a-z0-9._-, at most 63; by default task-source.
+        source: one of the task's sources of data; by default the study's, or the task's default.
+        seed: from which all seeds of the study derive, 0 to 2^31 - 1; by default the study's, or 0.
+        old: what becomes of trials that were trained with other code, ranges or data than today's: one of
+            OLD. By default they are a StudyConflict: they never count beside new ones.
+
+    Raises UsageError, StudyConflict, StoreError, data.DataError. If the task breaks its contract, that is a
+    TaskError, and nothing is written.
+    """
+    notes = check_task(task)
+    if join:
+        store.join(name or "")  # raises if this store cannot be shared
+    source, name = resolve(store, task, name, source)
+    if old not in (None, *OLD):
+        raise unknown("OLD", old, OLD)
+    exists = store.exists(name)
+    if exists:
+        require_same(name, first_description(store, name), task, source, seed)
+    arrays = data.read_checked(tasks.prepared(task, source), task.DATA)
+    digest = data.digest(arrays)
+    with isolation.State("cpu"):
+        tasks.check_data(task, arrays)
+    lock = store.lock(name, shared=join)
+    try:
+        if not store.exists(name):
+            create(
+                store,
+                name,
+                StudyDescription(
+                    task=tasks.name_of(task),
+                    source=source,
+                    digest=digest,
+                    seed=seed or 0,
+                    metric=task.METRIC,
+                    direction=task.DIRECTION,
+                    space=space_of(tasks.ranges(task)),
+                ),
+            )
+        study = SharedStudy(store, name, lock) if join else _locked(store, name, lock)
+        study.notes = notes
+        today = fingerprint_of(task, digest)
+        study.exclusive(lambda: _settle(study, today, old))
+    except BaseException:
+        lock.close()
+        raise
+    if not join:
+        study.close_unfinished()
+    return study
+
+
+def check_task(task: Any) -> list[str]:
+    """Check a task but for its data, and that a winner could be exported. Returns notes. Raises TaskError."""
+    with isolation.State("cpu"):
+        notes: list[str] = tasks.check(task)
+        searched = {name: tasks.describe(range_) for name, range_ in tasks.ranges(task).items()}
+        preview(task, tasks.defaults(task), searched)
+    return notes
+
+
+def hold_study(store: StudyStore, name: str, lock: Lock | None = None) -> Study:
+    """An existing study, locked by this process to be changed; its `lock`, if this process has it already.
+
+    Trials that a killed search left running or paused stay so: only a search may end them.
+
+    Raises UsageError, StudyConflict, StoreError.
+    """
+    require_existing(store, name)
+    load(store, name, store.open(name))  # a damaged study is not locked
+    return _locked(store, name, lock or store.lock(name))
+
+
+def create(store: StudyStore, name: str, description: StudyDescription) -> None:
+    """Write a new study without trials."""
+    draft = DraftBackend()
+    storage = optuna.storages.JournalStorage(draft)
+    study = optuna.create_study(study_name=name, storage=storage, direction=description.direction)
+    study.set_user_attr("about", description.as_record())
+    store.create(name, draft.records)
+
+
+def _locked(store: StudyStore, name: str, lock: Lock) -> Study:
+    """A study under its lock, after half a record was cut off its end, which is reported."""
+    problems = list(store.problems(name))
+    if problems:
+        load(store, name, store.open(name))  # raises if it is damaged elsewhere: then it stays as it is
+        kept = backups.keep(store.files(name))
+        for problem in problems:
+            problem.repair()
+            print(f"{store.where(name)}: {problem.message}; as it was: {kept}", file=sys.stderr)
+    return Study(store, name, lock)
+
+
+# Which study
+
+
+def default_name(task: Any, source: str) -> str:
+    """The name of a study that was not named: TASK-SOURCE.
+
+    Capitals become small letters, and what a name may not have becomes "-".
+    """
+    name, end = tasks.name_of(task).lower(), f"-{source}"
+    name = re.sub(r"[^a-z0-9._-]+", "-", name).lstrip("._-") or "task"
+    return name[: LONGEST_NAME - len(end)] + end
+
+
+def resolve(store: StudyStore, task: Any, name: str | None, source: str | None) -> tuple[str, str]:
+    """The source and the name of a study, with defaults for what is not given. Raises UsageError."""
+    if name is not None:
+        check_name(name)
+        if source is None and store.exists(name):
+            source = first_description(store, name).source
+    source = source_of(task, source)
+    return source, name or default_name(task, source)
+
+
+def source_of(task: Any, source: str | None) -> str:
+    """A task's source of data, by default its own choice. Raises UsageError if the task has no such source."""
+    if source is not None and source not in task.DATA.SOURCES:
+        raise unknown("DATA", source, task.DATA.SOURCES)
+    return source or tasks.default_source(task)
+
+
+def require_same(
+    name: str, about: StudyDescription, task: Any, source: str | None = None, seed: int | None = None
+) -> None:
+    """Raise StudyConflict if a study is about something else than is asked; None asks nothing."""
+    asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
+    for field, value in asked.items():
+        seen = getattr(about, field)
+        if value is not None and value != seen:
+            raise StudyConflict(
+                f"study {name!r} has as its {field} {seen!r}, not {value!r}: choose a new STUDY="
+            )
+
+
+def studies_of(store: StudyStore, task_name: str) -> list[str]:
+    """The names of a task's studies, sorted, without damaged ones."""
+    found = []
+    for name in store.names():
+        with contextlib.suppress(StoreError):
+            if first_description(store, name).task == task_name:
+                found.append(name)
+    return found
+
+
+# Fingerprints
+
+
+def fingerprint_of(task: Any, digest: str) -> dict[str, str]:
+    """The fingerprint of a trial that starts now, on data of this digest."""
+    space = hashlib.sha256(json.dumps(space_of(tasks.ranges(task)), sort_keys=True).encode()).hexdigest()
+    score = f"{task.DIRECTION} {task.METRIC}"
+    return {"code": Sources(task).digest(), "space": space[:12], "data": digest, "score": score}
+
+
+def require_same_code(study: StudyView, trial: Trial) -> None:
+    """Raise StudyConflict if the task's code is no longer the code that trained a trial."""
+    today, then = Sources(study.task).digest(), trial.fingerprint.get("code")
+    if then not in (None, today):
+        name, commit = study.description.task, trial.provenance.get("commit", "none")
+        back = f"bring back the code of commit {commit[:12]}" if commit != "none" else "bring the code back"
+        raise StudyConflict(
+            f"the code of task {name!r} changed since trial {trial.number} of study {study.name!r} was "
+            f"trained (then {then}, now {today}): {back}, or train anew: "
+            f"make search TASK={name} STUDY={study.name} OLD=supersede"
+        )
+
+
+def _settle(study: Study, today: dict[str, str], old: str | None) -> None:
+    """Let only trials count that have today's fingerprint, and describe the study as it is today.
+
+    Raises StudyConflict if `old` does not say what becomes of the others, or if Optuna takes no trial of
+    today's ranges into this study.
+    """
+    about, task = study.description, study.task
+    if about.metric != task.METRIC:
+        seen = f"{about.metric!r}, and task {about.task!r} now scores {task.METRIC!r}"
+        raise StudyConflict(f"study {study.name!r} compares trials by {seen}: choose a new STUDY=")
+    space = space_of(tasks.ranges(task))
+    others = _of_other_code(study, today)
+    possible = _compatible(about.space, space) or not any(study.trials())
+    changed = " and ".join(sorted(set().union(*others.values()))) or "space"
+    message = f"the {changed} of task {about.task!r} changed since study {study.name!r}"
+    if not possible:
+        raise StudyConflict(f"{message} began, to ranges of another kind: choose a new STUDY=")
+    if others and old is None:
+        raise StudyConflict(
+            f"{message} had trials {number_ranges(others)}: OLD=supersede goes on without them, OLD=void also "
+            "calls them wrong, and a new STUDY= leaves them alone"
+        )
+    if others and old is not None:
+        study.void(OLD[old], sorted(others), f"the {changed} changed")
+    _describe_as_today(study, today, space)
+
+
+def _describe_as_today(study: Study, today: dict[str, str], space: dict[str, str]) -> None:
+    same = [trial.fingerprint.get("space") == today["space"] for trial in study.history()]
+    space = study.description.space if same and all(same) else space
+    new = replace(study.description, digest=today["data"], space=space, direction=study.task.DIRECTION)
+    study.describe(new)
+    study.fingerprint = today
+
+
+def _of_other_code(study: StudyView, today: dict[str, str]) -> dict[int, set[str]]:
+    """The trials that count and have another fingerprint: number -> what differs."""
+    about = study.description
+    unsaid = today | {"data": about.digest, "score": f"{about.direction} {about.metric}"}  # by old records
+    differs = {}
+    for trial in study.trials():
+        then = unsaid | trial.fingerprint
+        if not trial.void and then != today:
+            differs[trial.number] = {part for part in today if then[part] != today[part]}
+    return differs
+
+
+def _compatible(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether Optuna takes trials of both spaces into one study."""
+    try:
+        for name in old.keys() & new.keys():
+            check_distribution_compatibility(json_to_distribution(old[name]), json_to_distribution(new[name]))
+    except ValueError:
+        return False
+    return True
