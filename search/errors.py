@@ -12,6 +12,7 @@ Each message is one line for a person: what was wrong, what was seen, what is va
 """
 
 import difflib
+from collections.abc import Iterable
 
 
 class TrialbookError(Exception):
@@ -46,7 +47,7 @@ class TrialLost(Exception):
     """Another coordinator presumed this one dead and closed its trial."""
 
 
-def unknown(what, seen, valid):
+def unknown(what: str, seen: object, valid: Iterable[str]) -> UsageError:
     """A UsageError that names the valid choices, and the one that was probably meant."""
     valid = sorted(valid)
     near = difflib.get_close_matches(str(seen), valid, n=1)

@@ -1,4 +1,4 @@
-"""From a winner to one script that stands alone: made by `search.frozen_script.script`, proved, put in its place."""
+"""Freeze a winner into one script that stands alone: written, proved, put in its place."""
 
 import shutil
 from pathlib import Path

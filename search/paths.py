@@ -8,27 +8,27 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("data", "models", "objectives")  # of training code, from which frozen scripts are cut
 
 
-def home():
+def home() -> Path:
     """The folder that holds the log, the studies and the frozen scripts."""
     return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).expanduser().resolve()
 
 
-def studies():
+def studies() -> Path:
     """One Optuna journal a study."""
     return home() / "mlruns" / "studies"
 
 
-def artifacts():
+def artifacts() -> Path:
     """What MLflow keeps as files."""
     return home() / "mlruns" / "artifacts"
 
 
-def backups():
+def backups() -> Path:
     """Copies of studies, and of what was repaired."""
     return home() / "mlruns" / "backups"
 
 
-def reports():
+def reports() -> Path:
     """One page a study."""
     return home() / "mlruns" / "reports"
 
@@ -38,22 +38,22 @@ def stack() -> Path:
     return home() / "mlruns" / "stack"
 
 
-def mlflow_database():
+def mlflow_database() -> Path:
     """Where a bare `mlflow ui`, typed in the root, looks by itself."""
     return home() / "mlflow.db"
 
 
-def frozen(task_name):
+def frozen(task_name: str) -> Path:
     """The frozen winner of a task."""
     return home() / "models" / "frozen" / f"{task_name}.py"
 
 
-def faults():
+def faults() -> Path:
     """The tracebacks of faults of this program."""
     return home() / "mlruns" / "faults.log"
 
 
-def pictures():
+def pictures() -> Path:
     """What grading draws."""
     return home() / "mlruns" / "grade"
 

@@ -15,7 +15,7 @@ LEAST = 8  # letters: a shorter value occurs by chance
 HIDDEN = "[hidden]"
 
 
-def redacted(text):
+def redacted(text: str) -> str:
     """A text without what is a secret by its form, or is one of this process's environment."""
     text = FORMS.sub(HIDDEN.encode(), text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
     for secret in _of_environment():
@@ -23,12 +23,12 @@ def redacted(text):
     return text
 
 
-def held(content):
+def held(content: bytes) -> bool:
     """Whether bytes hold a secret."""
     return bool(FORMS.search(content)) or any(secret.encode() in content for secret in _of_environment())
 
 
-def _of_environment():
+def _of_environment() -> list[str]:
     return [
         value
         for name, value in os.environ.items()

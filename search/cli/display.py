@@ -140,7 +140,8 @@ class Repeats(Tally):
         standing = winner.choose(self.study)
         if not standing.confirmed:
             return "winner so far: none is confirmed"
-        return f"winner so far: {score_line(standing, self.study.description)}, {settings(standing.trial.params)}"
+        line = score_line(standing, self.study.description)
+        return f"winner so far: {line}, {settings(standing.trial.params)}"
 
     def _count(self, trial):
         super()._count(trial)

@@ -21,7 +21,7 @@ N_RECENT = 225  # trials that TPE learns from besides: more say little, and cost
 def derive_seed(seed: int, purpose: str, draw: int) -> int:
     """A seed of 31 bits, for one purpose and one draw of a study.
 
-    Each draw has its own. So a resumed study repeats no draw, and does not depend on where it was interrupted.
+    Each draw has its own. So a resumed study repeats no draw, and does not depend on its interruptions.
     """
     return int.from_bytes(hashlib.sha256(f"{seed} {purpose} {draw}".encode()).digest()[:4]) >> 1
 
@@ -50,7 +50,8 @@ def select_observations(
     Args:
         levels: number -> level, of which more is better.
         rejected: the numbers of trials that diverged, or were infeasible.
-        running: the numbers of trials that train now. TPE takes them for bad ones, and so draws none near them.
+        running: the numbers of trials that train now. TPE avoids their
+            neighbourhood, as if they were bad.
     """
     best = heapq.nlargest(N_BEST, levels, key=lambda number: levels[number])
     return sorted({*best, *sorted([*levels, *rejected])[-N_RECENT:], *running})

@@ -105,7 +105,8 @@ def cheapest(study: StudyView, threshold: float) -> Candidate:
     best = max(confirmed, key=lambda each: chances[each.trial.number])
     nearest = f"trial {best.trial.number} (mean {best.mean:.4g}) does with {chances[best.trial.number]:.0%}"
     raise NoWinner(
-        f"no confirmed configuration of study {study.name!r} clears {threshold:g} with {CONFIDENCE:.0%}: {nearest}"
+        f"no confirmed configuration of study {study.name!r} clears {threshold:g} with {CONFIDENCE:.0%}: "
+        f"{nearest}"
     )
 
 

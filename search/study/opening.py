@@ -164,7 +164,7 @@ def resolve(store: StudyStore, task: Any, name: str | None, source: str | None) 
 
 
 def source_of(task: Any, source: str | None) -> str:
-    """A task's source of data, by default its own choice. Raises UsageError if the task has no such source."""
+    """A task's source of data, by default its own choice. Raises UsageError if it has no such source."""
     if source is not None and source not in task.DATA.SOURCES:
         raise unknown("DATA", source, task.DATA.SOURCES)
     return source or tasks.default_source(task)
@@ -235,8 +235,8 @@ def _settle(study: Study, today: dict[str, str], old: str | None) -> None:
         raise StudyConflict(f"{message} began, to ranges of another kind: choose a new STUDY=")
     if others and old is None:
         raise StudyConflict(
-            f"{message} had trials {number_ranges(others)}: OLD=supersede goes on without them, OLD=void also "
-            "calls them wrong, and a new STUDY= leaves them alone"
+            f"{message} had trials {number_ranges(others)}: OLD=supersede goes on without them, OLD=void "
+            "also calls them wrong, and a new STUDY= leaves them alone"
         )
     if others and old is not None:
         study.void(OLD[old], sorted(others), f"the {changed} changed")

@@ -81,7 +81,7 @@ class Study(StoredStudy):
         return self.coordinator is not None
 
     def exclusive(self, do: Callable[[], Result]) -> Result:
-        """Return `do()`. No other coordinator asks for a trial meanwhile, and all that they wrote is known."""
+        """Return `do()`. Other coordinators ask for no trial meanwhile, and all that they wrote is known."""
         return do()
 
     def heartbeat(self) -> None:

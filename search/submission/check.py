@@ -1,7 +1,7 @@
 """Is a hand-in what it says? Checked offline, from the zip alone, which is not trusted.
 
 Nothing is unpacked, and nothing of it is run but its script, and that only where all else holds. The
-figures are computed again from `trials.json` by code of their own; who won is decided by `search.strategy.winner`,
+figures are computed again from `trials.json` by code of their own; `search.strategy.winner` decides who won,
 which has the only rule for it. What this shows is that a hand-in agrees with itself and trains as it
 says. It is not signed: who invents a whole search, consistently, is not found out.
 """

@@ -126,9 +126,11 @@ def report(study, standing):
     """The figures as text, after what they are about."""
     better = "higher" if study.sign > 0 else "lower"
     metric = f"validation {study.description.metric}, the {better} the better"
+    about = study.description
+    about = study.description
     lines = [
         tasks.question_of(study.task),
-        f"Study {study.name}, data {study.description.source} ({study.description.digest}); scores are {metric}.",
+        f"Study {study.name}, data {about.source} ({about.digest}); scores are {metric}.",
         "Trials that repeat another on a fresh seed, or are crossed out, count as that alone.",
         "`make check-handin ZIP=` computes each figure again from trials.json.",
         "",

@@ -103,7 +103,8 @@ def _won(study: Any) -> str:
         return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
     mean = f"{metric} **{standing.mean:.4g} ± {standing.standard_error:.2g}**"
     seeds = f"the mean of {len(standing.scores)} fresh seeds"
-    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {optimism(standing, study.description)})."
+    misled = optimism(standing, study.description)
+    return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {misled})."
 
 
 def _limits(budget: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ INCOMPLETE = "The log is incomplete ("  # what it says where the log could not b
 NAME = "bowl-builtin"  # what the study of the bowl is called
 FOUND = re.compile(r"^  \d+: .*|.*: not audited$", re.MULTILINE)  # a violation, as the audit says it
 ENDED = re.compile(
-    rf"^\[[^]]*\] trial (\d+) ((?:completed in|(?:{'|'.join(list(TrialState))}) after) .*?)(?: \(best so far\))?\n",
+    rf"^\[[^]]*\] trial (\d+) ((?:completed in|(?:{'|'.join(TrialState)}) after) .*?)(?: \(best so far\))?\n",
     re.MULTILINE,
 )
 
