@@ -83,7 +83,7 @@ def names_of(host):
 def _bring_up_to_date(studies, store):
     """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
-    for name in store.names():
+    for name in studies.names():
         try:
             with hold_study(studies, name) as study:
                 log = Projection(study, store, log_files)
@@ -99,7 +99,7 @@ def _bring_up_to_date(studies, store):
                 raise StoreError(f"{broken}: {REMEDY}")
         else:
             pages[name] = log.page()
-    for stray in store.strays():
+    for stray in studies.strays():
         print(stray, file=sys.stderr)
     return pages
 

@@ -153,8 +153,8 @@ def searching(home, writer, shape, seconds):
         trainers = Pretended(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if shape == "long":
-            best, repeat = study.best(), itertools.count(1)
-            train_all(study, trainers, lambda _: Strategy(study).replicate(best, next(repeat)), **limits)
+            best, repeat, strategy = study.best(), itertools.count(1), Strategy(study)
+            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(repeat)), **limits)
         else:
             search(study, trainers, **limits)
         ended = sum(begin <= at < begin + seconds for at in counts.ended)

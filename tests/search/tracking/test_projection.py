@@ -17,7 +17,7 @@ from search.maintenance import audit, doctor
 from search.strategy import winner
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
-from search.tracking import artifact_locations, from_environment, mapping
+from search.tracking import artifact_locations, from_environment
 from search.tracking.client import find_runs
 
 
@@ -233,11 +233,6 @@ def test_text_that_a_task_makes_is_shown_as_text(moody, database):
     with open(path, encoding="utf-8") as file:
         assert file.read() == "I am well."
     assert "last_diary" not in shown.trials[0].data.metrics
-
-
-def test_names_in_summary_do_not_hide_those_of_the_curve(searched):
-    trial = searched.best()
-    assert not mapping.summary(trial, searched.description).keys() & trial.curve[-1].keys()
 
 
 def test_repeats_and_what_they_say_are_shown(logged):
