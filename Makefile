@@ -75,6 +75,7 @@ bench: .venv-bench/ready  ## speed, side by side with the course's way and with 
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/throughput.py
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/trial_overhead.py
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/scale.py
+	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/log_rates.py
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
 setup: .venv/ready  ## the set-up alone: .venv, from pinned versions (the other verbs do it by themselves): TORCH_INDEX=
