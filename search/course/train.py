@@ -57,7 +57,7 @@ def _source_of(task: ModuleType, recorded: str) -> str:
     """The source that a file is of: `words-builtin.npz` is builtin's, and other names are the course's."""
     named = [source for source in task.DATA.SOURCES if Path(recorded).stem.endswith(f"-{source}")]
     others = [source for source in task.DATA.SOURCES if source == "course"]
-    return [*named, *others, *task.DATA.SOURCES][0]
+    return str([*named, *others, *task.DATA.SOURCES][0])
 
 
 def _shown(script: Path) -> str:
