@@ -20,7 +20,7 @@ from search.text import one_line
 Session = psycopg.Connection[tuple[Any, ...]]
 
 PATIENCE = 60.0  # seconds until a database that was lost must be there again
-FIRST, MAX_VALUE_LETTERS = 0.1, 5.0  # seconds until that is tried again: doubled each time
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds until a lost database is tried again: doubled each time
 EXCLUSIVE_PATIENCE = 600.0  # seconds to wait for the others: one may be completing a large log
 LOCK_TIMEOUT = 5.0  # seconds that one statement waits for a lock; then it is tried again
 CONNECT_OPTIONS = {  # this side notices within 25 s that the server's machine is gone
@@ -80,7 +80,7 @@ class Connection:
 
         In an exclusive section whose connection broke, raises ExclusiveLost until the section ends.
         """
-        started, wait = time.monotonic(), FIRST
+        started, wait = time.monotonic(), FIRST_WAIT
         while True:
             if self._is_exclusive and self._is_cut_off():
                 raise ExclusiveLost
@@ -96,7 +96,7 @@ class Connection:
                 if not self._is_exclusive:
                     self._must_be_worth_retrying(error, started)
                     time.sleep(wait)
-                    wait = min(2 * wait, MAX_VALUE_LETTERS)
+                    wait = min(2 * wait, LONGEST_WAIT)
             except psycopg.Error as error:
                 raise StoreError(_message(error)) from None
 

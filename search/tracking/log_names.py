@@ -16,9 +16,7 @@ from search.text import readable
 
 INVALID = re.compile(r"[^/\w.\- :]")  # MLflow's own rule
 NO_PART = ("", ".", "..")  # of a name that is a path: it would name another place
-MAX_VALUE_LETTERS = (
-    230  # bytes: MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
-)
+MAX_NAME_BYTES = 230  # MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
 OWN = ("epoch", "seconds", "time")  # what each epoch has besides what the task reported
 # The log writes metrics of these names itself, and those that begin so.
 RESERVED = (*OWN, "score", "score_standard_error", "weights", "seconds_total", "epochs_trained")
@@ -28,9 +26,9 @@ BEGINNINGS = ("best_", "last_", "confirmed_")
 def log_name(name: str) -> str:
     """The name as the log has it: `name` itself where MLflow takes it."""
     valid = "/".join("_" if part in NO_PART else part for part in INVALID.sub("_", name).split("/"))
-    if len(valid.encode()) <= MAX_VALUE_LETTERS:
+    if len(valid.encode()) <= MAX_NAME_BYTES:
         return valid
-    start = valid.encode()[: MAX_VALUE_LETTERS - 9].decode(errors="ignore").rstrip("/.")
+    start = valid.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore").rstrip("/.")
     return f"{start}_{_digest(name)}"
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import optuna
 
 from search import tasks
-from search.strategy.strategy import Strategy
 from search.study.opening import source_of
 from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
 
@@ -35,7 +34,7 @@ def configurations(task, count):
     study.enqueue_trial(tasks.baseline(task))
     found = []
     for _ in range(count):
-        trial = Strategy(study).ask()
+        trial = study.ask()
         found.append(asdict(task.space(trial)))
         study.tell(trial, 0.0)
     return found

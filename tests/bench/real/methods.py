@@ -25,7 +25,6 @@ from stores import here
 
 from search import coordinator, tasks
 from search.executors.processes import Processes
-from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.trainers.trainer import Stop, Trainer
 from tests.bench import record
@@ -201,7 +200,7 @@ def _optimize(work, journal, pruner, core, until):
         study_name=f"seed {work.seed}", storage=_storage(journal), sampler=sampler, pruner=pruner()
     )
     while True:
-        trial = Strategy(study).ask()
+        trial = study.ask()
         params, state = asdict(work.module.space(trial)), TrialState.COMPLETE
         del params["seed"]
 

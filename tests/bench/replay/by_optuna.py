@@ -12,7 +12,6 @@ from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import TrialState
 
 from search import tasks
-from search.strategy.strategy import Strategy
 
 LIBRARIES = ("optuna",)
 
@@ -27,7 +26,7 @@ def search(core, pruner):
     )
     study.enqueue_trial(tasks.baseline(core.task))
     while True:
-        trial = Strategy(study).ask()
+        trial = study.ask()
         training = core.training(asdict(core.task.space(trial)))
         study.tell(trial, **_train(trial, training))
         if any(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False)):

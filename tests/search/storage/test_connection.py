@@ -46,7 +46,7 @@ def never():
 
 def test_session_is_dropped_by_the_server_soon_after_its_machine_is_gone(database):
     database.ask("SELECT 1")
-    end_backends(database._url)  # the settings are in force in a session that was made again too
+    end_backends(database.url)  # the settings are in force in a session that was made again too
     names = [*connection.SESSION_SETTINGS, "lock_timeout"]
     found = dict(database.ask("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", names))
     seconds = int(found["tcp_keepalives_idle"])
