@@ -15,8 +15,9 @@ from typing import Any, Protocol
 import data
 from search.errors import NoWinner, TrialbookError, TrialLost
 from search.executors.executor import GO_ON, PAUSE, STOP, Executor, Verdict
-from search.strategy import explain, winner
-from search.strategy.strategy import Strategy
+from search.strategy import explain
+from search.strategy.allocation import Outlook
+from search.strategy.strategy import Limits, Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import require_same_code
 from search.study.study import Study
@@ -29,6 +30,7 @@ NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
 MAX_INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
 LISTENING = 0.25  # seconds between two looks at the clock
 HANGS = 10  # times the usual duration of an epoch: a trainer that is silent for longer hangs
+LAST_QUARTER = 0.75  # of its epochs, after which the end of time interrupts no trial
 MIN_SILENCE, FIRST_SILENCE = 60.0, 600.0  # seconds that are always allowed; while no epoch is known at all
 
 
@@ -41,42 +43,58 @@ class Watcher(Protocol):
     def finished(self, trial: Trial) -> None: ...
 
 
-def search(study: Study, executor: Executor, *, trials: float = math.inf, **limits: Any) -> None:
-    """Search until the study has so many trials in total, those of earlier searches included.
+def search(
+    study: Study,
+    executor: Executor,
+    *,
+    trials: float = math.inf,
+    replicates: int = 0,
+    threshold: float | None = None,
+    stops: bool = False,
+    seconds: float = math.inf,
+    watchers: Iterable[Watcher] = (),
+    stopping: Callable[[], bool] = lambda: False,
+) -> Outlook | None:
+    """Search until more promises too little, a limit is reached, or `stopping()`.
 
-    When no more may start, paused trials resume until there are enough to choose a winner from.
+    Args:
+        executor: where training runs.
+        trials, replicates, threshold, stops: see `search.strategy.strategy.Limits`.
+        seconds: until the search ends, its confirmation included.
 
-    `limits` are those of `train_all`.
+    Trials that still train then are closed as interrupted, and retried when the study is resumed; those in their
+    last quarter end first. Paused ones are closed as pruned. Returns what as much time again would promise.
+    Raises TrialbookError if trial after trial fails with one cause.
     """
+    limits = Limits(trials, replicates, threshold, stops, executor.jobs)
     strategy = Strategy(study)
+    clock = Clock(seconds, stopping)
+    coordinator = Coordinator(strategy, executor, watchers, clock)
+    try:
+        while not clock.is_over(coordinator):
+            more = clock.why() is None
+            while more and executor.free:
+                trial = study.exclusive(
+                    lambda: strategy.next_trial(limits, clock.left(), len(coordinator.running))
+                )
+                if trial:
+                    coordinator.start(trial)
+                more = trial is not None
+            if not more and not coordinator.running:
+                coordinator.give_up_paused()  # other coordinators may wait for the end of those
+                if not study.trained_elsewhere():
+                    break
+            executor.listen(coordinator, min(LISTENING, max(0.0, clock.left())))
+            coordinator.end_hanging()
+            study.heartbeat()
+        return strategy.outlook(strategy.situation(limits))
+    finally:
+        coordinator.interrupt(clock.why() or "the search ended with an error")
 
-    def next_trial(n_running: int) -> Trial | None:
-        if trial := strategy.resume_next():
-            return trial
-        if study.n_started() < trials:
-            return strategy.ask()
-        enough = len(study.completed()) + n_running >= winner.MIN_FINALISTS
-        return None if enough else strategy.resume_next(force=True)
 
-    train_all(strategy, executor, next_trial, **limits)
-
-
-def confirm(
-    study: Study, executor: Executor, *, replicates: int, threshold: float | None = None, **limits: Any
-) -> None:
-    """Train the finalists again, each on so many fresh seeds at most: see `search.strategy.winner`.
-
-    With a threshold, the cheapest trials that reach it are finalists too.
-
-    `limits` are those of `train_all`.
-    """
-    strategy = Strategy(study)
-
-    def next_trial(_: int) -> Trial | None:
-        chosen = winner.next_replicate(study, replicates, threshold)
-        return chosen and strategy.replicate(*chosen)
-
-    train_all(strategy, executor, next_trial, **limits)
+def confirm(study: Study, executor: Executor, *, replicates: int, **limits: Any) -> None:
+    """Train the contenders of a study on fresh seeds, and draw no other configuration: see `search`."""
+    search(study, executor, trials=0, replicates=replicates, **limits)
 
 
 def evaluate_on_test(study: Study, candidate: Candidate) -> tuple[float, float, int]:
@@ -98,59 +116,44 @@ def evaluate_on_test(study: Study, candidate: Candidate) -> tuple[float, float, 
     return *score, study.add_test_evaluation(trial, score)
 
 
-def train_all(
-    strategy: Strategy,
-    executor: Executor,
-    next_trial: Callable[[int], Trial | None],
-    *,
-    seconds: float = math.inf,
-    watchers: Iterable[Watcher] = (),
-    stopping: Callable[[], bool] = lambda: False,
-) -> None:
-    """Train what `next_trial(n_running)` starts, until it starts nothing, the time is over or `stopping()`.
+class Clock:
+    """Tells whether a search is over.
 
     Args:
-        executor: where training runs.
-        next_trial: given how many trials train, it returns another that is to train, or None. No other
-            coordinator of the study asks for a trial meanwhile.
-
-    Trials that still train then are closed as interrupted, and retried when the study is resumed. Paused
-    ones are closed as pruned. Raises TrialbookError if trial after trial fails with one cause.
+        seconds: that it has.
+        stopping: whether it is to stop at once.
     """
-    study, deadline = strategy.study, time.monotonic() + seconds
 
-    def start_next() -> Trial | None:
-        return study.exclusive(lambda: next_trial(len(coordinator.running)))
+    def __init__(self, seconds: float = math.inf, stopping: Callable[[], bool] = lambda: False) -> None:
+        self._deadline, self._stopping = time.monotonic() + seconds, stopping
 
-    def over() -> str | None:
-        if stopping():
+    def left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self._deadline - time.monotonic()
+
+    def why(self) -> str | None:
+        """Why the search is over; None if it is not."""
+        if self._stopping():
             return "the search was stopped"
-        return "the time was over" if time.monotonic() >= deadline else None
+        return "the time was over" if self.left() <= 0 else None
 
-    coordinator = Coordinator(strategy, executor, watchers, over)
-    try:
-        while not over():
-            more = True
-            while more and executor.free:
-                if trial := start_next():
-                    coordinator.start(trial)
-                more = trial is not None
-            if not more and not coordinator.running:
-                coordinator.give_up_paused()  # other coordinators may wait for the end of those
-                if not study.trained_elsewhere():
-                    break
-            executor.listen(coordinator, min(LISTENING, max(0, deadline - time.monotonic())))
-            coordinator.end_hanging()
-            study.heartbeat()
-    finally:
-        coordinator.interrupt(over() or "the search ended with an error")
+    def interrupts(self, trial: Trial) -> str | None:
+        """Why a trial is interrupted; None if it trains on, as those do that have nearly ended."""
+        reason = self.why()
+        nearly = trial.epochs >= LAST_QUARTER * trial.config["epochs"]
+        return None if reason and nearly and not self._stopping() else reason
+
+    def is_over(self, coordinator: "Coordinator") -> bool:
+        """Whether nothing trains on any more."""
+        trials = (coordinator.study.trial(number) for number in coordinator.running)
+        return self.why() is not None and all(map(self.interrupts, trials))
 
 
 class Coordinator:
     """Carries each trial from ask to tell. It is a Listener: see `search.executors.executor`.
 
     Args:
-        over: says why the search is over, or None.
+        clock: tells whether the search is over.
     """
 
     def __init__(
@@ -158,10 +161,10 @@ class Coordinator:
         strategy: Strategy,
         executor: Executor,
         watchers: Iterable[Watcher],
-        over: Callable[[], str | None],
+        clock: Clock,
     ) -> None:
         self.strategy, self.study = strategy, strategy.study
-        self.executor, self.watchers, self.over = executor, watchers, over
+        self.executor, self.watchers, self.clock = executor, watchers, clock
         self.running: set[int] = set()
         self._causes: list[str] = []  # of the failures in a row
         self._n_rejected = 0  # draws in a row
@@ -195,8 +198,8 @@ class Coordinator:
         self._longest = max(self._longest, entry["seconds"])
         if not self._open(number):
             return STOP
-        if reason := self.over():
-            self.interrupt(reason)
+        if reason := self.clock.interrupts(self.study.trial(number)):
+            self._tell(number, TrialState.INTERRUPTED, reason)
             return STOP
         if entry["epoch"] <= self.study.trial(number).epochs:
             return GO_ON  # trained again up to where it was, since its trainer had ended

@@ -1,17 +1,39 @@
-"""What a search trains next: a new configuration, a paused trial, or a replicate of a finalist."""
+"""What a search trains next: a new configuration, a paused trial, or a contender on a fresh seed."""
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from search import tasks
-from search.strategy import explain, sampler, warm_start
-from search.strategy.halving import REDUCTION_FACTOR, SuccessiveHalving
+from search.strategy import allocation, explain, sampler, warm_start, winner
+from search.strategy.allocation import Begun, Outlook, Situation
+from search.strategy.halving import REDUCTION_FACTOR
+from search.strategy.knowledge import Knowledge
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
-TINY = 1e-12  # a loss that is as good as none
-LEARNS_FROM = (TrialState.RUNNING, TrialState.COMPLETED, TrialState.PRUNED)
+MIN_COMPLETED = 3  # configurations that are trained to the end, if so many are drawn
+MIN_DRAWS = 40  # without which a search does not stop by itself: some of them are modelled
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a search goes.
+
+    Args:
+        trials: of the study in total, those of earlier searches included.
+        replicates: fresh seeds of a configuration, at most; 0 leaves the answer unconfirmed.
+        threshold: the score that the answer is to reach; the search is over once one surely does.
+        stops: whether the search stops by itself once more time promises too little.
+        jobs: trainers.
+    """
+
+    trials: float = math.inf
+    replicates: int = 0
+    threshold: float | None = None
+    stops: bool = False
+    jobs: int = 1
 
 
 class Strategy:
@@ -23,10 +45,32 @@ class Strategy:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self._observed: dict[int, int] = {}  # trial -> its epochs that the rungs know
         study.on_change, study.on_void = self._observe, self._start_over
 
     # What is trained next
+
+    def next_trial(self, limits: Limits, seconds_left: float, n_running: int) -> Trial | None:
+        """Start or resume the trial that gains most per second; None if the search is over.
+
+        Args:
+            n_running: trials that train now.
+        """
+        now = self.situation(limits, seconds_left)
+        if self.is_over(now, limits, n_running):
+            return None
+        if now.paused and not now.may_draw and self._n_ending(n_running) < MIN_COMPLETED:
+            return self.resume(max(now.paused, key=lambda each: each.estimate.mean).number)
+        if (promoted := self._knowledge.rungs.next_promotion()) is not None:
+            return self.resume(promoted)
+        match allocation.next_work(now):
+            case ("draw", _, _):
+                return self.ask()
+            case ("resume", int(number), _):
+                return self.resume(number)
+            case ("replicate", int(number), _):
+                seed = self._knowledge.posterior.next_seed(number)
+                return self.replicate(self.study.trial(number), seed)
+        return None
 
     def ask(self) -> Trial:
         """Start the next trial: one that runs, or one that ended because its draw gave no configuration.
@@ -38,8 +82,8 @@ class Strategy:
         is_start = draw < len(self._starts)
         fixed = earlier.params if earlier else self._starts[draw] if is_start else {}
         enqueued = None if is_start or earlier else min(history.waiting, default=None)
-        levels = self._halving.observations()
-        running = history.training.difference(levels, self._halving.paused)
+        levels = self._knowledge.rungs.observations()
+        running = history.training.difference(levels, self.paused)
         seen = sampler.select_observations(levels, history.rejected, running)
         completed = history.completed
         proposal = Proposal(
@@ -64,15 +108,14 @@ class Strategy:
             replicate=replicate,
             explain=lambda drawn: explain.why_proposed([], drawn, proposal, False),
         )
-        return self.study.start(proposal)
+        started = self.study.start(proposal)
+        self._observe(started)
+        return started
 
-    def resume_next(self, force: bool = False) -> Trial | None:
-        """Resume the paused trial whose turn it is, or with `force` the best; None if there is none."""
-        number = self._halving.best_paused() if force else self._halving.next_promotion()
-        if number is None:
-            return None
+    def resume(self, number: int) -> Trial:
+        """Resume a paused trial."""
         trial = self.study.resume(number)
-        self._halving.resume(number)
+        self._knowledge.rungs.resume(number)
         return trial
 
     # What became of it
@@ -89,7 +132,7 @@ class Strategy:
     def pause(self, number: int) -> Trial:
         """Let a running trial wait. Returns the trial. Raises TrialLost."""
         trial = self.study.pause(number)
-        self._halving.pause(number)
+        self._knowledge.rungs.pause(number)
         return trial
 
     def tell(
@@ -107,20 +150,103 @@ class Strategy:
     @property
     def paused(self) -> list[int]:
         """The numbers of the paused trials, sorted."""
-        return self._halving.paused
+        return self._knowledge.rungs.paused
 
     def overflow(self) -> int | None:
         """A trial that waits in vain: see `SuccessiveHalving.overflow`."""
-        return self._halving.overflow()
+        return self._knowledge.rungs.overflow()
 
     def why_behind(self, number: int) -> str:
         """Why a paused trial is given up, in words."""
-        entry, (rank, among) = self.study.trial(number).curve[-1], self._halving.rank_at_rung(number)
+        entry, (rank, among) = self.study.trial(number).curve[-1], self._knowledge.rungs.rank_at_rung(number)
         value = entry[self.study.description.score_name]
         resumes = f"{rank} of {among} there; one in {REDUCTION_FACTOR} goes on"
         return f"at epoch {entry['epoch']}: {value:.4g}, {resumes}"
 
+    # When it is over
+
+    def situation(self, limits: Limits, seconds_left: float = math.inf) -> Situation:
+        """What is known now, as `allocation` weighs it."""
+        posterior, costs = self._knowledge.posterior, self._knowledge.costs
+        recent = costs.recent_draws()
+        first = [self.study.trial(number).curve for number in recent]
+        name, rung = self.study.description.score_name, costs.first_rung
+        scores = [next(entry[name] for entry in curve if entry["epoch"] >= rung) for curve in first]
+        like = zip(recent, posterior.extrapolate(rung, scores), strict=True)
+        paused = [(number, posterior.estimate(number)) for number in self.paused]
+        return Situation(
+            contenders=winner.contenders(posterior, costs.full),
+            paused=[self._begun(number, each) for number, each in paused if each],
+            recent=[self._begun(number, each, True) for number, each in like if each],
+            draw_seconds=costs.draw(),
+            may_draw=self.study.n_started() < limits.trials,
+            max_fresh=limits.replicates,
+            seconds_left=seconds_left,
+            jobs=limits.jobs,
+            spread=posterior.spread(),
+        )
+
+    def is_over(self, now: Situation, limits: Limits, n_running: int) -> bool:
+        """Whether nothing more is worth its time."""
+        if not now.may_draw and self._n_ending(n_running) < MIN_COMPLETED and self.paused:
+            return False
+        if limits.replicates and not self._is_settled(now, limits):
+            return False
+        if limits.threshold is not None and limits.stops and self._clears(now, limits.threshold):
+            return True
+        if now.may_draw and (not limits.stops or self._knowledge.costs.n_draws() < MIN_DRAWS):
+            return False
+        outlook = self.outlook(now)
+        return not now.paused if outlook is None else outlook.gain < self.difference
+
+    @property
+    def difference(self) -> float:
+        """The difference of levels that means something: see `Posterior.difference`."""
+        return self._knowledge.posterior.difference(self.study.task)
+
+    def outlook(self, now: Situation) -> Outlook | None:
+        """What as much time again promises."""
+        n_draws = self._knowledge.costs.n_draws() if now.may_draw else 0
+        return allocation.outlook(now, n_draws, self.difference)
+
+    def _is_settled(self, now: Situation, limits: Limits) -> bool:
+        """Whether the answer is confirmed, and no more seeds could change it by much."""
+        if not now.contenders:
+            return not (now.may_draw or now.paused)
+        losses = allocation.losses(now.contenders)
+        waiting = [
+            each
+            for each in now.contenders
+            if each.n_fresh + each.n_training < min(limits.replicates, allocation.CONFIRMING)
+            or (each.confirmed and each.n_fresh + each.n_training < limits.replicates)
+        ]
+        confirmed = [losses[each.number] for each in now.contenders if each.confirmed]
+        if confirmed and min(confirmed) < self.difference:
+            return True
+        return not waiting
+
+    def _clears(self, now: Situation, threshold: float) -> bool:
+        scale = self._knowledge.posterior.scale
+        return any(
+            winner.chance(each.estimate, scale, threshold, self._sampling_error(each.number))
+            >= winner.CONFIDENCE
+            for each in now.contenders
+            if each.confirmed
+        )
+
+    def _sampling_error(self, number: int) -> float:
+        return self.study.trial(number).standard_error or 0.0
+
+    def _n_ending(self, n_running: int) -> int:
+        return len(self.study.tried().completed) + n_running
+
     # Inside
+
+    def _begun(self, number: int, estimate: Any, at_first_rung: bool = False) -> Begun:
+        costs, epochs = self._knowledge.costs, self.study.trial(number).config["epochs"]
+        full = costs.full(number)
+        rest = full * max(0.0, 1 - costs.first_rung / epochs) if at_first_rung else costs.rest(number)
+        return Begun(number, estimate, rest, full)
 
     def _seed(self, purpose: str, number: int) -> int:
         return sampler.derive_seed(self.study.description.seed, purpose, number)
@@ -131,39 +257,14 @@ class Strategy:
         return [tasks.baseline(self.study.task), *warm_start.starts(self.study.task)]
 
     @cached_property
-    def _halving(self) -> SuccessiveHalving:
-        """The rungs of the study, with all that happened so far."""
-        rungs = self.__dict__["_halving"] = SuccessiveHalving(self.study.task.Config().epochs)
-        for trial in self.study.history():
-            self._observe(trial)
-        return rungs
+    def _knowledge(self) -> Knowledge:
+        """What all trials taught so far."""
+        return Knowledge(self.study)
 
     def _start_over(self) -> None:
-        """Forget the rungs: other trials count than before."""
-        self.__dict__.pop("_halving", None)
-        self._observed.clear()
+        """Forget what is known: other trials count than before."""
+        self.__dict__.pop("_knowledge", None)
 
     def _observe(self, trial: Trial) -> bool:
         """Take in how far a trial is, or how it ended. Returns whether it reached a rung."""
-        rungs, number, reached = self._halving, trial.number, False
-        if trial.counts and trial.state in LEARNS_FROM:
-            for entry in trial.curve:
-                known = self._observed.get(number, 0)
-                if entry["epoch"] > known:
-                    level = self._level(entry[self.study.description.score_name])
-                    reached |= rungs.report(number, known, entry["epoch"], level)
-                    self._observed[number] = entry["epoch"]
-        if trial.paused and trial.counts and self.study.owns(number):
-            rungs.pause(number)
-        if not trial.ended:
-            return reached
-        rungs.resume(number)
-        if trial.state not in (TrialState.COMPLETED, TrialState.PRUNED):
-            rungs.forget(number)
-        elif trial.score is not None and trial.counts:
-            rungs.finish(number, self._level(trial.score))
-        return reached
-
-    def _level(self, value: float) -> float:
-        """A score, or one on the way, as it is compared: more is better. Losses count by their logarithms."""
-        return value if self.study.sign > 0 else -math.asinh(value / TINY)
+        return self._knowledge.observe(trial)

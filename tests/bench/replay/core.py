@@ -143,8 +143,9 @@ class Core:
         return self.clock >= self.budget
 
     def training(self, config):
-        """Begin to train a configuration, a dict. A search always gets one answer to it."""
-        return Training(self, {name: config[name] for name in self.table.configs[0]})
+        """Begin to train a configuration, a dict. A search gets one answer to it for each `seed` in it."""
+        searched = {name: config[name] for name in self.table.configs[0]}
+        return Training(self, searched, f"{self.seed} {config.get('seed')}")
 
     def spend(self, seconds):
         """Let time pass. Raises Over."""
@@ -162,9 +163,9 @@ class Core:
 class Training:
     """A training on a core: iterating trains it on, from where it is, and yields its reports."""
 
-    def __init__(self, core, config):
+    def __init__(self, core, config, seed):
         self.config = config
-        self._core, self._curve = core, core.table.curve(config, core.seed)
+        self._core, self._curve = core, core.table.curve(config, seed)
         self.step, self.score = 0, math.nan  # the last that was reported
 
     def __iter__(self):

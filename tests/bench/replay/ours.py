@@ -5,6 +5,7 @@ does for everyone; "trialbook-cold" has no such winners.
 """
 
 import contextlib
+import math
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 from stores import here
 
 from search import coordinator, paths
-from search.strategy.winner import MIN_FINALISTS
+from search.strategy import winner
 from search.study.opening import open_study
 from search.trainers.trainer import GO_ON
 from tests.bench.replay.core import Over
@@ -29,6 +30,7 @@ class Replay:
     """One trainer that replays recorded curves. See `search.executors`."""
 
     training = frozenset()
+    jobs = 1
 
     def __init__(self, core):
         self._core = core
@@ -52,7 +54,11 @@ class Replay:
             for report in self._trainings[number]:
                 if listener.reported(number, self._entry(report)) != GO_ON:
                     return
-            listener.finished(number, (report.score, 0.0))
+            listener.finished(number, (report.score, self._error(report.score)))
+
+    def _error(self, score):
+        """The sampling error of a score, on as many validation examples as the tasks have."""
+        return math.sqrt(score * (1 - score) / 5000) if self._core.task.DIRECTION == "maximize" else 0.1 * score
 
     def _entry(self, report):
         metric = f"validation_{self._core.task.METRIC}"
@@ -61,7 +67,7 @@ class Replay:
 
 
 class HandsOver:
-    """A watcher that writes down what the study would hand over."""
+    """A watcher that writes down the answer of the study: its winner, once that is confirmed."""
 
     def __init__(self, study, core):
         self._study, self._core = study, core
@@ -70,22 +76,16 @@ class HandsOver:
         pass
 
     def reported(self, trial):
-        if (leader := self._leader()) is not None:
-            self._core.hand_over(leader.params)
-
-    def _leader(self):
-        """The best completed trial; while there are too few, the one that leads among the farthest."""
-        if len(completed := self._study.completed()) >= MIN_FINALISTS:
-            return completed[0]
-        begun = [trial for trial in self._study.history() if trial.curve]
-        sign, name = self._study.sign, self._study.description.score_name
-        return max(begun, key=lambda trial: (trial.epochs, sign * trial.curve[-1][name]), default=None)
+        pass
 
     def paused(self, trial):
         pass
 
     def finished(self, trial):
-        self.reported(trial)
+        if trial.state == "completed":
+            won = winner.choose(self._study)
+            if won.confirmed:
+                self._core.hand_over(won.trial.params)
 
 
 def search(core, warm):
@@ -96,7 +96,12 @@ def search(core, warm):
             shutil.copytree(WON, paths.frozen("langid").parent)
         with open_study(here(), core.task, source="builtin", seed=core.seed) as study:
             coordinator.search(
-                study, Replay(core), stopping=lambda: core.over, watchers=[HandsOver(study, core)]
+                study,
+                Replay(core),
+                replicates=winner.REPLICATES,
+                stops=True,
+                stopping=lambda: core.over,
+                watchers=[HandsOver(study, core)],
             )
 
 

@@ -1,0 +1,382 @@
+"""What is known of each configuration: its final score over seeds, as a normal distribution.
+
+The estimate uses every epoch of every seed so far:
+
+- A completed training gives a score. It is the configuration's mean plus the noise of its seed.
+- An unfinished training is extrapolated by a line from the level at its last epoch to the final level. The
+  line is fitted to the trainings that were completed; the scatter about it becomes uncertainty.
+- The mean of a completed configuration is shrunk towards those of the others (empirical Bayes). So the luckiest
+  of many first scores does no harm.
+- Each configuration has a seed variance of its own, shrunk towards the typical one (inverse gamma). So an
+  unstable network makes no other look uncertain.
+
+Scores are compared as levels, of which more is better: a score itself, or minus the logarithm of a loss, as
+losses differ by orders of magnitude.
+
+Source: Efron and Morris, Data Analysis Using Stein's Estimator, 1975; Gelman et al., Bayesian Data Analysis,
+chapter 5.
+"""
+
+import itertools
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import chi2
+
+from search.study.trial import Trial, TrialState
+from search.study.view import StudyView
+from search.tasks import Task
+
+TINY = 1e-12  # a loss that is as good as none
+PRIOR_SEEDS = 4  # degrees of freedom of what is assumed of a seed variance
+LOCAL, MIN_PAIRS = 0.7, 4  # the best share of trainings, and how many at least, that show how others will end
+ASSUMED_SLOPE = 0.5  # of the final level over that on the way, before trainings show it
+GAIN_SCATTER = 0.1  # of a mean gain: the assumed standard deviation of one gain
+POOR_SCATTER = 0.3  # of the distance to the lowest known level: what extrapolating below it may miss
+EXTRAPOLATED = (TrialState.RUNNING, TrialState.PRUNED, TrialState.INTERRUPTED)
+Pair = tuple[float, float, float]  # a level on the way, the final level, and what is not known of that: a variance
+FAILED_SEEDS = (TrialState.DIVERGED, TrialState.FAILED)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A configuration's final level over seeds.
+
+    The attributes are levels, of which more is better: see `Scale`.
+    """
+
+    mean: float
+    deviation: float  # the standard deviation of what is not known of the mean
+    seed_deviation: float  # how far one training spreads about the mean
+    n_seeds: int  # completed trainings, the first included
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How scores become levels, and levels scores.
+
+    Args:
+        sign: the factor by which a higher score is a better one.
+        relative: whether ratios count instead of differences: the logarithm of a loss.
+    """
+
+    sign: int
+    relative: bool
+
+    def level(self, score: float) -> float:
+        """The level of a score."""
+        return self.sign * (math.log(max(score, TINY)) if self.relative else score)
+
+    def score(self, level: float) -> float:
+        """The score of a level."""
+        return math.exp(self.sign * level) if self.relative else self.sign * level
+
+    def error(self, level: float, deviation: float) -> float:
+        """The standard error of a score, from that of its level."""
+        return self.score(level) * deviation if self.relative else deviation
+
+    def levels(self, scores: Iterable[float]) -> np.ndarray:
+        """The levels of scores, as an array."""
+        values = np.asarray(list(scores), dtype=float)
+        return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The final level that a level on the way leads to.
+
+    Args:
+        center: the mean level on the way of the trainings that it is fitted to.
+        final: the mean of their final levels.
+        slope: of the final level, above `lowest`; below it is 1.
+        lowest: the lowest level on the way of the trainings.
+        deviation: the scatter about the line.
+    """
+
+    center: float
+    final: float
+    slope: float
+    lowest: float
+    deviation: float
+
+    def predict(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The final levels, and their standard deviations."""
+        below = np.maximum(self.lowest - levels, 0.0)
+        means = self.final + self.slope * (np.maximum(levels, self.lowest) - self.center) - below
+        return means, np.hypot(self.deviation, POOR_SCATTER * below)
+
+
+class Posterior:
+    """The estimates of all configurations of a study.
+
+    A configuration is known by the number of the trial that tried it first. Trials are taken in one by one, and
+    again whenever they change.
+
+    Args:
+        sign: the factor by which a higher score is a better one.
+        score_name: the name under which an epoch has the metric that compares trials.
+    """
+
+    def __init__(self, sign: int, score_name: str) -> None:
+        self._sign, self._score_name = sign, score_name
+        self._reached: dict[
+            int, tuple[int, float]
+        ] = {}  # unfinished trial -> its last epoch, its score there
+        self._curves: dict[int, dict[int, float]] = {}  # completed trial -> epoch -> score
+        self._scores: dict[int, dict[int, float]] = {}  # configuration -> trial -> score
+        self._errors: dict[int, float] = {}  # completed trial -> standard error of its score
+        self._lowest = math.inf  # score so far
+        self._of_params: dict[tuple[Any, ...], int] = {}  # hyperparameters -> configuration
+        self._seeds: dict[int, dict[int, TrialState]] = {}  # configuration -> replicate -> how far it is
+        self.unsound: dict[int, int] = {}  # configuration -> a trial in which it failed on a fresh seed
+        self._stale()
+
+    @classmethod
+    def of(cls, view: StudyView) -> "Posterior":
+        """The posterior of a study as it is now."""
+        posterior = cls(view.sign, view.description.score_name)
+        for trial in view.trials():
+            posterior.observe(trial)
+        return posterior
+
+    def observe(self, trial: Trial) -> None:
+        """Take in what is known of a trial now."""
+        if trial.void:
+            return
+        if trial.replicate_of is not None:
+            self._observe_replicate(trial, trial.replicate_of)
+        elif trial.state == TrialState.COMPLETED:
+            self._reached.pop(trial.number, None)
+            params = tuple(sorted(trial.params.items()))
+            self._complete(trial, self._of_params.setdefault(params, trial.number))
+        elif trial.state in EXTRAPOLATED and trial.curve:
+            curve = self._curves.setdefault(trial.number, {})
+            for entry in trial.curve[len(curve) :]:
+                curve[entry["epoch"]] = entry[self._score_name]
+                self._see(entry[self._score_name])
+            if trial.epochs != self._reached.get(trial.number):
+                self._reached[trial.number] = trial.epochs
+                self._lines = {epoch: line for epoch, line in self._lines.items() if epoch >= trial.epochs}
+        else:  # it diverged or failed: it has no final score
+            self._reached.pop(trial.number, None)
+
+    def _observe_replicate(self, trial: Trial, configuration: int) -> None:
+        assert trial.replicate is not None
+        seeds = self._seeds.setdefault(configuration, {})
+        seeds[trial.replicate] = trial.state
+        if trial.state == TrialState.INTERRUPTED:
+            del seeds[trial.replicate]
+        if trial.state == TrialState.COMPLETED:
+            self._complete(trial, configuration)
+        elif trial.state in FAILED_SEEDS:
+            self.unsound[configuration] = trial.number
+
+    def _complete(self, trial: Trial, configuration: int) -> None:
+        assert trial.score is not None
+        self._scores.setdefault(configuration, {})[trial.number] = trial.score
+        self._errors[trial.number] = trial.standard_error or 0.0
+        self._curves[trial.number] = {entry["epoch"]: entry[self._score_name] for entry in trial.curve}
+        self._see(trial.score)
+        self._stale()
+
+    def _see(self, score: float) -> None:
+        if score < 0 <= self._lowest:  # ratios mean nothing from now on
+            self._stale()
+        self._lowest = min(self._lowest, score)
+
+    def _stale(self) -> None:
+        """Forget what is computed from completed trainings."""
+        for name in ("scale", "_completed", "typical_seed_variance", "_sampling_variance", "_prior"):
+            self.__dict__.pop(name, None)
+        self._lines: dict[int, Line | None] = {}
+
+    # What is read
+
+    @cached_property
+    def scale(self) -> Scale:
+        """How scores are compared."""
+        return Scale(self._sign, self._sign < 0 and self._lowest >= 0)
+
+    def n_completed(self) -> int:
+        """The number of configurations that have a score."""
+        return len(self._scores)
+
+    def estimate(self, configuration: int) -> Estimate | None:
+        """The estimate of a configuration; None as long as nothing can be said of it."""
+        if configuration in self._scores:
+            return self._completed[configuration]
+        if configuration not in self._reached:
+            return None
+        epoch = self._reached[configuration]
+        return self.extrapolate(epoch, [self._curves[configuration][epoch]])[0]
+
+    def completed(self) -> Mapping[int, Estimate]:
+        """The estimates of the configurations that have a score."""
+        return self._completed
+
+    def extrapolate(self, epoch: int, scores: Iterable[float]) -> list[Estimate | None]:
+        """Estimates of configurations of which one training had these scores after an epoch."""
+        line, levels = self._line(epoch), self.scale.levels(scores)
+        if line is None:
+            return [None] * len(levels)
+        spread = math.sqrt(self.typical_seed_variance)
+        means, deviations = line.predict(levels)
+        return [
+            Estimate(float(mean), float(deviation), spread, 0)
+            for mean, deviation in zip(means, deviations, strict=True)
+        ]
+
+    def n_fresh(self, configuration: int) -> int:
+        """The number of completed fresh seeds of a configuration."""
+        return list(self._seeds.get(configuration, {}).values()).count(TrialState.COMPLETED)
+
+    def n_training(self, configuration: int) -> int:
+        """The number of fresh seeds of a configuration that train now."""
+        return list(self._seeds.get(configuration, {}).values()).count(TrialState.RUNNING)
+
+    def replicated(self) -> set[int]:
+        """The configurations that were trained on fresh seeds."""
+        return set(self._seeds)
+
+    def next_seed(self, configuration: int) -> int:
+        """The number of the next fresh seed of a configuration, from 1."""
+        begun = self._seeds.get(configuration, {})
+        return next(number for number in itertools.count(1) if number not in begun)
+
+    def spread(self) -> float:
+        """The standard deviation of completed configurations; 0 as long as there are too few."""
+        return math.sqrt(self._prior[1]) if len(self._scores) >= 3 else 0.0
+
+    def difference(self, task: Task) -> float:
+        """The difference of levels that means something.
+
+        It is the task's MEANINGFUL_DIFFERENCE: of scores, or of losses a fraction. Without one it is half the
+        standard deviation of a score, over seeds and over validation data.
+        """
+        stated = getattr(task, "MEANINGFUL_DIFFERENCE", None)
+        if stated is None:
+            return math.sqrt(self.typical_seed_variance + self._sampling_variance) / 2
+        return math.log1p(stated) if self.scale.relative else float(stated)
+
+    # How it is computed
+
+    @cached_property
+    def typical_seed_variance(self) -> float:
+        """The variance of a level over the seeds of one configuration: the median over configurations.
+
+        The sampling error of a score counts as PRIOR_SEEDS seeds. It is all that is known at first.
+        """
+        variances, freedom = [], 0
+        for scores in self._scores.values():
+            if (own := len(scores) - 1) > 0:
+                median = chi2.ppf(0.5, own) / own  # of a variance that is estimated from so few
+                variances.append(float(np.var(self.scale.levels(scores.values()), ddof=1)) / median)
+                freedom += own
+        known = statistics.median(variances) if variances else 0.0
+        variance = (freedom * known + PRIOR_SEEDS * self._sampling_variance) / (freedom + PRIOR_SEEDS)
+        return max(variance, TINY**2)
+
+    @cached_property
+    def _sampling_variance(self) -> float:
+        """The variance of a level through the choice of the validation data."""
+        errors = [
+            self._errors[number] / (max(score, TINY) if self.scale.relative else 1)
+            for scores in self._scores.values()
+            for number, score in scores.items()
+        ]
+        return statistics.median(errors) ** 2 if errors else 0.0
+
+    @cached_property
+    def _prior(self) -> tuple[float, float]:
+        """The mean and variance of the means of completed configurations, by their quartiles."""
+        levels = [float(self.scale.levels(scores.values()).mean()) for scores in self._scores.values()]
+        low, middle, high = np.quantile(levels, (0.25, 0.5, 0.75))
+        spread = ((high - low) / 1.349) ** 2  # 1.349 deviations of a normal distribution
+        return float(middle), float(max(spread - self.typical_seed_variance, 0.25 * spread))
+
+    @cached_property
+    def _completed(self) -> dict[int, Estimate]:
+        typical = self.typical_seed_variance
+        middle, spread = self._prior if self._scores else (0.0, 0.0)
+        estimates = {}
+        for configuration, scores in self._scores.items():
+            levels, n = self.scale.levels(scores.values()), len(scores)
+            squares = float(((levels - levels.mean()) ** 2).sum())
+            variance = (PRIOR_SEEDS * typical + squares) / (PRIOR_SEEDS + n - 1)
+            if len(self._scores) < 3:  # too few to say what configurations are like
+                mean, uncertain = float(levels.mean()), variance / n
+            else:
+                weight = spread / (spread + variance / n) if spread else 0.0
+                mean = middle + weight * (float(levels.mean()) - middle)
+                uncertain = weight * variance / n
+            estimates[configuration] = Estimate(mean, math.sqrt(uncertain), math.sqrt(variance), n)
+        return estimates
+
+    def _line(self, epoch: int) -> Line | None:
+        """The extrapolation from an epoch on; None as long as no training shows it.
+
+        It is fitted to the completed configurations, and to the trials that came farther than this epoch: their
+        own extrapolations stand for their final levels.
+        """
+        if epoch not in self._lines:
+            pairs = [pair for scores in self._scores.values() if (pair := self._pair(epoch, scores))]
+            farther: dict[int, list[int]] = {}
+            for number, reached in self._reached.items():
+                if reached > epoch and epoch in self._curves[number]:
+                    farther.setdefault(reached, []).append(number)
+            for reached, trials in farther.items():
+                if pairs and (line := self._line(reached)):
+                    levels = self.scale.levels(self._curves[number][epoch] for number in trials)
+                    ahead = self.scale.levels(self._curves[number][reached] for number in trials)
+                    finals, deviations = line.predict(ahead)
+                    pairs += zip(levels.tolist(), finals.tolist(), (deviations**2).tolist(), strict=True)
+            self._lines[epoch] = self._fit(pairs) if pairs else None
+        return self._lines[epoch]
+
+    def _pair(self, epoch: int, scores: Mapping[int, float]) -> Pair | None:
+        """The mean level after an epoch, and the mean final level, over a configuration's seeds."""
+        seeds = [number for number in scores if epoch in self._curves[number]]
+        if not seeds:
+            return None
+        on_the_way = self.scale.levels(self._curves[number][epoch] for number in seeds)
+        finals = self.scale.levels(scores[number] for number in seeds)
+        return float(on_the_way.mean()), float(finals.mean()), 0.0
+
+    def _fit(self, pairs: list[Pair]) -> Line:
+        """A line through pairs of a level on the way and a final one: through the best LOCAL of them.
+
+        One more pair stands for what is assumed: that a level is worth ASSUMED_SLOPE of itself at the end, and
+        that gains scatter by GAIN_SCATTER of their mean.
+        """
+        levels, finals, variances = (np.array(each) for each in zip(*pairs, strict=True))
+        if len(pairs) > MIN_PAIRS:
+            best = np.argsort(-levels, kind="stable")[: max(MIN_PAIRS, math.ceil(LOCAL * len(pairs)))]
+            levels, finals, variances = levels[best], finals[best], variances[best]
+        n, x, y = len(levels), levels - levels.mean(), finals - finals.mean()
+        weight = float(x @ x) / n
+        slope = max(0.0, (float(x @ y) + ASSUMED_SLOPE * weight) / ((n + 1) * weight)) if weight else 1.0
+        assumed = (GAIN_SCATTER * float(finals.mean() - levels.mean())) ** 2
+        squares = 2 * float(_squares_above(y - slope * x, np.sqrt(variances)).sum())
+        scatter = (squares + assumed) / (max(n - 2, 0) + 1) * (1 + 1 / n)
+        variance = max(scatter - self.typical_seed_variance, scatter / 4)  # a mean has no noise of a seed
+        return Line(
+            float(levels.mean()), float(finals.mean()), slope, float(levels.min()), math.sqrt(variance)
+        )
+
+
+def _squares_above(means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """The expected squares of normal variables, counted as 0 where they are negative.
+
+    Many trainings end far below what was expected. Only the others tell how far one may end above it.
+    """
+    deviations = np.maximum(deviations, TINY)
+    z = means / deviations
+    density = np.exp(-0.5 * np.minimum(np.abs(z), 38.0) ** 2) / math.sqrt(2 * math.pi)
+    squares: np.ndarray = (means**2 + deviations**2) * ndtr(z) + means * deviations * density
+    return np.maximum(squares, 0.0)
