@@ -62,9 +62,9 @@ def search(
         trials, replicates, threshold, stops: see `search.strategy.strategy.Limits`.
         seconds: until the search ends, its confirmation included.
 
-    Trials that still train then are closed as interrupted, and retried when the study is resumed; those in their
-    last quarter end first. Paused ones are closed as pruned. Returns what as much time again would promise.
-    Raises TrialbookError if trial after trial fails with one cause.
+    Trials that still train then are closed as interrupted, and retried when the study is resumed; those in
+    their last quarter end first. Paused ones are closed as pruned. Returns what as much time again would
+    promise. Raises TrialbookError if trial after trial fails with one cause.
     """
     limits = Limits(trials, replicates, threshold, stops, executor.jobs)
     strategy = Strategy(study)
@@ -166,7 +166,8 @@ class Coordinator:
         self.strategy, self.study = strategy, strategy.study
         self.executor, self.watchers, self.clock = executor, watchers, clock
         self.running: set[int] = set()
-        self._causes: list[str] = []  # of the failures in a row
+        self._failures: list[tuple[str, dict[str, Any]]] = []  # in a row: the cause, and the hyperparameters
+        self._works = False  # whether any trial came to its first rung, or to its end
         self._n_rejected = 0  # draws in a row
         self._silence: dict[int, float] = {}  # trial that trains -> seconds since its trainer was heard
         self._looked = time.monotonic()
@@ -181,7 +182,7 @@ class Coordinator:
             self._say("finished", trial)
             self._n_rejected += 1
             if trial.state == TrialState.FAILED:
-                self._count_failure(trial.reason)
+                self._count_failure(trial.number, trial.reason)
             if self._n_rejected >= MAX_INFEASIBLE:
                 last = f"the last because of {trial.reason}"
                 raise TrialbookError(f"{MAX_INFEASIBLE} draws in a row gave no configuration, {last}")
@@ -217,6 +218,7 @@ class Coordinator:
             self.failed(number, f"report: {error}")
             return STOP
         self._say("reported", self.study.trial(number))
+        self._works |= pauses
         return self._pause(number) if pauses or number not in self.running else GO_ON
 
     def finished(self, number: int, score: Score) -> None:
@@ -233,13 +235,19 @@ class Coordinator:
         if not self._open(number):
             return
         self._tell(number, TrialState.FAILED, cause)
-        self._count_failure(cause)
+        self._count_failure(number, cause)
 
-    def _count_failure(self, cause: str) -> None:
-        """Raise TrialbookError if trial after trial fails with one cause."""
+    def _count_failure(self, number: int, cause: str) -> None:
+        """Raise TrialbookError if trial after trial fails with one cause.
+
+        If any trial trains at all, those must be of different configurations.
+        """
         alike = NUMBERS.sub("", cause)  # "score returned 0.5" and "score returned 0.25" are one cause
-        self._causes.append(alike)
-        if self._causes[-SAME_FAILURES:] == [alike] * SAME_FAILURES:
+        params = self.study.trial(number).params
+        if not (self._works and (alike, params) in self._failures):
+            self._failures.append((alike, params))
+        latest = [failure for failure, _ in self._failures[-SAME_FAILURES:]]
+        if latest == [alike] * SAME_FAILURES:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
 
     def lost(self, number: int, cause: str) -> None:
@@ -311,7 +319,7 @@ class Coordinator:
     ) -> None:
         self.running.discard(number)
         if state != TrialState.FAILED:
-            self._causes.clear()
+            self._failures.clear()
         with contextlib.suppress(TrialLost):
             self._say("finished", self.strategy.tell(number, state, reason, score))
 

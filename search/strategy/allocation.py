@@ -1,17 +1,17 @@
 """What the next seconds of a trainer are worth, and when a search has found what it can.
 
-A free trainer does one of three things: it draws a new configuration and trains it to the first rung, resumes a
-paused trial, or trains a contender on a fresh seed. Each is worth the amount by which it is expected to improve
-the answer. The one with the largest expected gain per second is next:
+A free trainer does one of three things: it draws a new configuration and trains it to the first rung,
+resumes a paused trial, or trains a contender on a fresh seed. Each is worth the amount by which it is
+expected to improve the answer. The one with the largest expected gain per second is next:
 
-- A resumed trial gains its expected improvement over the best configuration that is known. It costs the rest of
-  its training, and its confirmation.
-- A draw gains what its like gained so far. It costs its first epochs, and the rest only where that pays. This is
-  Pandora's box: its rate is the one at which opening boxes breaks even.
+- A resumed trial gains its expected improvement over the best configuration that is known. It costs the
+  rest of its training, and its confirmation.
+- A draw gains what its like gained so far. It costs its first epochs, and the rest only where that pays.
+  This is Pandora's box: its rate is the one at which opening boxes breaks even.
 - A fresh seed gains the knowledge gradient: by how much the choice among contenders is expected to improve.
 
-The answer is the best configuration with at least CONFIRMING fresh seeds. The search is over once as much time
-again is expected to gain less than the meaningful difference.
+The answer is the best configuration with at least CONFIRMING fresh seeds. The search is over once as much
+time again is expected to gain less than the meaningful difference.
 
 Source: Jones et al., Efficient Global Optimization, 1998 (expected improvement); Frazier et al., The
 Knowledge-Gradient Policy, 2009; Weitzman, Optimal Search for the Best Alternative, 1979 (Pandora's box).
@@ -24,10 +24,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
+from scipy.stats import norm
 
+from search.strategy.extrapolation import Levels
 from search.strategy.posterior import Estimate
 
 CONFIRMING = 2  # fresh seeds that confirm a configuration
+CONFIDENCE = 0.95  # the probability with which a threshold is to be reached
 N_LIKE = 24  # recent draws that tell what the next one is worth
 MIN_LIKE = 4  # draws without which that is not known
 HALVINGS = 40  # of an interval in which a rate is sought
@@ -62,10 +65,17 @@ class Contender:
     full: float  # seconds of a training
     n_fresh: int  # completed fresh seeds
     n_training: int = 0  # fresh seeds that train now
+    chance: float = 0.0  # that it reaches the threshold of the search, if there is one
 
     @property
     def confirmed(self) -> bool:
+        """Whether it was trained on enough fresh seeds."""
         return self.n_fresh >= CONFIRMING
+
+    @property
+    def surely_reaches(self) -> bool:
+        """Whether it is confirmed that it reaches the threshold of the search."""
+        return self.confirmed and self.chance >= CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -110,21 +120,21 @@ class Situation:
 
 def next_work(now: Situation) -> Option | None:
     """The work that gains most per second; None where nothing can end in the time that is left."""
-    if urgent := _last_chance_to_confirm(now):
+    if urgent := _reach_threshold(now) or _last_chance_to_confirm(now):
         return urgent
     options = [*_draws(now), *_resumptions(now), *_replicates(now)]
     return max(options, key=lambda option: option.rate, default=None)
 
 
-def improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
+def improvement(mean: Levels, deviation: Levels, best: float) -> Levels:
     """The expected excess of a normal variable over `best`, counted as 0 where it is below."""
     deviation = np.maximum(deviation, 1e-300)
     z = (mean - best) / deviation
-    density = np.exp(-0.5 * np.minimum(np.abs(z), 38.0) ** 2) / math.sqrt(2 * math.pi)
-    return np.maximum(deviation * (density + z * ndtr(z)), 0.0)
+    excess: Levels = np.maximum(deviation * (norm.pdf(z) + z * ndtr(z)), 0.0)
+    return excess
 
 
-def _moments(estimates: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray]:
+def _moments(estimates: Sequence[Estimate]) -> tuple[Levels, Levels]:
     """Means and deviations, as arrays."""
     return (
         np.array([each.mean for each in estimates]),
@@ -200,6 +210,15 @@ def _knowledge_gradient(now: Situation, each: Contender) -> float:
     return max(gain, 0.0) / (seeds * each.full)
 
 
+def _reach_threshold(now: Situation) -> Option | None:
+    """Another seed for the contender that trains fastest, of those that probably reach the threshold."""
+    probable = [each for each in now.contenders if each.chance >= 0.5 and _may_replicate(now, each)]
+    if not probable or any(each.surely_reaches for each in now.contenders):
+        return None
+    cheapest = min(probable, key=lambda each: (each.full, each.number))
+    return Option("replicate", cheapest.number, math.inf)
+
+
 def _last_chance_to_confirm(now: Situation) -> Option | None:
     """The best contender, where it is unconfirmed and the time left is just enough to confirm it."""
     if not now.max_fresh or not math.isfinite(now.seconds_left):
@@ -238,7 +257,7 @@ def outlook(now: Situation, n_draws: float, difference: float) -> Outlook | None
     )
     best = now.known
 
-    def below(levels: np.ndarray) -> np.ndarray:
+    def below(levels: Levels) -> Levels:
         """The probability that everything that turns up is below a level."""
         draws = ndtr((levels[:, None] - means) / deviations).mean(axis=1) ** n_draws
         paused = ndtr((levels[:, None] - paused_means) / paused_deviations).prod(axis=1)
@@ -251,11 +270,11 @@ def outlook(now: Situation, n_draws: float, difference: float) -> Outlook | None
     return Outlook(float(np.trapezoid(1 - below(levels), levels)), odds)
 
 
-def _tail(means: np.ndarray) -> float:
+def _tail(means: Levels) -> float:
     """How much better the next best draw may be, from how far the best few draws are apart.
 
-    So far nothing was better than the best, but as many draws again are as likely to hold the best of all. The
-    best TAIL values of an exponential tail of this scale would be as far apart (Renyi, 1953).
+    So far nothing was better than the best, but as many draws again are as likely to hold the best of all.
+    The best TAIL values of an exponential tail of this scale would be as far apart (Renyi, 1953).
     """
     best = np.sort(means)[::-1][:TAIL]
     return float(best[0] - best[-1]) / sum(1 / rank for rank in range(1, len(best)))
@@ -276,7 +295,7 @@ def losses(contenders: Sequence[Contender]) -> Mapping[int, float]:
     )
 
 
-def _standard_normal(columns: int) -> np.ndarray:
+def _standard_normal(columns: int) -> Levels:
     """The same draws each time, so that equal studies have equal winners."""
     half = np.random.default_rng(0).standard_normal((500, columns))
     return np.vstack([half, -half])

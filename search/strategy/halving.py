@@ -78,6 +78,13 @@ class SuccessiveHalving:
                 return best[1]
         return None
 
+    def best_paused(self) -> int | None:
+        """The best of the paused trials that got farthest."""
+        farthest = next((rung for rung in reversed(range(len(self.ends))) if self._paused[rung]), None)
+        if farthest is None:
+            return None
+        return max(self._paused[farthest], key=self._levels[farthest].__getitem__)
+
     def overflow(self) -> int | None:
         """A trial that waits in vain, because enough better ones wait with it."""
         full = next((rung for rung, waiting in enumerate(self._paused) if len(waiting) > MAX_PAUSED), None)

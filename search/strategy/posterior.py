@@ -5,16 +5,16 @@ The estimate uses every epoch of every seed so far:
 - A completed training gives a score. It is the configuration's mean plus the noise of its seed.
 - An unfinished training is extrapolated by a line from the level at its last epoch to the final level. The
   line is fitted to the trainings that were completed; the scatter about it becomes uncertainty.
-- The mean of a completed configuration is shrunk towards those of the others (empirical Bayes). So the luckiest
-  of many first scores does no harm.
+- The mean of a completed configuration is shrunk towards those of the others (empirical Bayes). So the
+  luckiest of many first scores does no harm.
 - Each configuration has a seed variance of its own, shrunk towards the typical one (inverse gamma). So an
   unstable network makes no other look uncertain.
 
 Scores are compared as levels, of which more is better: a score itself, or minus the logarithm of a loss, as
 losses differ by orders of magnitude.
 
-Source: Efron and Morris, Data Analysis Using Stein's Estimator, 1975; Gelman et al., Bayesian Data Analysis,
-chapter 5.
+Source: Efron and Morris, Data Analysis Using Stein's Estimator, 1975; Gelman et al., Bayesian Data
+Analysis, chapter 5.
 """
 
 import itertools
@@ -26,21 +26,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 from scipy.stats import chi2
 
+from search.strategy.extrapolation import Levels, Line, Pair
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.tasks import Task
 
 TINY = 1e-12  # a loss that is as good as none
 PRIOR_SEEDS = 4  # degrees of freedom of what is assumed of a seed variance
-LOCAL, MIN_PAIRS = 0.7, 4  # the best share of trainings, and how many at least, that show how others will end
-ASSUMED_SLOPE = 0.5  # of the final level over that on the way, before trainings show it
-GAIN_SCATTER = 0.1  # of a mean gain: the assumed standard deviation of one gain
-POOR_SCATTER = 0.3  # of the distance to the lowest known level: what extrapolating below it may miss
 EXTRAPOLATED = (TrialState.RUNNING, TrialState.PRUNED, TrialState.INTERRUPTED)
-Pair = tuple[float, float, float]  # a level on the way, the final level, and what is not known of that: a variance
 FAILED_SEEDS = (TrialState.DIVERGED, TrialState.FAILED)
 
 
@@ -81,42 +76,17 @@ class Scale:
         """The standard error of a score, from that of its level."""
         return self.score(level) * deviation if self.relative else deviation
 
-    def levels(self, scores: Iterable[float]) -> np.ndarray:
+    def levels(self, scores: Iterable[float]) -> Levels:
         """The levels of scores, as an array."""
         values = np.asarray(list(scores), dtype=float)
         return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
 
 
-@dataclass(frozen=True)
-class Line:
-    """The final level that a level on the way leads to.
-
-    Args:
-        center: the mean level on the way of the trainings that it is fitted to.
-        final: the mean of their final levels.
-        slope: of the final level, above `lowest`; below it is 1.
-        lowest: the lowest level on the way of the trainings.
-        deviation: the scatter about the line.
-    """
-
-    center: float
-    final: float
-    slope: float
-    lowest: float
-    deviation: float
-
-    def predict(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The final levels, and their standard deviations."""
-        below = np.maximum(self.lowest - levels, 0.0)
-        means = self.final + self.slope * (np.maximum(levels, self.lowest) - self.center) - below
-        return means, np.hypot(self.deviation, POOR_SCATTER * below)
-
-
 class Posterior:
     """The estimates of all configurations of a study.
 
-    A configuration is known by the number of the trial that tried it first. Trials are taken in one by one, and
-    again whenever they change.
+    A configuration is known by the number of the trial that tried it first. Trials are taken in one by one,
+    and again whenever they change.
 
     Args:
         sign: the factor by which a higher score is a better one.
@@ -125,17 +95,15 @@ class Posterior:
 
     def __init__(self, sign: int, score_name: str) -> None:
         self._sign, self._score_name = sign, score_name
-        self._reached: dict[
-            int, tuple[int, float]
-        ] = {}  # unfinished trial -> its last epoch, its score there
-        self._curves: dict[int, dict[int, float]] = {}  # completed trial -> epoch -> score
+        self._reached: dict[int, int] = {}  # unfinished trial -> its last epoch
+        self._curves: dict[int, dict[int, float]] = {}  # trial -> epoch -> score
         self._scores: dict[int, dict[int, float]] = {}  # configuration -> trial -> score
         self._errors: dict[int, float] = {}  # completed trial -> standard error of its score
         self._lowest = math.inf  # score so far
         self._of_params: dict[tuple[Any, ...], int] = {}  # hyperparameters -> configuration
         self._seeds: dict[int, dict[int, TrialState]] = {}  # configuration -> replicate -> how far it is
+        self._lines: dict[int, Line | None] = {}  # epoch -> the extrapolation from there on
         self.unsound: dict[int, int] = {}  # configuration -> a trial in which it failed on a fresh seed
-        self._stale()
 
     @classmethod
     def of(cls, view: StudyView) -> "Posterior":
@@ -168,6 +136,8 @@ class Posterior:
 
     def _observe_replicate(self, trial: Trial, configuration: int) -> None:
         assert trial.replicate is not None
+        if configuration not in self._scores:
+            return  # the first trial of the configuration is void
         seeds = self._seeds.setdefault(configuration, {})
         seeds[trial.replicate] = trial.state
         if trial.state == TrialState.INTERRUPTED:
@@ -194,7 +164,7 @@ class Posterior:
         """Forget what is computed from completed trainings."""
         for name in ("scale", "_completed", "typical_seed_variance", "_sampling_variance", "_prior"):
             self.__dict__.pop(name, None)
-        self._lines: dict[int, Line | None] = {}
+        self._lines.clear()
 
     # What is read
 
@@ -321,8 +291,8 @@ class Posterior:
     def _line(self, epoch: int) -> Line | None:
         """The extrapolation from an epoch on; None as long as no training shows it.
 
-        It is fitted to the completed configurations, and to the trials that came farther than this epoch: their
-        own extrapolations stand for their final levels.
+        It is fitted to the completed configurations, and to the trials that came farther than this epoch:
+        their own extrapolations stand for their final levels.
         """
         if epoch not in self._lines:
             pairs = [pair for scores in self._scores.values() if (pair := self._pair(epoch, scores))]
@@ -335,8 +305,8 @@ class Posterior:
                     levels = self.scale.levels(self._curves[number][epoch] for number in trials)
                     ahead = self.scale.levels(self._curves[number][reached] for number in trials)
                     finals, deviations = line.predict(ahead)
-                    pairs += zip(levels.tolist(), finals.tolist(), (deviations**2).tolist(), strict=True)
-            self._lines[epoch] = self._fit(pairs) if pairs else None
+                    pairs += map(Pair, levels.tolist(), finals.tolist(), (deviations**2).tolist())
+            self._lines[epoch] = Line.fit(pairs, self.typical_seed_variance) if pairs else None
         return self._lines[epoch]
 
     def _pair(self, epoch: int, scores: Mapping[int, float]) -> Pair | None:
@@ -346,37 +316,4 @@ class Posterior:
             return None
         on_the_way = self.scale.levels(self._curves[number][epoch] for number in seeds)
         finals = self.scale.levels(scores[number] for number in seeds)
-        return float(on_the_way.mean()), float(finals.mean()), 0.0
-
-    def _fit(self, pairs: list[Pair]) -> Line:
-        """A line through pairs of a level on the way and a final one: through the best LOCAL of them.
-
-        One more pair stands for what is assumed: that a level is worth ASSUMED_SLOPE of itself at the end, and
-        that gains scatter by GAIN_SCATTER of their mean.
-        """
-        levels, finals, variances = (np.array(each) for each in zip(*pairs, strict=True))
-        if len(pairs) > MIN_PAIRS:
-            best = np.argsort(-levels, kind="stable")[: max(MIN_PAIRS, math.ceil(LOCAL * len(pairs)))]
-            levels, finals, variances = levels[best], finals[best], variances[best]
-        n, x, y = len(levels), levels - levels.mean(), finals - finals.mean()
-        weight = float(x @ x) / n
-        slope = max(0.0, (float(x @ y) + ASSUMED_SLOPE * weight) / ((n + 1) * weight)) if weight else 1.0
-        assumed = (GAIN_SCATTER * float(finals.mean() - levels.mean())) ** 2
-        squares = 2 * float(_squares_above(y - slope * x, np.sqrt(variances)).sum())
-        scatter = (squares + assumed) / (max(n - 2, 0) + 1) * (1 + 1 / n)
-        variance = max(scatter - self.typical_seed_variance, scatter / 4)  # a mean has no noise of a seed
-        return Line(
-            float(levels.mean()), float(finals.mean()), slope, float(levels.min()), math.sqrt(variance)
-        )
-
-
-def _squares_above(means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-    """The expected squares of normal variables, counted as 0 where they are negative.
-
-    Many trainings end far below what was expected. Only the others tell how far one may end above it.
-    """
-    deviations = np.maximum(deviations, TINY)
-    z = means / deviations
-    density = np.exp(-0.5 * np.minimum(np.abs(z), 38.0) ** 2) / math.sqrt(2 * math.pi)
-    squares: np.ndarray = (means**2 + deviations**2) * ndtr(z) + means * deviations * density
-    return np.maximum(squares, 0.0)
+        return Pair(float(on_the_way.mean()), float(finals.mean()), 0.0)

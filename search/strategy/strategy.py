@@ -58,9 +58,10 @@ class Strategy:
         now = self.situation(limits, seconds_left)
         if self.is_over(now, limits, n_running):
             return None
-        if now.paused and not now.may_draw and self._n_ending(n_running) < MIN_COMPLETED:
-            return self.resume(max(now.paused, key=lambda each: each.estimate.mean).number)
-        if (promoted := self._knowledge.rungs.next_promotion()) is not None:
+        rungs = self._knowledge.rungs
+        must_resume = not now.may_draw and self._n_ending(n_running) < MIN_COMPLETED
+        promoted = rungs.best_paused() if must_resume else rungs.next_promotion()
+        if promoted is not None:
             return self.resume(promoted)
         match allocation.next_work(now):
             case ("draw", _, _):
@@ -175,7 +176,7 @@ class Strategy:
         like = zip(recent, posterior.extrapolate(rung, scores), strict=True)
         paused = [(number, posterior.estimate(number)) for number in self.paused]
         return Situation(
-            contenders=winner.contenders(posterior, costs.full),
+            contenders=winner.contenders(posterior, costs.full, limits.threshold, self._sampling_error),
             paused=[self._begun(number, each) for number, each in paused if each],
             recent=[self._begun(number, each, True) for number, each in like if each],
             draw_seconds=costs.draw(),
@@ -192,7 +193,7 @@ class Strategy:
             return False
         if limits.replicates and not self._is_settled(now, limits):
             return False
-        if limits.threshold is not None and limits.stops and self._clears(now, limits.threshold):
+        if limits.stops and any(each.surely_reaches for each in now.contenders):
             return True
         if now.may_draw and (not limits.stops or self._knowledge.costs.n_draws() < MIN_DRAWS):
             return False
@@ -224,15 +225,6 @@ class Strategy:
         if confirmed and min(confirmed) < self.difference:
             return True
         return not waiting
-
-    def _clears(self, now: Situation, threshold: float) -> bool:
-        scale = self._knowledge.posterior.scale
-        return any(
-            winner.chance(each.estimate, scale, threshold, self._sampling_error(each.number))
-            >= winner.CONFIDENCE
-            for each in now.contenders
-            if each.confirmed
-        )
 
     def _sampling_error(self, number: int) -> float:
         return self.study.trial(number).standard_error or 0.0

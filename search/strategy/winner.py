@@ -1,8 +1,8 @@
 """Which configuration wins: one that is proved on fresh seeds, and not the luckiest score.
 
-A configuration is confirmed once it was trained on CONFIRMING fresh seeds. The winner is the smallest confirmed
-network whose expected loss, against the best of all configurations, is below the meaningful difference. The
-estimates are those of `search.strategy.posterior`, as everywhere.
+A configuration is confirmed once it was trained on CONFIRMING fresh seeds. The winner is the smallest
+confirmed network whose expected loss, against the best of all configurations, is below the meaningful
+difference. The estimates are those of `search.strategy.posterior`, as everywhere.
 """
 
 import heapq
@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from scipy.special import ndtr
 
 from search.errors import NoWinner
-from search.strategy.allocation import CONFIRMING, Contender, losses
+from search.strategy.allocation import CONFIDENCE, CONFIRMING, Contender, losses
 from search.strategy.posterior import Estimate, Posterior, Scale
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 
 REPLICATES = 5  # fresh seeds of a configuration, at most
 MAX_CONTENDERS = 12  # configurations, besides the confirmed ones, that may still win
-CONFIDENCE = 0.95  # the probability with which a threshold is to be reached
+N_CHEAPEST = 3  # configurations that reach a threshold, which may win by training fast
 HOPELESS = 0.025  # the probability of being as good as the best, below which a candidate is behind
 
 
@@ -124,21 +124,47 @@ def chance(known: Estimate, scale: Scale, threshold: float, sampling_error: floa
     return float(margin >= 0) if deviation == 0 else float(ndtr(margin / deviation))
 
 
-def contenders(posterior: Posterior, full: Callable[[int], float]) -> list[Contender]:
+def contenders(
+    posterior: Posterior,
+    full: Callable[[int], float],
+    threshold: float | None = None,
+    sampling_error: Callable[[int], float] = lambda number: 0.0,
+) -> list[Contender]:
     """The sound configurations that may still win.
 
     Args:
         full: gives the seconds of a training of a configuration.
+        threshold: the score that is to be reached: the cheapest that reach it are contenders too.
+        sampling_error: gives the standard error of a configuration's score: see `chance`.
     """
     completed = posterior.completed()
     sound = completed.keys() - posterior.unsound.keys()
-    best = heapq.nlargest(MAX_CONTENDERS, sound, key=lambda number: completed[number].mean)
-    confirmed = {number for number in posterior.replicated() if posterior.n_fresh(number) >= CONFIRMING}
+    numbers = {*heapq.nlargest(MAX_CONTENDERS, sound, key=lambda number: completed[number].mean)}
+    numbers |= {number for number in posterior.replicated() & sound if posterior.n_fresh(number)}
+    if threshold is not None:
+        reach = [
+            each
+            for each in sound
+            if posterior.scale.score(completed[each].mean) * posterior.scale.sign
+            >= threshold * posterior.scale.sign
+        ]
+        numbers |= {*heapq.nsmallest(N_CHEAPEST, reach, key=full)}
+
+    def reaches(number: int) -> float:
+        if threshold is None:
+            return 0.0
+        return chance(completed[number], posterior.scale, threshold, sampling_error(number))
+
     return [
         Contender(
-            number, completed[number], full(number), posterior.n_fresh(number), posterior.n_training(number)
+            number=number,
+            estimate=completed[number],
+            full=full(number),
+            n_fresh=posterior.n_fresh(number),
+            n_training=posterior.n_training(number),
+            chance=reaches(number),
         )
-        for number in sorted({*best, *(confirmed & sound)})
+        for number in sorted(numbers)
     ]
 
 
