@@ -265,10 +265,11 @@ class Posterior:
     @cached_property
     def _prior(self) -> tuple[float, float]:
         """The mean and variance of the means of completed configurations, by their quartiles."""
-        levels = [float(self.scale.levels(scores.values()).mean()) for scores in self._scores.values()]
+        levels = [self.scale.levels(scores.values()).mean() for scores in self._scores.values()]
+        noise = self.typical_seed_variance * statistics.fmean(1 / len(each) for each in self._scores.values())
         low, middle, high = np.quantile(levels, (0.25, 0.5, 0.75))
-        spread = ((high - low) / 1.349) ** 2  # 1.349 deviations of a normal distribution
-        return float(middle), float(max(spread - self.typical_seed_variance, 0.25 * spread))
+        spread = ((high - low) / 1.349) ** 2  # a normal distribution has 1.349 deviations between them
+        return float(middle), float(max(spread - noise, spread / 4))
 
     @cached_property
     def _completed(self) -> dict[int, Estimate]:

@@ -58,7 +58,9 @@ class Replay:
 
     def _error(self, score):
         """The sampling error of a score, on as many validation examples as the tasks have."""
-        return math.sqrt(score * (1 - score) / 5000) if self._core.task.DIRECTION == "maximize" else 0.1 * score
+        return (
+            math.sqrt(score * (1 - score) / 5000) if self._core.task.DIRECTION == "maximize" else 0.1 * score
+        )
 
     def _entry(self, report):
         metric = f"validation_{self._core.task.METRIC}"
