@@ -11,12 +11,12 @@ from proposals import fixed
 from stores import here
 
 from search import paths, tasks
-from search.coordinator import Coordinator, confirm, search
+from search.coordinator import Clock, Coordinator, confirm, search
 from search.errors import StoreError, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.strategy.sampler import N_STARTUP_TRIALS
-from search.strategy.strategy import Strategy
+from search.strategy.strategy import MIN_COMPLETED, MIN_DRAWS, Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
 from search.study.trial import numbers
@@ -88,7 +88,7 @@ def test_a_trial_that_was_paused_goes_on_where_it_was(bowl):
     with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=30, watchers=[watcher])
         completed = [trial.number for trial in study.completed()]
-    assert len(completed) >= winner.MIN_FINALISTS
+    assert len(completed) >= MIN_COMPLETED
     for number in completed[1:]:
         heard = [event for event in watcher.heard if event[1] == number]
         assert [event[2] for event in heard if event[0] == "reported"] == [1, 2, 3, 4, 5]
@@ -97,7 +97,7 @@ def test_a_trial_that_was_paused_goes_on_where_it_was(bowl):
 
 def test_draws_are_modelled_before_any_trial_has_a_score(bowl):
     with open_study(here(), bowl) as study:
-        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear = Coordinator(Strategy(study), Inline(study), [], Clock())
         for draw in range(N_STARTUP_TRIALS + 1):
             ear.start(ear.strategy.ask())
             ear.reported(draw, entry(1))
@@ -108,13 +108,13 @@ def test_draws_are_modelled_before_any_trial_has_a_score(bowl):
 def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
     with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
-        assert len(study.completed()) == winner.MIN_FINALISTS and study.n_finished() == 4
+        assert len(study.completed()) == MIN_COMPLETED and study.n_finished() == 4
 
 
 def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
     watcher = Watcher()
     with open_study(here(), bowl) as study:
-        search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 20)
+        search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 40)
         states = [trial.state for trial in study.trials()]
     assert "running" not in states and states.count("pruned") > 2
 
@@ -278,7 +278,7 @@ def entry(epoch):
 
 def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
     with open_study(here(), bowl) as study:
-        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear = Coordinator(Strategy(study), Inline(study), [], Clock())
         ear.start(ear.strategy.ask())
         ear.interrupt("enough")
         assert ear.reported(0, entry(1)) == STOP
@@ -289,7 +289,7 @@ def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
 
 def test_a_trainer_that_hears_late_that_it_is_to_pause_loses_nothing(bowl):
     with open_study(here(), bowl) as study:
-        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear = Coordinator(Strategy(study), Inline(study), [], Clock())
         ear.start(ear.strategy.ask())
         ear.start(ear.strategy.ask())
         assert [ear.reported(1, entry(epoch)) for epoch in (1, 2, 3)] == [PAUSE, PAUSE, PAUSE]
@@ -300,38 +300,72 @@ def test_a_trainer_that_hears_late_that_it_is_to_pause_loses_nothing(bowl):
 
 def test_a_trial_that_is_trained_again_up_to_where_it_was_is_not_reported_twice(bowl):
     with open_study(here(), bowl) as study:
-        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear = Coordinator(Strategy(study), Inline(study), [], Clock())
         ear.start(ear.strategy.ask())
         assert [ear.reported(0, entry(epoch)) for epoch in (1, 2, 1, 2, 3)] == [GO_ON] * 5
         assert [each["epoch"] for each in study.trial(0).curve] == [1, 2, 3]
 
 
-def test_the_best_few_are_trained_again_on_fresh_seeds(bowl):
+def test_the_leader_is_confirmed_on_fresh_seeds_and_no_more_than_is_needed(bowl):
     with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=12)
-        few = [trial.number for trial in winner.finalists(study)]
         confirm(study, Inline(study), replicates=3)
-        repeats = [trial for trial in study.trials() if trial.replicate_of is not None]
-        assert [trial.replicate_of for trial in repeats[:3]] == few  # in turn
-        # Without noise two repeats show who is worse, and one that is alone needs no third.
-        assert [(trial.replicate_of, trial.replicate) for trial in repeats[3:]] == [
-            (few[0], 2),
-            (few[1], 2),
-            (few[2], 2),
-        ]
+        replicates = [trial for trial in study.trials() if trial.replicate_of is not None]
+        won = winner.choose(study)
+        assert won.confirmed and won.trial == study.best() and study.n_finished() == 12
+        assert len(replicates) < 12 and {trial.replicate for trial in replicates} <= {1, 2, 3}
         confirm(study, Inline(study), replicates=3)
-        assert len(list(study.trials())) == 18 and study.n_finished() == 12
-        assert winner.choose(study).trial.number == few[0]
+        assert len(list(study.trials())) == 12 + len(replicates)
 
 
-def test_repeats_that_were_interrupted_are_made_up_for(bowl):
+def test_replicates_that_were_interrupted_are_made_up_for(bowl):
     with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
-        asked = iter(range(8))
-        confirm(study, Inline(study), replicates=2, stopping=lambda: next(asked, 8) == 8)
+        watcher = Watcher()
+        confirm(
+            study, Inline(study), replicates=2, watchers=[watcher], stopping=lambda: len(watcher.heard) >= 2
+        )
         assert [trial.state for trial in study.trials()].count("interrupted") == 1
         confirm(study, Inline(study), replicates=2)
-        assert all(len(standing.scores) == 2 for standing in winner.candidates(study))
+        lost = next(trial for trial in study.trials() if trial.state == "interrupted")
+        again = [
+            (trial.replicate_of, trial.replicate) for trial in study.trials() if trial.state == "completed"
+        ]
+        assert (lost.replicate_of, lost.replicate) in again and winner.choose(study).confirmed
+
+
+def test_a_search_confirms_as_it_goes_and_stops_by_itself(bowl):
+    with open_study(here(), bowl) as study:
+        outlook = search(study, Inline(study), replicates=2, stops=True)
+        kinds = [trial.replicate_of is not None for trial in study.trials()]
+        assert winner.choose(study).confirmed and winner.choose(study).mean < 0.05
+        assert kinds.index(True) < MIN_DRAWS  # long before the end
+    assert outlook.odds > 0.5
+
+
+def test_a_search_is_over_once_its_threshold_is_surely_reached(bowl):
+    with open_study(here(), bowl) as study:
+        search(study, Inline(study), replicates=2, threshold=0.5, stops=True)
+        assert study.n_started() < MIN_DRAWS
+        assert winner.cheapest(study, 0.5).mean < 0.5
+
+
+def test_the_end_of_time_interrupts_no_trial_in_its_last_quarter(bowl):
+    clock = Clock(seconds=0)
+    with open_study(here(), bowl) as study:
+        early, late = Strategy(study).ask(), Strategy(study).ask()
+        for trial, epochs in ((early, 3), (late, 4)):
+            for epoch in range(1, epochs + 1):
+                study.report(trial.number, entry(epoch))
+        assert clock.interrupts(study.trial(early.number)) == "the time was over"
+        assert clock.interrupts(study.trial(late.number)) is None
+        assert Clock(stopping=lambda: True).interrupts(study.trial(late.number)) == "the search was stopped"
+
+
+def test_a_setting_that_always_fails_does_not_end_a_search_that_works(moody):
+    with open_study(here(), moody("error", baseline="well")) as study:
+        search(study, Inline(study), trials=40)
+        assert [trial.state for trial in study.trials()].count("failed") > 3
 
 
 def test_what_diverges_names_what_is_probably_to_blame():
@@ -340,7 +374,7 @@ def test_what_diverges_names_what_is_probably_to_blame():
     hot = tasks.baseline(regression) | {"learning_rate": 0.0097}
     with open_study(here(), regression) as study:
         trial = study.start(fixed(hot, 1))
-        ear = Coordinator(Strategy(study), Inline(study), [], lambda: None)
+        ear = Coordinator(Strategy(study), Inline(study), [], Clock())
         ear.running.add(trial.number)
         ear.reported(trial.number, entry(20) | {"train_loss": math.nan, "validation_mse": 0.5})
         assert study.trial(trial.number).reason == (

@@ -105,7 +105,7 @@ def test_a_trial_that_was_promoted_and_then_killed_is_retried_and_not_taken_for_
             assert Strategy(study).ask().number == number
             study.report(number, {"epoch": 1, "seconds": 0.1, "time": 1e9, **losses})
             study.pause(number)
-        promoted = Strategy(study).resume_next()
+        promoted = Strategy(study).resume(2)
         assert not study.trial(promoted.number).paused
     with open_study(here(), bowl) as study:
         states = {trial.number: trial.state for trial in study.trials()}
