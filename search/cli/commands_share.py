@@ -10,6 +10,7 @@ import shlex
 from typing import Annotated
 
 import data
+from search import tasks
 from search.cli import selection
 from search.cli.options import (
     CHOSEN,
@@ -27,6 +28,7 @@ from search.cli.options import (
     Task,
     TaskData,
     Text,
+    Tracking,
     anything,
     missing,
     must_be_folder,
@@ -91,20 +93,21 @@ def grade(
     return grade(Console(), names, data, seeds, not no_graphics)
 
 
-def handin(options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN) -> int:
+def handin(
+    options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN, tracking: Tracking
+) -> int:
     """Pack all of a study into one zip, STUDY-handin.zip: trials, figures, script.
 
     Example: make handin TASK=langid
     """
     from search.study.opening import hold_study
     from search.submission import pack
-    from search.tracking import from_environment
     from search.tracking.client import run_of
 
     must_be_folder(out)
     with hold_study(store, selection.find_study(options, store).name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
-        path = pack.write(study, functools.partial(run_of, from_environment(), study), out)
+        path = pack.write(study, functools.partial(run_of, tracking, study), out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
     print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
     return 0
@@ -152,18 +155,19 @@ def dashboard(options: StudyData = StudyData(), *, port: Port = None, store: Sto
     """
     from search.services import dashboard
 
-    return dashboard.serve(selection.find_study(options, store), port or 8080)
+    dashboard.serve(selection.find_study(options, store), port or 8080)
+    return 0
 
 
-def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN) -> int:
+def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN, tracking: Tracking) -> int:
     """Show the log of all trials in a browser: MLflow, on this machine only, or behind a password.
 
     Example: make ui PORT=5000
     """
     from search.services import mlflow_ui
-    from search.tracking import from_environment
 
-    return mlflow_ui.serve(store, from_environment(), port or 5000, mlflow_ui.HERE if host is None else host)
+    host = mlflow_ui.LOCALHOST if host is None else host
+    return mlflow_ui.serve(store, tracking, port or 5000, host)
 
 
 def stack(*, port: Port = None, host: Host = None) -> int:
@@ -174,7 +178,7 @@ def stack(*, port: Port = None, host: Host = None) -> int:
     from search.services import mlflow_ui
     from search.services.stack import serve
 
-    return serve.serve(port or 5000, mlflow_ui.HERE if host is None else host)
+    return serve.serve(port or 5000, mlflow_ui.LOCALHOST if host is None else host)
 
 
 def slurm(
@@ -184,6 +188,7 @@ def slurm(
     jobs: Nodes = None,
     how: Annotated[
         Text,
+        Tracking,
         option(anything, "HOW", "ray: one search on a Ray cluster; join: several of a study", "ray"),
     ] = None,
     storage: Storage = None,
@@ -194,7 +199,6 @@ def slurm(
     """
     from search.services import slurm
 
-    selection.task_named(task)
-    typed = {"task": task, **dataclasses.asdict(options), "storage": storage}
-    print(slurm.slurm(how or "ray", jobs, typed), end="")
+    name = tasks.name_of(selection.task_named(task))
+    print(slurm.slurm(how or "ray", jobs, name, dataclasses.asdict(options) | {"storage": storage}), end="")
     return 0

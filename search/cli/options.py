@@ -17,6 +17,7 @@ from cyclopts import Parameter, Token
 from search import redact, storage
 from search.errors import UsageError
 from search.storage import StudyStore
+from search.tracking import TrackingStore
 
 Reader = Callable[[str, str], Any]
 Group = TypeVar("Group")
@@ -219,6 +220,9 @@ CHOSEN: Any = None  # where no store is typed, the command line chooses one: a c
 Store = Annotated[
     StudyStore, option(store, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files", name=["--storage"])
 ]
+
+
+Tracking = Annotated[TrackingStore, Parameter(parse=False)]  # chosen by `search.cli.app`, not typed
 
 
 @group

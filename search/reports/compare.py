@@ -120,4 +120,4 @@ def verdict(a: StudyView, b: StudyView) -> str:
 def difference(one: Candidate, other: Candidate) -> tuple[float, float]:
     """By how much the second winner is better than the first, and the standard error of that."""
     (score, error), (other_score, other_error) = one.estimate, other.estimate
-    return one.sign * (other_score - score), math.hypot(error, other_error)
+    return one.sign * (other_score - score), math.hypot(error or 0.0, other_error or 0.0)

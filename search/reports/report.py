@@ -1,5 +1,6 @@
 """The report of a study: its question, its answer, its winner, what mattered, and what to do next."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from search import tasks
 from search.reports import effects, tables
 from search.reports.advice import advice
-from search.reports.evidence import Sentence, format_value
+from search.reports.evidence import Sentence, error_of, format_value, score_of
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, number_ranges
 from search.study.view import StudyView
@@ -111,7 +112,7 @@ def against_defaults(study: StudyView, standing: Candidate, defaults: Trial) -> 
     if defaults.number == standing.trial.number:
         return "the winner is the task's defaults."
     score, error = standing.estimate
-    lead = study.sign * (score - defaults.score)
-    error = (error**2 + (defaults.standard_error or 0.0) ** 2) ** 0.5
+    lead = study.sign * (score - score_of(defaults))
+    error = math.hypot(error or 0.0, error_of(defaults))
     size = f"{abs(lead):.2g} ± {error:.2g} {'better' if lead >= 0 else 'worse'}"
     return f"{size} than trial {defaults.number}, which scored {defaults.score:.4g} with one seed."

@@ -23,7 +23,7 @@ PATIENCE = 60.0  # seconds until a database that was lost must be there again
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds until a lost database is tried again: doubled each time
 EXCLUSIVE_PATIENCE = 600.0  # seconds to wait for the others: one may be completing a large log
 LOCK_TIMEOUT = 5.0  # seconds that one statement waits for a lock; then it is tried again
-CONNECT_OPTIONS = {  # this side notices within 25 s that the server's machine is gone
+CONNECT_OPTIONS: dict[str, Any] = {  # this side notices within 25 s that the server's machine is gone
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -150,12 +150,16 @@ class PostgresRecords(BaseJournalBackend):
         lines, batch = [_text(log) for log in logs], uuid.uuid4()
 
         def do(session: Session) -> int:
-            again = "SELECT max(number) + 1 FROM trialbook_record WHERE study = %s AND batch = %s"
-            if self._again and (end := session.execute(again, [self._study, batch]).fetchone()[0]):
-                return end  # it was written, and only its end was not heard
+            end: int | None
+            written = "SELECT max(number) + 1 FROM trialbook_record WHERE study = %s AND batch = %s"
+            if self._again:
+                [(end,)] = session.execute(written, [self._study, batch]).fetchall()
+                if end is not None:
+                    return end  # the commit succeeded, but its confirmation was lost
             self._again = True
             longer = "UPDATE trialbook_study SET records = records + %s WHERE id = %s RETURNING records"
-            end = session.execute(longer, [len(lines), self._study]).fetchone()[0]
+            [(end,)] = session.execute(longer, [len(lines), self._study]).fetchall()
+            assert end is not None
             self._must_follow(end - len(lines))
             _insert(session, self._study, end - len(lines), batch, lines)
             return end

@@ -95,9 +95,10 @@ def _check_trial(trial: FrozenTrial, metric: str) -> None:
         _check_ended(trial, attributes.get("about"), attributes.get("outcome"))
 
 
-def _check_ended(trial: FrozenTrial, about: dict | None, outcome: dict | None) -> None:
+def _check_ended(trial: FrozenTrial, about: dict[str, Any] | None, outcome: dict[str, Any] | None) -> None:
     """Of a trial that came to an end by itself."""
-    _must(about and outcome and trial.datetime_complete, "it ended, and nothing says how")
+    if not (about and outcome and trial.datetime_complete):
+        raise ValueError("it ended, and nothing says how")
     if trial.state == TrialState.COMPLETE or outcome["state"] == "completed":
         _must(trial.state == TrialState.COMPLETE and outcome["state"] == "completed", "it ended twice")
         _must(trial.intermediate_values, "it is completed and has no epochs")

@@ -1,7 +1,7 @@
 """A study as a store holds it: read, and read on as others write it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import optuna
 from optuna.storages.journal import BaseJournalBackend
@@ -49,8 +49,8 @@ class StoredStudy(StudyView):
         self._read_void_entries()
 
     @classmethod
-    def read(cls, store: StudyStore, name: str) -> "StoredStudy":
-        """A study to look at. Raises UsageError, StoreError."""
+    def read(cls, store: StudyStore, name: str) -> Self:
+        """Open an existing study to read it. Raises UsageError, StoreError."""
         require_existing(store, name)
         return cls(store, name)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
+REMEDY = "`make doctor FIX=1` mends it or makes it again"  # of a database that cannot be read
 PARENT = "mlflow.parentRunId"  # the tag that makes a run one of a study
 
 

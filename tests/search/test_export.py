@@ -238,7 +238,7 @@ def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monke
     assert export.export(searched, standing, "run", tmp_path / "away").exists()
 
 
-def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(searched):
+def test_flag_of_a_void_trial_marks_its_script_until_the_trial_is_restored(searched):
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
     assert export.flag(searched) is None and path.read_text() == plain
@@ -246,7 +246,9 @@ def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(se
     searched.void("void", [number], "the data was wrong")
     assert export.flag(searched) == export.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
-    assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
+    assert first.startswith("# VOID, do not use: void: the data was wrong (") and rest == plain
+    path.write_text(first.replace("VOID", "CROSSED OUT") + "\n" + plain)  # as an earlier version wrote it
+    assert export.flag(searched) == path and path.read_text() == f"{first}\n{plain}"
     searched.void("restore", [number], "it was right")
     assert export.flag(searched) is None and path.read_text() == plain
 
