@@ -265,10 +265,10 @@ class Study(StoredStudy):
 
     def _write_trial(self, trial: optuna.Trial, name: str, value: Any) -> None:
         """Give a trial an attribute. Raises ValueError if it could not be read again."""
-        schema.of_trial(name, value, self.description.metric)
+        schema.check_trial(name, value, self.description.metric)
         trial.set_user_attr(name, value)
 
     def _write_study(self, name: str, value: Any) -> None:
         """Give the study an attribute. Raises ValueError if it could not be read again."""
-        schema.of_study(name, value)
+        schema.check_study(name, value)
         self._optuna.set_user_attr(name, value)
