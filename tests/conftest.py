@@ -153,8 +153,8 @@ def audited_home(tmp_path_factory, fresh_database):
                 confirm(study, Inline(study), replicates=2, watchers=[live])
             written.bring_up_to_date()
             assert written.behind is None
-            standing = winner.choose(study)
-            text = export.freeze(study, standing, run_of(log_store(), study, standing.trial.number))
+            candidate = winner.choose(study)
+            text = export.freeze(study, candidate, run_of(log_store(), study, candidate.trial.number))
             files.write(paths.frozen("bowl"), text)
         return paths.home()
 

@@ -76,8 +76,8 @@ class Environment:
 def option_names(command: str) -> list[str]:
     """The options that a command takes."""
     arguments = APP[command].assemble_argument_collection()
-    names = [name.lstrip("-") for argument in arguments for name in argument.names if name.startswith("-")]
-    return list(dict.fromkeys(names))
+    names = [name for argument in arguments if argument.parse for name in argument.names]
+    return list(dict.fromkeys(name.lstrip("-") for name in names if name.startswith("-")))
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, inspect.BoundArguments]:

@@ -80,11 +80,11 @@ def _range(study: StudyView, name: str) -> str:
     return f"fixed: {format_value(getattr(defaults, name))}" if hasattr(defaults, name) else "has none"
 
 
-def _score(standing: Candidate | None) -> str:
-    if standing is None:
+def _score(candidate: Candidate | None) -> str:
+    if candidate is None:
         return "none"
-    score, error = standing.estimate
-    seeds = f"mean of {len(standing.scores)} fresh seeds" if standing.confirmed else "one seed, unconfirmed"
+    score, error = candidate.estimate
+    seeds = f"mean of {len(candidate.scores)} fresh seeds" if candidate.confirmed else "one seed, unconfirmed"
     return f"{score:.5g} ± {error:.2g} ({seeds})"
 
 

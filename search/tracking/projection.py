@@ -185,9 +185,9 @@ class Projection:
             return
         self._revive(self.parent)
         self._describe_experiment()
-        for standing in winner.candidates(study):
-            if standing.confirmed:
-                self._write_confirmation(standing)
+        for candidate in winner.candidates(study):
+            if candidate.confirmed:
+                self._write_confirmation(candidate)
         tags, values = self._conclusion()
         now = int(time.time() * 1000)
         self._client.set_terminated(self.parent, "FINISHED", now)
@@ -228,9 +228,9 @@ class Projection:
         for name, text in self._files(self.study).items():
             self._client.log_text(self.parent, text, name)
 
-    def _write_confirmation(self, standing: winner.Candidate) -> None:
+    def _write_confirmation(self, candidate: winner.Candidate) -> None:
         """Write what its repeats say of a configuration to the run of its first trial."""
-        number = standing.trial.number
+        number = candidate.trial.number
         last = max(trial.ended for trial in self.study.trials() if trial.replicate_of == number)
-        metrics, tags = mapping.confirmation(standing, self.study.description, last)
+        metrics, tags = mapping.confirmation(candidate, self.study.description, last)
         log_batches(self._client, self._runs[number], metrics, tags=tags)
