@@ -129,7 +129,7 @@ def test_a_database_that_is_not_there_is_said_in_one_line(bowl, monkeypatch, cap
     assert main([*typed, "postgresql://nobody@127..0.1:1/none"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("error: the database of STORAGE: ") and "connection" in said[0]
-    assert said[1] == "error: STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass"
+    assert said[1] == "error: STORAGE holds a password: put it into PGPASSWORD or ~/.pgpass"
     assert all(line.startswith("error: STORAGE is not valid") for line in said[2:]) and len(said) == 4
 
 
