@@ -1,6 +1,6 @@
-"""The commands on studies, one function each: its name is the command's, its docstring the command's help.
+"""The commands on studies, one function each. Its name is the command, its docstring the help of the command.
 
-Heavy libraries are imported where a command needs them, so that the others answer at once.
+A command imports heavy libraries itself, so that the others start faster.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from search.cli.options import (
     anything,
     destination,
     missing,
-    must_be_folder,
+    require_folder,
     option,
     server,
     switch,
@@ -69,7 +69,7 @@ def check(options: TaskData = TaskData()) -> int:
 
 
 def status(*, task: Task = None, store: Store = CHOSEN) -> int:
-    """All studies: how many trials each has, and its best score.
+    """List all studies with their trials and best scores.
 
     Example: make status
     """
@@ -99,7 +99,7 @@ def winner(
     store: Store = CHOSEN,
     tracking: Tracking,
 ) -> int:
-    """The winning configuration of a study.
+    """Show the winning configuration of a study.
 
     Example: make winner TASK=langid BAR=0.8
     """
@@ -122,13 +122,13 @@ def winner(
 
 
 def report(options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN) -> int:
-    """What a study teaches: here, and as one page in mlruns/reports/ or in another folder.
+    """Report what a study teaches: here, and as one page in mlruns/reports/ or another folder.
 
     Example: make report TASK=langid
     """
     from search.reports import page, report, tables
 
-    must_be_folder(out)
+    require_folder(out)
     lessons = report.report(selection.find_study(options, store))
     terminal.show(tables.of_report(lessons))
     print(f"wrote {page.write(lessons, out)}")
@@ -141,14 +141,14 @@ def compare(
     b: Annotated[Text, option(anything, "STUDY", "another study")] = None,
     store: Store = CHOSEN,
 ) -> int:
-    """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error.
+    """Compare two studies: ranges, budget, winner, score, and the difference with its standard error.
 
     Example: make compare A=langid-builtin B=second
     """
     from search.reports import compare
     from search.study.stored import StoredStudy
 
-    names = [_must_be_given(name, value, store) for name, value in (("a", a), ("b", b))]
+    names = [_required(name, value, store) for name, value in (("a", a), ("b", b))]
     terminal.show(compare.compare(*(StoredStudy.read(store, name) for name in names)))
     return 0
 
@@ -169,7 +169,7 @@ def export(
     from search.study.opening import require_same_code
     from search.tracking.client import run_of
 
-    must_be_folder(out)
+    require_folder(out)
     study = selection.find_study(options, store)
     chosen = _winner(study, bar)
     trial = chosen.trial
@@ -183,7 +183,7 @@ def export(
 
 
 def void(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
-    """Void trials that a bug made worthless.
+    """Mark trials void that a bug made worthless.
 
     Example: make void TASK=langid TRIALS=3-9,14 REASON="the mask was wrong"
     """
@@ -201,7 +201,7 @@ def unvoid(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, track
 
 
 def _void(action: VoidAction, options: StudyTrials, store: StudyStore, tracking: TrackingStore) -> int:
-    """Void trials or restore them, in the study, the log and the frozen script."""
+    """Void or restore trials in the study, the log and the frozen script."""
     from search import export
     from search.maintenance.doctor import remedy
     from search.reports.page import log_files
@@ -311,7 +311,7 @@ def copy(
     return 0
 
 
-def _must_be_given(name: str, value: str | None, store: StudyStore) -> str:
+def _required(name: str, value: str | None, store: StudyStore) -> str:
     """The name of a study that was typed. Raises UsageError if none was, with the valid names."""
     if value is None:
         existing = ", ".join(store.names()) or "none yet"

@@ -1,4 +1,4 @@
-"""The commands that carry results to others: scripts trained again, hand-ins, grades, pages, batch scripts.
+"""The commands that share results: train scripts, hand in, grade, serve pages, print batch scripts.
 
 See `search.cli.commands` for how a function becomes a command.
 """
@@ -31,7 +31,7 @@ from search.cli.options import (
     Tracking,
     anything,
     missing,
-    must_be_folder,
+    require_folder,
     option,
     path,
     switch,
@@ -58,8 +58,8 @@ def bundle(*, out: Out = None) -> int:
     from search.course.bundle import write
 
     if out is None:
-        raise missing("out", "which folder are they written into?")
-    must_be_folder(out)
+        raise missing("out", "into which folder should they be written?")
+    require_folder(out)
     for written in write(out):
         print(f"wrote {written}")
     return 0
@@ -104,7 +104,7 @@ def handin(
     from search.submission import pack
     from search.tracking.client import run_of
 
-    must_be_folder(out)
+    require_folder(out)
     with hold_study(store, selection.find_study(options, store).name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
         path = pack.write(study, functools.partial(run_of, tracking, study), out)
@@ -116,24 +116,24 @@ def handin(
 def check_handin(
     *,
     zip: Annotated[Text, option(path, "FILE", "the hand-in that is checked")] = None,
-    run: Annotated[Switch, switch("0: do not run its script, which is code of whoever made it")] = True,
+    run: Annotated[Switch, switch("0: do not run its script, which is code of a stranger")] = True,
     data_dir: DataDir = None,
 ) -> int:
-    """Check a hand-in offline. Its script runs last: that is code of whoever made it.
+    """Check a hand-in offline. Its script runs last: that is code of a stranger.
 
     Example: make check-handin ZIP=langid-builtin-handin.zip RUN=0
     """
     from search.submission import check, handed
 
     if zip is None:
-        raise missing("zip", "which hand-in is checked?")
+        raise missing("zip", "which hand-in should be checked?")
     if not os.path.isfile(zip):
         raise UsageError(f"ZIP {zip!r} is not a file")
     _use(data_dir)
     with open(zip, "rb") as file:
         handin = handed.Handin(file.read(handed.BYTES))
     if run:
-        print("If all else holds, its script runs last: code of whoever made this (RUN=0: not)", flush=True)
+        print("If all else holds, its script runs last: code of a stranger (RUN=0 skips it)", flush=True)
     is_sound = True
     for finding in check.findings(handin, run):
         print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.said}", flush=True)
@@ -149,7 +149,7 @@ def _use(data_dir: str | None) -> None:
 
 
 def dashboard(options: StudyData = StudyData(), *, port: Port = None, store: Store = CHOSEN) -> int:
-    """Show a study in Optuna's dashboard: a copy of it, so that looking disturbs no search.
+    """Show a copy of a study in Optuna's dashboard. The search of the study continues.
 
     Example: make dashboard TASK=langid PORT=8080
     """
@@ -160,7 +160,7 @@ def dashboard(options: StudyData = StudyData(), *, port: Port = None, store: Sto
 
 
 def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN, tracking: Tracking) -> int:
-    """Show the log of all trials in a browser: MLflow, on this machine only, or behind a password.
+    """Serve MLflow's pages of all trials, for this machine only or behind a password.
 
     Example: make ui PORT=5000
     """
@@ -171,7 +171,7 @@ def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN, tracking:
 
 
 def stack(*, port: Port = None, host: Host = None) -> int:
-    """Run what a team needs on one host, a PostgreSQL and MLflow's server, until Ctrl-C ends them.
+    """Serve PostgreSQL and MLflow for a team, on this host until Ctrl-C.
 
     Example: make stack PORT=5000
     """
@@ -193,7 +193,7 @@ def slurm(
     ] = None,
     storage: Storage = None,
 ) -> int:
-    """Print a batch script for Slurm: a search on so many nodes, for sbatch.
+    """Print a batch script for sbatch of Slurm: a search on so many nodes.
 
     Example: make slurm TASK=digits JOBS=4 TIMEOUT=3600
     """

@@ -52,10 +52,10 @@ def check_study(name: str, value: Any) -> None:
     """Raise ValueError, in one line, if an attribute of a study is not valid."""
     if name == "about":
         _check_fields(name, value, STUDY | {"space": dict})
-        _require(value["direction"] in ("minimize", "maximize"), "the direction is not minimize or maximize")
+        direction = value["direction"]
+        _require(direction in ("minimize", "maximize"), f"{direction!r} is no direction")
         for searched, text in value["space"].items():
-            _check_all(f"the range of {searched}", [text], str)
-            json_to_distribution(text)  # raises ValueError
+            _require(_is_range(text), f"the range of {searched} is {text!r}")
     elif name.startswith(VOID_KEY):
         _check_fields("a void entry", value, VOID_ENTRY)
         _check_all("the trials of a void entry", value["trials"], int)
@@ -82,10 +82,11 @@ def check_trial(name: str, value: Any, metric: str) -> None:
     elif name.startswith("epoch "):
         _check_fields(name, value, EPOCH | {f"validation_{metric}": NUMBER})
         _check_all(name, value.values(), (*NUMBER, str))
-        _require(name == f"epoch {value['epoch']}", "an epoch has the number of another one")
+        if name != f"epoch {value['epoch']}":
+            raise ValueError(f"{name} has the number {value['epoch']!r}")
     elif name == "outcome":
         _check_fields(name, value, OUTCOME)
-        _require(value["state"] in list(State), f"state {value['state']!r} is not valid")
+        _require(value["state"] in list(State), f"{value['state']!r} is no state")
     elif name == "paused":
         _check_all(name, [value], (int, NONE))
 
@@ -109,13 +110,22 @@ def _check_ended(trial: FrozenTrial) -> None:
     if not (trial.user_attrs.get("about") and outcome and trial.datetime_complete):
         raise ValueError("it ended without an outcome")
     is_completed = trial.state == TrialState.COMPLETE
-    _require(is_completed == (outcome["state"] == "completed"), "its state and its outcome differ")
+    _require(
+        is_completed == (outcome["state"] == "completed"), f"it is {trial.state.name} and {outcome['state']}"
+    )
     if is_completed:
         _require(trial.intermediate_values, "it is completed and has no epochs")
         _check_all("score", [*(trial.values or [None]), outcome["standard_error"]], NUMBER)
 
 
-# Messages are made only for mistakes: a study of 10,000 trials has a million values.
+def _is_range(text: object) -> bool:
+    try:
+        return isinstance(text, str) and json_to_distribution(text) is not None
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+# Messages are formatted only for mistakes: a study of 10,000 trials has a million values.
 
 
 def _check_fields(subject: str, value: Any, types: Mapping[str, Types]) -> None:

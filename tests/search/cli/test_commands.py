@@ -345,7 +345,8 @@ def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
 def test_an_option_before_make_is_hinted_at_where_it_is_missing(typed, capsys, monkeypatch):
     monkeypatch.setenv("TASK", "bowl")
     assert main([typed]) == 2
-    assert "That of the environment, 'bowl', is not read: make VERB TASK=...," in said(capsys)[1]
+    hint = "TASK='bowl' of the environment is not read: type it after the command"
+    assert hint in said(capsys)[1]
 
 
 def test_an_option_of_the_environment_is_not_hinted_at_where_it_is_given(monkeypatch, capsys):
