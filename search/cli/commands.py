@@ -26,8 +26,8 @@ from search.cli.options import (
     anything,
     destination,
     missing,
-    require_folder,
     option,
+    require_folder,
     server,
     switch,
 )

@@ -31,9 +31,9 @@ from search.cli.options import (
     Tracking,
     anything,
     missing,
-    require_folder,
     option,
     path,
+    require_folder,
     switch,
     whole,
 )

@@ -1,7 +1,7 @@
 """The options of all commands: their types, their readers, and their one-line errors.
 
 A reader takes the name of an option, as messages show it, and the typed text. It returns the value, or raises
-UsageError. Options that belong together are fields of a frozen dataclass. A field is None if it was not typed.
+UsageError. Options that belong together are fields of a frozen dataclass. Untyped options are None.
 """
 
 import math
