@@ -58,7 +58,7 @@ def bundle(*, out: Out = None) -> int:
     from search.course.bundle import write
 
     if out is None:
-        raise missing("out", "into which folder should they be written?")
+        raise missing("out", "which folder should they be written into?")
     require_folder(out)
     for written in write(out):
         print(f"wrote {written}")

@@ -29,8 +29,8 @@ from search.study.trial import Trial
 from search.study.view import StudyView
 
 EDGE = 0.05  # of a range, in its scale: a value nearer to an end is on the edge
-MAX_VALUES = 10  # of a hyperparameter, for each to be asked whether it is ever among the best
-MIN_TIMES = 5  # that a value was tried, before it is said never to be among the best
+MAX_VALUES = 10  # of a hyperparameter that are compared with the best quarter
+MIN_TIMES = 5  # that a value was tried, before it counts as never among the best
 
 
 def advice(study: StudyView, candidate: Candidate | None = None) -> list[Sentence]:

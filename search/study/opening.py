@@ -175,10 +175,10 @@ def require_same(
     """Raise StudyConflict if a study has another task, source or seed. None matches any."""
     required = {"task": tasks.name_of(task), "source": source, "seed": seed}
     for field, value in required.items():
-        seen = getattr(about, field)
-        if value is not None and value != seen:
+        recorded = getattr(about, field)
+        if value is not None and value != recorded:
             raise StudyConflict(
-                f"study {name!r} has as its {field} {seen!r}, not {value!r}: choose a new STUDY="
+                f"study {name!r} has the {field} {recorded!r}, not {value!r}: choose a new STUDY="
             )
 
 
@@ -210,7 +210,7 @@ def require_same_code(study: StudyView, trial: Trial) -> None:
         back = f"bring back the code of commit {commit[:12]}" if commit != "none" else "bring the code back"
         raise StudyConflict(
             f"the code of task {name!r} changed since trial {trial.number} of study {study.name!r} was "
-            f"trained (then {then}, now {today}): {back}, or train anew: "
+            f"trained (then {then}, now {today}): {back}, or train again: "
             f"make search TASK={name} STUDY={study.name} OLD=supersede"
         )
 
@@ -223,8 +223,8 @@ def _settle(study: Study, today: dict[str, str], old: str | None) -> None:
     """
     about, task = study.description, study.task
     if about.metric != task.METRIC:
-        seen = f"{about.metric!r}, and task {about.task!r} now scores {task.METRIC!r}"
-        raise StudyConflict(f"study {study.name!r} compares trials by {seen}: choose a new STUDY=")
+        change = f"{about.metric!r}, and task {about.task!r} now scores {task.METRIC!r}"
+        raise StudyConflict(f"study {study.name!r} compares trials by {change}: choose a new STUDY=")
     space = space_of(tasks.ranges(task))
     others = _of_other_code(study, today)
     possible = _compatible(about.space, space) or not any(study.trials())

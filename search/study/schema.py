@@ -24,7 +24,7 @@ VOID_ENTRY = {"action": str, "trials": list, "reason": str, "who": str, "when": 
 TEST_EVALUATION: dict[str, Types] = {"trial": int, "score": NUMBER, "standard_error": NUMBER, "time": str}
 TRIAL: dict[str, Types] = {"proposal": str, "config": dict, "weights": (int, NONE)}
 TRIAL |= {"fingerprint": dict, "provenance": dict}
-OPTIONAL = ("draw", "retry_of", "confirms", "repeat")  # whole numbers of a trial
+OPTIONAL: dict[str, Types] = dict.fromkeys(("draw", "retry_of", "confirms", "repeat"), (int, NONE))
 EPOCH: dict[str, Types] = {"epoch": int, "seconds": NUMBER, "time": NUMBER}
 EPOCH |= {"train_loss": NUMBER, "validation_loss": NUMBER}
 OUTCOME: dict[str, Types] = {"state": str, "reason": str, "standard_error": (*NUMBER, NONE)}
@@ -63,7 +63,7 @@ def check_study(name: str, value: Any) -> None:
         for evaluation in value:
             _check_fields("a test evaluation", evaluation, TEST_EVALUATION)
     elif name == "budget":
-        _check_all(name, value.values(), (*NUMBER, NONE))
+        _check_fields(name, value, dict.fromkeys(value, (*NUMBER, NONE)))
 
 
 def check_trial(name: str, value: Any, metric: str) -> None:
@@ -78,7 +78,7 @@ def check_trial(name: str, value: Any, metric: str) -> None:
         _check_all("config", value["config"].values(), PLAIN)
         _check_all("fingerprint", value["fingerprint"].values(), str)
         _check_fields("provenance", value["provenance"], PROVENANCE)
-        _check_all("about", [value.get(optional) for optional in OPTIONAL], (int, NONE))
+        _check_fields(name, dict.fromkeys(OPTIONAL) | value, OPTIONAL)
     elif name.startswith("epoch "):
         _check_fields(name, value, EPOCH | {f"validation_{metric}": NUMBER})
         _check_all(name, value.values(), (*NUMBER, str))

@@ -159,7 +159,7 @@ class Study(StoredStudy):
     # The study itself
 
     def set_budget(self, trials: int | None, seconds: float | None) -> None:
-        """Write what was asked for last, and how many trials had started by then."""
+        """Write the limits of this search, and how many trials have started by now."""
         self._write_study("budget", {"trials": trials, "seconds": seconds, "begun": self.n_started()})
 
     def set_projected_revision(self, revision: str) -> None:

@@ -1,4 +1,4 @@
-"""A trial as all of Trialbook sees it: one configuration and what came of it."""
+"""A trial: one configuration and its result."""
 
 import datetime
 import getpass
@@ -107,7 +107,7 @@ def number_ranges(numbers: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration and what came of it."""
+    """One configuration and its result."""
 
     number: int
     draw: int | None  # which of the study's configurations this is; a retry has that of its first try
