@@ -6,11 +6,12 @@ names of tags and metrics stay as they are, because older logs have them.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
+from optuna.distributions import BaseDistribution
 
 from search import tasks
 from search.strategy.describe import score_line
@@ -160,7 +161,7 @@ def tags_of_study(study_name: str, description: StudyDescription) -> dict[str, s
     return as_tags(tags)
 
 
-def tags_of_ranges(ranges: dict[str, Any]) -> dict[str, str]:
+def tags_of_ranges(ranges: Mapping[str, BaseDistribution]) -> dict[str, str]:
     """The ranges of a study, each as a tag in words."""
     names = log_names.param_names(tuple(ranges))
     return as_tags({f"space.{names[name]}": tasks.describe(range_) for name, range_ in ranges.items()})
@@ -215,7 +216,7 @@ def _digest(text: str) -> str:
 # Both
 
 
-def as_tags(texts: dict[str, Any]) -> dict[str, str]:
+def as_tags(texts: Mapping[str, str]) -> dict[str, str]:
     """Texts by name as valid tags."""
     return {log_names.log_name(name): log_names.log_text(text, TAG_LETTERS) for name, text in texts.items()}
 

@@ -7,13 +7,14 @@ import json
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlflow.entities import RunTag
 
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
+from search.study.study import Study
 from search.study.trial import Trial
 from search.text import one_line
 from search.tracking import descriptions, mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 EXPERIMENT_TAG_LETTERS = 5000  # that any MLflow keeps
 VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
 
-Files = Callable[[Any], dict[str, str]]  # of a study: file name -> text
+Files = Callable[[Study], dict[str, str]]  # of a study: file name -> text
 
 
 class Projection:
@@ -41,7 +42,7 @@ class Projection:
 
     def __init__(
         self,
-        study: Any,
+        study: Study,
         store: TrackingStore,
         files: Files,
         overdue: Callable[[], bool] = lambda: False,
@@ -230,6 +231,8 @@ class Projection:
     def _write_confirmation(self, candidate: winner.Candidate) -> None:
         """Write the result of the replicates to the run of the first trial."""
         number = candidate.trial.number
-        last = max(trial.ended for trial in self.study.trials() if trial.replicate_of == number)
+        last = max(
+            trial.ended for trial in self.study.trials() if trial.replicate_of == number and trial.ended
+        )
         metrics, tags = mapping.confirmation(candidate, self.study.description, last)
         log_batches(self._client, self._runs[number], metrics, tags=tags)
