@@ -131,7 +131,8 @@ def trial_record(trial: Trial) -> dict[str, Any]:
 
 def _script(study: StudyView, candidate: winner.Candidate, run_id: str) -> str:
     """The frozen winner. It is proved now, unless it is the same as the project's."""
-    text, path = export.freeze(study, candidate, run_id), paths.frozen(study.description.task)
+    text: str = export.freeze(study, candidate, run_id)
+    path = paths.frozen(study.description.task)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         files.prove(text, study.data_path)
     return text
