@@ -76,17 +76,17 @@ class Submission:
 
     def data_path(self, folder: str) -> Path:
         """The data file: from the zip, laid into a folder, or one of this machine. Raises CheckFailed."""
-        name = self.study["data_file"]
+        name: str = self.study["data_file"]
         if not NAME.fullmatch(name):
             raise CheckFailed(f"{name!r} is not the name of a data file")
         if name in self.files:
             path = Path(folder) / name
             path.write_bytes(self.files[name])
             return path
-        known: Path
-        for known in (data.CACHE / name, data.course_file(name)):
-            if known.exists():
-                return known
+        places: list[Path] = [data.CACHE / name, data.course_file(name)]
+        for place in places:
+            if place.exists():
+                return place
         raise CheckFailed(f"{name} is neither in the zip nor on this machine: name its folder with DATA_DIR=")
 
 
