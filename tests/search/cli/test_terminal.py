@@ -67,7 +67,7 @@ def test_a_search_whose_reader_goes_is_finished_and_says_so_once(database):
     process = start(*options.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.readline().startswith("Task bowl")
     process.stdout.close()
-    assert process.stderr.read() == "The reader of this output has gone: the search goes on in silence.\n"
+    assert process.stderr.read() == "The reader of this output has gone: the search continues in silence.\n"
     assert process.wait(60) == 0
     assert StoredStudy.read(here(), "s").n_finished() == 4
 

@@ -55,7 +55,7 @@ def test_a_port_that_is_taken_is_wrong_usage(searched, serve, capsys):
 
     port = serve("dashboard", "--task", "bowl")
     with pytest.raises(
-        UsageError, match=f"PORT {port} cannot be had: Address already in use; choose another PORT=$"
+        UsageError, match=f"PORT {port} cannot be opened: Address already in use; choose another PORT=$"
     ):
         dashboard.serve(searched, port)
     assert main(["dashboard", "--task", "bowl", "--study", "none"]) == 2
