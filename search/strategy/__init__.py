@@ -1,12 +1,15 @@
-"""What to try next, which trials resume, and which configuration wins.
+"""What to try next, which trials resume, when to stop, and which configuration wins.
 
-    strategy     Strategy: asks for trials of a study, pauses and resumes them, trains finalists again
-    sampler      where the next configuration is drawn from
-    warm_start   what won other tasks, to begin with
-    halving      which paused trials resume: successive halving
-    winner       the finalists, and the winner among those that were trained again
-    explain      why a configuration was tried, and why it ended, in words
-    describe     what a winner's mean is worth, in words
+    strategy        Strategy: starts trials of a study, pauses and resumes them, and says when it is over
+    knowledge       what the trials of a study taught so far: rungs, estimates, costs
+    posterior       the estimate of each configuration's final score over seeds
+    extrapolation   where an unfinished training will end
+    allocation      what the next seconds of a trainer are worth, and whether to go on at all
+    sampler         where the next configuration is drawn from; what won other tasks, to begin with
+    halving         the rungs at which trials pause: successive halving
+    winner          the candidates, and the winner among those that fresh seeds confirm
+    explain         a configuration in words: why it was tried, why it ended, what its score is worth
 
-A Strategy reads a study, starts a trial in it, and learns from each report how far the trial is.
+A Strategy reads a study into its knowledge, starts the trial that gains most per second, and learns from each
+report. All decisions, and all that is shown, rest on the posterior's estimates.
 """

@@ -1,4 +1,4 @@
-"""Why a configuration is tried, and why it ended, in words."""
+"""A configuration in words: why it was tried, why it ended, and what its score is worth."""
 
 import math
 import statistics
@@ -9,8 +9,10 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from search.strategy.sampler import N_BEST
+from search.strategy.winner import Candidate
 from search.study.study import Proposal
 from search.study.trial import Trial
+from search.study.view import StudyDescription
 
 EXPLOIT_RADIUS = 0.2  # of a range: a draw that is nearer in each hyperparameter is said to exploit
 
@@ -85,3 +87,19 @@ def why_diverged(params: Mapping[str, Any], distributions: Mapping[str, BaseDist
 
 def _shown(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def score_line(candidate: Candidate, about: StudyDescription) -> str:
+    """A configuration's estimate over seeds, its uncertainty, and how its first score misled."""
+    mean = f"{about.metric} {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
+    first = f"first score {candidate.first_score:.4g}, {optimism(candidate, about)}"
+    return f"{mean} (trial {candidate.trial.number}, {candidate.known.n_seeds} seeds; {first})"
+
+
+def optimism(candidate: Candidate, about: StudyDescription) -> str:
+    """By how much the first score was better than the estimate: "optimistic by 1.2 points"."""
+    size = abs(candidate.optimism)
+    amount = f"{100 * size:.2g} points" if about.metric == "accuracy" else f"{size:.2g}"
+    if size <= candidate.standard_error:
+        return f"as good as the estimate, to {amount}"
+    return f"{'optimistic' if candidate.optimism > 0 else 'pessimistic'} by {amount}"

@@ -1,16 +1,26 @@
-"""Where the next configuration is drawn from: Optuna's TPE, with some draws at random.
+"""Where the next configuration is drawn from: winners of other tasks, then Optuna's TPE, some draws at random.
+
+Similar networks want similar values, so the first draws take over what won other tasks. The frozen scripts are
+read, never run. A task's own winner is left out: a search must find it by itself.
 
 Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011.
 """
 
 import hashlib
 import heapq
+import math
 import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
+
+import objectives
+from search import paths, tasks
+from search.frozen_script import files
+from search.tasks import Task
 
 N_STARTUP_TRIALS = 30  # draws at random before TPE models what it has seen
 RANDOM_EVERY = 8  # afterwards one draw in so many is random: the early leaders must not be all that is tried
@@ -55,3 +65,42 @@ def select_observations(
     """
     best = heapq.nlargest(N_BEST, levels, key=lambda number: levels[number])
     return sorted({*best, *sorted([*levels, *rejected])[-N_RECENT:], *running})
+
+
+def warm_starts(task: Task) -> list[dict[str, Any]]:
+    """The winners of other tasks, each a dict of searched hyperparameters, as near as the ranges allow."""
+    ranges = tasks.ranges(task)
+    starts: list[dict[str, Any]] = []
+    for name in objectives.names():
+        path = paths.frozen(name)
+        if name == tasks.name_of(task) or not path.exists():
+            continue
+        try:
+            start = _as_near_as_possible(ranges, files.values(path))
+        except files.UNREADABLE:  # or it lacks a hyperparameter of this task
+            continue
+        if start not in starts:
+            starts.append(start)
+    return starts
+
+
+def _as_near_as_possible(ranges: Mapping[str, BaseDistribution], won: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that won, moved into the ranges. Raises KeyError, ValueError if it cannot be.
+
+    A smaller batch has noisier gradients and wants a lower rate: the rate follows the square root of the batch
+    (Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, 2014).
+    """
+    start = {name: _nearest(range_, won[name]) for name, range_ in ranges.items()}
+    if {"batch_size", "learning_rate"} <= start.keys() and start["batch_size"] != won["batch_size"]:
+        rate = won["learning_rate"] * math.sqrt(start["batch_size"] / won["batch_size"])
+        start["learning_rate"] = _nearest(ranges["learning_rate"], rate)
+    return start
+
+
+def _nearest(range_: BaseDistribution, value: Any) -> Any:
+    """The value of a range that is nearest to one that won. Raises ValueError if none is like it."""
+    choices = getattr(range_, "choices", [0])
+    are_numbers = all(isinstance(each, (int, float)) for each in (value, *choices))
+    if not are_numbers and value not in choices:
+        raise ValueError(f"{value!r} is of another kind")
+    return tasks.nearest(range_, value)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from search import tasks
-from search.strategy import allocation, explain, sampler, warm_start, winner
+from search.strategy import allocation, explain, sampler, winner
 from search.strategy.allocation import Begun, Outlook, Situation
 from search.strategy.halving import REDUCTION_FACTOR
 from search.strategy.knowledge import Knowledge
@@ -246,7 +246,7 @@ class Strategy:
     @cached_property
     def _starts(self) -> list[dict[str, Any]]:
         """What the first draws try: the task's defaults, and what won other tasks."""
-        return [tasks.baseline(self.study.task), *warm_start.starts(self.study.task)]
+        return [tasks.baseline(self.study.task), *sampler.warm_starts(self.study.task)]
 
     @cached_property
     def _knowledge(self) -> Knowledge:
