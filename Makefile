@@ -74,7 +74,7 @@ lint: .venv/ready  ## style and types: ruff, mypy
 bench: .venv-bench/ready  ## speed, side by side with the course's way and with other searches: SEEDS=
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/throughput.py
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/trial_overhead.py
-	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/scale.py
+	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.scale
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/log_rates.py
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
