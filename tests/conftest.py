@@ -1,16 +1,14 @@
 """What tests share: a home of their own, tasks that train in no time, and a ready log."""
 
-import os
 import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
 from pathlib import Path
 
+import forks
 import plain
 import pytest
 import torch
@@ -213,18 +211,16 @@ def serve(tmp_path, listens):
     def start(verb, *options):
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "toys")}
-        command = [sys.executable, "-m", "search", verb, *options, "--port", str(port)]
-        with open(tmp_path / "said", "w") as said:
-            servers.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said))
+        servers.append(forks.start_into(tmp_path / "printed", verb, *options, "--port", str(port)))
         deadline = time.monotonic() + PATIENCE
         while not listens("127.0.0.1", port):
-            ended = servers[-1].poll() is not None or time.monotonic() > deadline
-            assert not ended, (tmp_path / "said").read_text()
+            ended = servers[-1].exitcode is not None or time.monotonic() > deadline
+            assert not ended, (tmp_path / "printed").read_text()
             threading.Event().wait(0.1)
         return port
 
     yield start
     for server in servers:
         server.terminate()
-        server.wait(10)
+        server.join(10)
+        assert server.exitcode is not None

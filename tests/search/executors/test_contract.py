@@ -192,6 +192,7 @@ def test_trials_that_wait_for_a_trainer_that_dies_are_trained_by_the_next(moody)
         assert listener.epochs(number) == [1, 1, 2, 3]  # its trainer had ended: it began anew
 
 
+@pytest.mark.thorough  # it waits out how long a trainer is patient, twice
 @pytest.mark.parametrize("kind", ["process", RAY], indirect=True, scope="module")
 def test_a_trainer_whose_training_does_not_stop_is_replaced(moody):
     listener = Recorder(lambda number, entry: STOP if number == 0 else GO_ON)
