@@ -2,17 +2,15 @@
 
 import shutil
 import socket
-import sqlite3
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import forks
 import plain
 import pytest
 import torch
-from logs import log_client, projection
+from logs import copy_home, log_client, projection
 from proposals import fixed
 from stores import here
 from task_files import TaskFiles, changed
@@ -127,11 +125,25 @@ def moody(monkeypatch):
     return in_moods
 
 
+@pytest.fixture(scope="session")
+def searched_records(tmp_path_factory):
+    """The records of the study `searched`, which is searched once."""
+    from objectives import bowl
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("searched")))
+        patch.delenv("TRIALBOOK_STORAGE", raising=False)
+        with open_study(here(), bowl, "searched") as study:
+            search(study, Inline(study), trials=12)
+        return list(here().open("searched").read_logs(0))
+
+
 @pytest.fixture
-def searched(bowl):
+def searched(bowl, searched_records):
     """A study of the bowl, of 12 trials."""
+    paths.studies().mkdir(parents=True)
+    here().create("searched", searched_records)
     with open_study(here(), bowl, "searched") as study:
-        search(study, Inline(study), trials=12)
         yield study
 
 
@@ -161,11 +173,7 @@ def audited_home(tmp_path_factory, fresh_database):
 @pytest.fixture
 def audited(home, audited_home):
     """A study of 8 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
-    shutil.copytree(audited_home, home)
-    with closing(sqlite3.connect(paths.mlflow_database())) as database, database:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
-            database.execute(moved, (str(audited_home), str(home)))
+    copy_home(audited_home, home)
     return "audited"
 
 
