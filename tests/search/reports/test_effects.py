@@ -40,7 +40,7 @@ def studied(tell):
         chance, study = random.Random(0), open_study(here(), regression, "told")
         for _ in range(trials):
             params = drawn(chance)
-            tell(study, score(params, chance), **params)
+            tell(study, score(params, chance), curve=({},), **params)
         return study
 
     return studied
