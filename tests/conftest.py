@@ -1,6 +1,7 @@
 """What tests share: a home of their own, tasks that train in no time, and a ready log."""
 
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -40,6 +41,7 @@ NEEDS = {  # fixture -> what a test that uses it is: see `markers` in pyproject.
 SHARED = {"storage", "running", "cluster", "stack", "members"}  # the tests of each run in one process
 
 torch.set_num_threads(THREADS)  # as trainers do
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -416,8 +416,10 @@ def test_a_copy_of_a_study_is_said_to_be_one(audited, capsys):
     "name",
     [
         "two words",
-        "模型",
-        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("MLPv2", "my-net", "Größe", "n" * 90)),
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("模型", "MLPv2", "my-net", "Größe", "n" * 90)
+        ),
     ],
 )
 def test_a_task_of_any_name_is_found_by_every_verb(name, database, edited_bowl, tmp_path, capsys):
