@@ -106,36 +106,40 @@ def handin(options: StudyData = StudyData(), *, out: Out = None, store: Store = 
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
         path = pack.write(study, functools.partial(run_of, from_environment(), study), out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
-    print(f"make check-handin ZIP={shlex.quote(str(path))}   what whoever gets it can check")
+    print(f"make check-handin ZIP={shlex.quote(str(path))}   checks it, also on another machine")
     return 0
 
 
 def check_handin(
     *,
-    zip: Annotated[Text, option(path, "FILE", "the hand-in that is checked")] = None,
-    run: Annotated[Switch, switch("0: do not run its script, which is code of whoever made it")] = True,
+    zip: Annotated[Text, option(path, "FILE", "the hand-in to check")] = None,
+    run: Annotated[Switch, switch("0: do not run its script, which is code from its sender")] = True,
     data_dir: DataDir = None,
 ) -> int:
-    """Check a hand-in offline. Its script runs last: that is code of whoever made it.
+    """Check a hand-in offline. Its script runs last: code from its sender.
 
     Example: make check-handin ZIP=langid-builtin-handin.zip RUN=0
     """
-    from search.submission import check, handed
+    from search.submission import check
+    from search.submission.submission import MAX_BYTES, Submission
 
     if zip is None:
-        raise missing("zip", "which hand-in is checked?")
+        raise missing("zip", "which hand-in?")
     if not os.path.isfile(zip):
         raise UsageError(f"ZIP {zip!r} is not a file")
     _use(data_dir)
     with open(zip, "rb") as file:
-        handin = handed.Handin(file.read(handed.BYTES))
+        submission = Submission(file.read(MAX_BYTES))
     if run:
-        print("If all else holds, its script runs last: code of whoever made this (RUN=0: not)", flush=True)
+        print(
+            "If all else holds, its script runs: code from the sender of this file (RUN=0 skips it)",
+            flush=True,
+        )
     is_sound = True
-    for finding in check.findings(handin, run):
-        print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.said}", flush=True)
+    for finding in check.findings(submission, run):
+        print(f"{'yes' if finding.holds else 'NO':4}{finding.name:14}{finding.message}", flush=True)
         is_sound = is_sound and finding.holds
-    print("The hand-in is what it says." if is_sound else "The hand-in is NOT what it says.")
+    print("The hand-in passed every check." if is_sound else "The hand-in did NOT pass every check.")
     return 0 if is_sound else 1
 
 

@@ -1,297 +1,278 @@
-"""Is a hand-in what it says? Checked offline, from the zip alone, which is not trusted.
+"""Check whether a submission agrees with itself: offline, and from its zip alone, which is not trusted.
 
-Nothing is unpacked, and nothing of it is run but its script, and that only where all else holds. The
-figures are computed again from `trials.json` by code of their own; `search.strategy.winner` decides who won,
-which has the only rule for it. What this shows is that a hand-in agrees with itself and trains as it
-says. It is not signed: who invents a whole search, consistently, is not found out.
+Nothing is unpacked. Only the script runs, and only if everything else holds. The trials give all else again:
+the winner, the figures and the page. A submission is not signed: a whole search that someone invents
+consistently passes the check.
 """
 
 import ast
 import hashlib
-import json
 import math
-import os
-import subprocess
-import sys
+import re
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 import data
-from objectives.replay import machine
+from search import __version__
 from search.frozen_script.script import record_in, values_in
-from search.strategy import winner
-from search.study.trial import TrialState
-from search.submission import first_epoch
-from search.submission.handed import (
-    BYTES,
-    Wrong,
-    mean_and_error,
+from search.strategy.winner import Candidate
+from search.study.trial import STORED_ACTIONS, TrialState, active, number_ranges
+from search.submission import figures, rerun
+from search.submission.submission import (
+    MAX_BYTES,
+    CheckFailed,
+    Submission,
+    must,
     one_line,
-    page,
+    page_of,
     printable,
-    recomputed,
-    view_of,
-    words,
 )
-
-NEAR = 0.1  # by how much of its size a value may differ on another machine
-SECONDS = 1800  # in which a script must have reported
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     name: str
     holds: bool
-    said: str
+    message: str
 
 
-def findings(handin, run=True):
-    """Check a Handin: one Finding after another.
+Check = Callable[[Submission], str]
+
+
+def findings(submission: Submission, run: bool = True) -> Iterator[Finding]:
+    """Check a submission: one Finding after another.
 
     Args:
-        run: whether to run its script, which is code of whoever made the hand-in.
+        run: whether to run its script, which is code of the person who made the submission.
     """
     sound = True
-    for check in CHECKS:
-        finding = tried(check, handin)
+    for name, check in CHECKS.items():
+        finding = _finding(name, check, submission)
         sound = sound and finding.holds
         yield finding
     if run and sound:
-        yield tried(first_report, handin)
+        yield _finding("first report", rerun.check_first_report, submission)
     elif run:
-        yield Finding("first report", False, "the script was not run, since not all of the above holds")
+        yield Finding("first report", False, "the script was not run, because another check failed")
 
 
-def tried(check, handin):
-    """A check's Finding. What it cannot even read does not hold."""
-    name = check.__name__.replace("_", " ")
+def _finding(name: str, check: Check, submission: Submission) -> Finding:
+    """Run one check. It fails too if it cannot read something."""
     try:
-        return Finding(name, True, check(handin))
-    except Wrong as wrong:
-        return Finding(name, False, printable(wrong))
-    except Exception as error:  # a file of a stranger can be malformed in any way
+        return Finding(name, True, printable(check(submission)))
+    except CheckFailed as error:
+        return Finding(name, False, printable(error))
+    except Exception as error:  # a stranger's file can be malformed in any way
         return Finding(name, False, f"cannot be read: {one_line(error)}")
 
 
-def must(holds, otherwise):
-    """Raises Wrong where something does not hold."""
-    if not holds:
-        raise Wrong(otherwise)
+# The checks. Each returns a message, or raises CheckFailed.
 
 
-# The checks: each says what it saw, or raises
-
-
-def digests(handin):
-    said = dict(line.split("  ")[::-1] for line in handin.files["DIGESTS"].decode().splitlines())
-    must(said.keys() == handin.files.keys() - {"DIGESTS"}, "DIGESTS does not name the files that there are")
-    for name, digest in said.items():
-        seen = hashlib.sha256(handin.files[name]).hexdigest()
-        must(seen == digest, f"{name} is not the file that DIGESTS names")
-    return f"{len(said)} files are those that DIGESTS names"
-
-
-def trials(handin):
-    numbers = [trial["number"] for trial in handin.trials]
-    must(numbers == list(range(len(numbers))), "the trials are not numbered from 0 without a gap")
-    for trial in handin.trials:
-        who, scored = f"trial {trial['number']}", trial["state"] == "completed"
+def check_digests(submission: Submission) -> str:
+    lines = submission.files["DIGESTS"].decode().splitlines()
+    stated = dict(line.split("  ")[::-1] for line in lines)
+    must(stated.keys() == submission.files.keys() - {"DIGESTS"}, "DIGESTS names other files than the zip has")
+    for name, digest in stated.items():
         must(
-            trial["state"] in list(TrialState) and trial["state"] != "running", f"{who} is {trial['state']!r}"
+            hashlib.sha256(submission.files[name]).hexdigest() == digest,
+            f"DIGESTS has another digest than {name}",
         )
-        must(scored == (trial["score"] is not None), f"{who} is {trial['state']} with score {trial['score']}")
-        if scored:
-            must(math.isfinite(trial["score"] + trial["standard_error"]), f"{who} has a score not finite")
-        for name in ("retry_of", "confirms"):
-            earlier = trial[name]
-            must(earlier is None or 0 <= earlier < trial["number"], f"{who}: {name} is no earlier trial")
-    return f"{len(numbers)}, numbered from 0 without a gap"
+    return f"all {len(stated)} files have the digests that DIGESTS names"
 
 
-def curves(handin):
-    for trial in handin.trials:
-        who, epochs = f"trial {trial['number']}", [entry["epoch"] for entry in trial["curve"]]
-        must(epochs == sorted(set(epochs)), f"the epochs of {who} do not rise")
-        must(not epochs or epochs[-1] <= trial["config"]["epochs"], f"{who} has epochs past its last")
-        must(trial["state"] != "completed" or epochs, f"{who} is completed without a curve")
-        for entry in trial["curve"]:
+def check_trials(submission: Submission) -> str:
+    numbers = [trial.number for trial in submission.trials]
+    must(numbers == list(range(len(numbers))), "the trials are not numbered from 0 without a gap")
+    for trial in submission.trials:
+        label, scored = f"trial {trial.number}", trial.state == TrialState.COMPLETED
+        must(trial.state != TrialState.RUNNING, f"{label} is still running")
+        must(scored == (trial.score is not None), f"{label} is {trial.state} with score {trial.score}")
+        if trial.score is not None:
+            error = trial.standard_error
+            must(
+                error is not None and math.isfinite(trial.score + error), f"{label}: its score is not finite"
+            )
+        for name, earlier in (("retry_of", trial.retry_of), ("confirms", trial.replicate_of)):
+            must(earlier is None or 0 <= earlier < trial.number, f"{label}: {name} is not an earlier trial")
+    return f"{len(numbers)} trials, numbered from 0 without a gap"
+
+
+def check_curves(submission: Submission) -> str:
+    for trial in submission.trials:
+        label, epochs = f"trial {trial.number}", [entry["epoch"] for entry in trial.curve]
+        must(epochs == sorted(set(epochs)), f"the epochs of {label} do not rise")
+        must(not epochs or epochs[-1] <= trial.config["epochs"], f"{label} has epochs past its last")
+        must(trial.state != TrialState.COMPLETED or bool(epochs), f"{label} is completed without a curve")
+        for entry in trial.curve:
             values = [value for value in entry.values() if not isinstance(value, str)]
-            must(all(map(math.isfinite, values)), f"epoch {entry['epoch']} of {who} is not finite")
-    return f"{sum(len(trial['curve']) for trial in handin.trials)} epochs, rising and finite"
+            must(all(map(math.isfinite, values)), f"epoch {entry['epoch']} of {label} is not finite")
+    return f"{sum(len(trial.curve) for trial in submission.trials)} epochs, rising and finite"
 
 
-def settings(handin):
-    for trial in handin.counted:
-        who, drawn = f"trial {trial['number']}", trial["params"]
-        must(drawn.items() <= trial["config"].items(), f"{who} has not the settings that were drawn for it")
-        for name, value in drawn.items():
-            must(name in handin.study["space"], f"{who}: {name} was not searched")
-            must(within(value, handin.study["space"][name]["attributes"]), f"{who}: {name} is out of range")
-    return f"those of {len(handin.counted)} trials lie in the ranges"
+def check_settings(submission: Submission) -> str:
+    counting, ranges = submission.view.history(), submission.view.ranges()
+    for trial in counting:
+        label = f"trial {trial.number}"
+        must(trial.params.items() <= trial.config.items(), f"{label}: its config differs from its draw")
+        for name, value in trial.params.items():
+            must(name in ranges, f"{label}: {name} was not searched")
+            must(_within(value, ranges[name]), f"{label}: {name} is out of range")
+    return f"the hyperparameters of {len(counting)} trials are in their ranges"
 
 
-def fingerprints(handin):
-    for what in ("code", "space", "data"):
-        seen = {trial["fingerprint"][what] for trial in handin.counted if what in trial["fingerprint"]}
-        must(len(seen) <= 1, f"trials count that differ in their {what}")
-        must(what != "data" or seen <= {handin.study["digest"]}, "trials were trained on other data")
-    return "all trials that count are of one code, one space and the study's data"
+def check_fingerprints(submission: Submission) -> str:
+    about, counting = submission.view.description, submission.view.history()
+    stated = {"data": about.digest, "score": f"{about.direction} {about.metric}"}
+    for name in ("code", "space", "data", "score"):
+        seen = {trial.fingerprint[name] for trial in counting if name in trial.fingerprint}
+        must(len(seen) <= 1, f"trials that count differ in their {name}")
+        must(
+            name not in stated or seen <= {stated[name]}, f"study.json states another {name} than the trials"
+        )
+    return "all trials that count have one code, one space, one score and the study's data"
 
 
-def crossed_out(handin):
-    holds = {}
-    for crossing in handin.study["crossings"]:
-        holds |= dict.fromkeys(crossing["trials"], crossing)
-    must(holds.keys() <= set(range(len(handin.trials))), "a trial is crossed out that is not handed in")
-    for trial in handin.trials:
-        said = holds.get(trial["number"], {"action": "restore"})
-        expected = None if said["action"] == "restore" else said
-        must(trial["crossed"] == expected, f"trial {trial['number']} is not crossed out as the list says")
-    out = sum(trial["crossed"] is not None for trial in handin.trials)
-    return f"{out} trials, as the study's list of crossings has it"
+def check_void_trials(submission: Submission) -> str:
+    entries = submission.view.void_entries()
+    numbers = {number for entry in entries for number in entry.trials}
+    must(all(entry.action in STORED_ACTIONS for entry in entries), "an entry of the void list is unknown")
+    missing = numbers - set(range(len(submission.trials)))
+    must(not missing, f"the void list names trials that are missing: {number_ranges(missing)}")
+    void = active(entries)
+    for trial in submission.trials:
+        differs = f"trial {trial.number} is {'void' if trial.void else 'not void'}, unlike in the void list"
+        must(trial.void == void.get(trial.number), differs)
+    return f"{len(void)} in all, as the void list states"
 
 
-def figures(handin):
-    lines = handin.files["report.txt"].decode().rstrip().rpartition("\n\n")[2].splitlines()
-    said = {name: json.loads(value) for name, _, value in (line.partition(": ") for line in lines)}
-    computed = recomputed(handin)
-    lacks = computed.keys() - said.keys()  # version 0.1 knew no infeasible trials
-    alike = said.keys() <= computed.keys() and lacks <= {"infeasible"}
-    must(alike, "report.txt has not the figures that a report has")
-    for name, value in said.items():
-        must(equal(value, computed[name]), f"{name} is {value}, computed again {computed[name]}")
-    return f"{len(computed)}, each computed again from trials.json"
+def check_figures(submission: Submission) -> str:
+    heading, stated = figures.parsed(submission.files["report.txt"].decode())
+    computed = figures.figures(submission.view, submission.winner)
+    missing = (
+        computed.keys() - stated.keys()
+    )  # version 0.1 had no infeasible trials, so it had no such figure
+    complete = (
+        stated.keys() <= computed.keys() and missing <= {"infeasible"} and not any(map(computed.get, missing))
+    )
+    must(complete, "report.txt has other figures than a report has")
+    for name, value in stated.items():
+        must(_same(value, computed[name]), f"{name} is {value}, computed again {computed[name]}")
+    today = submission.version != __version__ or heading == figures.heading(submission.view)
+    must(today, "report.txt begins with other words than a report")
+    return f"{len(stated)} figures, each computed again from trials.json"
 
 
-def the_page(handin):
-    said, made = (words(text) for text in (handin.files["report.html"].decode(), page(handin)))
-    differs = [line for line in said.splitlines() if line not in set(made.splitlines())]
-    must(said == made, f"report.html says what the trials do not: {' '.join(differs)[:150]}")
+def check_winner(submission: Submission) -> str:
+    stated, candidate = submission.study["winner"], submission.winner
+    number = candidate.trial.number
+    must(stated["trial"] == number, f"study.json names trial {stated['trial']}, but trial {number} wins")
+    computed = winner_record(candidate)
+    must(
+        stated.keys() == computed.keys(), "study.json states other things about the winner than a search does"
+    )
+    for name, value in computed.items():
+        must(_same(stated[name], value), f"its {name}: {stated[name]}, computed again {value}")
+    return f"trial {number}, chosen again among {len(submission.trials)} trials"
+
+
+def check_page(submission: Submission) -> str:
+    page, made = submission.files["report.html"].decode(), page_of(submission.view)
+    if submission.version != __version__:  # each version words a page in its own way
+        must(_cells(page) == _cells(made), "the table in report.html has other numbers than the trials")
+        return (
+            f"the numbers of its table. Version {submission.version} worded the rest, which is NOT compared"
+        )
+    words, expected = _words(page), _words(made)
+    differs = [line for line in words.splitlines() if line not in set(expected.splitlines())]
+    must(words == expected, f"report.html differs from the trials: {' '.join(differs)[:150]}")
     return "its words, numbers and tables, made again from trials.json"
 
 
-def the_winner(handin):
-    said, standing = handin.study["winner"], winner.choose(view_of(handin))
-    number = standing.trial.number
-    must(said["trial"] == number, f"trial {said['trial']} is said to have won, and trial {number} did")
-    must(said["score"] == standing.trial.score, "its score is not that of its trial")
-    must(said["confirmed"] == standing.confirmed, f"whether it is confirmed: {said['confirmed']} is said")
-    if standing.confirmed:
-        mean, error = mean_and_error(handin, number)
-        must(equal(said["mean"], mean) and said["scores"] == list(standing.scores), f"its mean is {mean}")
-        must(equal(said["standard_error"], error), f"its mean's standard error is {error}")
-    return f"trial {number}, chosen again among {len(handin.trials)} trials"
-
-
-def script(handin):
-    record, defaults = constants(handin.files["script.py"].decode())
-    won = handin.trials[handin.study["winner"]["trial"]]
-    expected = {name: handin.study[name] for name in ("study", "task", "data_file", "digest", "metric")}
-    expected |= {"trial": won["number"], "score": won["score"], "direction": handin.study["direction"]}
-    expected |= {"machine": won["provenance"]["machine"]}
+def check_script(submission: Submission) -> str:
+    tree = ast.parse(submission.files["script.py"].decode())
+    record, won = record_in(tree), submission.winner.trial
+    expected = {name: submission.study[name] for name in ("study", "task", "data_file", "digest", "metric")}
+    expected |= {"trial": won.number, "score": won.score, "direction": submission.study["direction"]}
+    expected |= {"machine": won.provenance["machine"]}
     for name, value in expected.items():
         must(record[name] == value, f"its record has another {name} than the winner")
-    must(defaults == won["config"], "its settings are not the winner's")
-    return f"it is of trial {won['number']}, with that trial's settings and score"
+    must(values_in(tree) == won.config, "its config is not the winner's")
+    return f"it trains trial {won.number}, with the config and score of that trial"
 
 
-def the_data(handin):
+def check_data(submission: Submission) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        path = handin.data_path(folder)
+        path = submission.data_path(folder)
         if path.suffix == ".npz" and path.parent == Path(folder):
             with zipfile.ZipFile(path) as file:
                 size = sum(member.file_size for member in file.infolist())
-            must(size <= BYTES, f"unpacked it has more than {BYTES:,} bytes")
+            must(size <= MAX_BYTES, f"its arrays have more than {MAX_BYTES:,} bytes")
         seen = data.digest(data.read(path))
-    must(seen == handin.study["digest"], f"{path.name} has digest {seen}, not {handin.study['digest']}")
+    digest = submission.study["digest"]
+    must(seen == digest, f"{path.name} has digest {seen}, not {digest}")
     return f"{path.name} has the digest of the study's data"
 
 
-CHECKS = (
-    digests,
-    trials,
-    curves,
-    settings,
-    fingerprints,
-    crossed_out,
-    figures,
-    the_winner,
-    the_page,
-    script,
-    the_data,
-)
+CHECKS: dict[str, Check] = {
+    "digests": check_digests,
+    "trials": check_trials,
+    "curves": check_curves,
+    "settings": check_settings,
+    "fingerprints": check_fingerprints,
+    "void trials": check_void_trials,
+    "figures": check_figures,
+    "the winner": check_winner,
+    "the page": check_page,
+    "script": check_script,
+    "the data": check_data,
+}
 
 
-def first_report(handin):
-    """Run the script until it reports, and compare with the trial: the last check, and the only one that
-    runs anything of the hand-in.
-    """
-    won = handin.trials[handin.study["winner"]["trial"]]
-    recorded, told = won["curve"][0], ran(handin)
-    expected = {name: recorded[name] for name in recorded.keys() - {"epoch", "seconds", "time"}}
-    must(told["epoch"] == recorded["epoch"], f"it reports epoch {told['epoch']}, not {recorded['epoch']}")
-    must(told["metrics"].keys() == expected.keys(), "it reports other things than the trial")
-    there, here = won["provenance"]["machine"], machine()
-    differs = sorted(name for name in here if here[name] != there.get(name))
-    rule = f"within {NEAR:.0%}, as these differ: {', '.join(differs)}" if differs else "equal to the last bit"
-    for name, value in expected.items():
-        seen = told["metrics"][name]
-        holds = near(seen, value) if differs else seen == value
-        must(holds, f"epoch {told['epoch']}: {name} is {seen!r}, recorded {value!r}; expected {rule}")
-    return f"epoch {told['epoch']} of trial {won['number']} trained again: {len(expected)} values, {rule}"
+# Helpers of the checks
 
 
-def ran(handin):
-    """What the script reported, from a clean interpreter that knows nothing of this environment."""
-    with tempfile.TemporaryDirectory() as folder:
-        script, path = Path(folder) / "script.py", handin.data_path(folder)
-        script.write_bytes(handin.files["script.py"])
-        known = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-        command = [sys.executable, "-I", first_epoch.__file__, script, path.resolve()]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env=known | {"HOME": folder},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            raise Wrong(f"the script had not reported after {SECONDS} s") from None
-    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    must(done.returncode == 0, f"the script failed: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
+def winner_record(candidate: Candidate) -> Mapping[str, Any]:
+    """The values of `study.json` about the winner."""
+    record: dict[str, Any] = {
+        "trial": candidate.trial.number,
+        "score": candidate.trial.score,
+        "confirmed": candidate.confirmed,
+    }
+    if candidate.confirmed:
+        record["scores"] = list(candidate.scores)
+        record |= {"mean": candidate.mean, "standard_error": candidate.standard_error}
+    return record
 
 
-# What they use
-
-
-def within(value, ranges):
+def _within(value: Any, searched: BaseDistribution) -> bool:
     """Whether a value lies in the range of a hyperparameter."""
-    if "choices" in ranges:
-        return value in ranges["choices"]
-    return ranges["low"] <= value <= ranges["high"]
+    if isinstance(searched, CategoricalDistribution):
+        return value in searched.choices
+    assert isinstance(searched, (IntDistribution, FloatDistribution))
+    return bool(searched.low <= value <= searched.high)
 
 
-def equal(said, value):
-    """Whether two figures are the same, but for rounding."""
-    if value is None or said is None:
-        return said is value
-    return math.isclose(said, value, rel_tol=1e-9)
+def _same(stated: Any, computed: Any) -> bool:
+    """Whether two figures are equal up to rounding: another machine may round a sum otherwise."""
+    if isinstance(computed, float) and stated is not None:
+        return math.isclose(stated, computed, rel_tol=1e-9)
+    return bool(stated == computed)
 
 
-def near(seen, value):
-    """Whether a value is near enough for another machine; a text may be another."""
-    return isinstance(value, str) or abs(seen - value) <= NEAR * abs(value)
+def _words(page: str) -> str:
+    """A page without its scripts, which draw the plots: its words, numbers and tables."""
+    return re.sub("<script.*?</script>", "", page, flags=re.DOTALL)
 
 
-def constants(text):
-    """RECORD and the defaults of Config in a script, which is read and not run."""
-    tree = ast.parse(text)
-    return record_in(tree), values_in(tree)
+def _cells(page: str) -> list[str]:
+    """The numbers in a page's table of trials, as they are sorted by."""
+    return re.findall(r'<td data-value="(-?[\d.]+(?:e[+-]?\d+)?)">', _words(page))

@@ -1,45 +1,48 @@
 """Train a frozen script until its first report, and print that as JSON. Run by `search.submission.check`.
 
-It runs by itself in a clean interpreter: `python -I first_epoch.py script.py data-file`. What it runs is
-whatever the script says.
+A clean interpreter runs this file by itself: `python -I first_epoch.py script.py data-file`. The script is a
+stranger's code, and may do anything.
 """
 
 import contextlib
 import importlib.util
 import json
 import sys
+from types import ModuleType
+from typing import Any
 
 
-class Enough(Exception):
-    """Raised by `report`: the first is all that is wanted."""
+class FirstReport(Exception):
+    """Ends the training: the first report is enough."""
 
 
-def load(path):
-    """The script as a module; its end, which would train to the end, does not run."""
-    found = importlib.util.spec_from_file_location("script", path)
-    script = importlib.util.module_from_spec(found)
-    sys.modules["script"] = script  # where dataclasses look it up
-    found.loader.exec_module(script)
+def load(path: str) -> ModuleType:
+    """The script as a module. Its last lines, which train to the end, do not run."""
+    spec = importlib.util.spec_from_file_location("script", path)
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules["script"] = script  # dataclasses look for it there
+    spec.loader.exec_module(script)
     return script
 
 
-def first_report(script, data_path):
-    """What the script reports first; the machine and the data as it sees them."""
-    told = {}
+def first_report(script: ModuleType, data_path: str) -> dict[str, Any]:
+    """The first report of a script's training, with the machine and the digest of the data."""
+    reported: dict[str, Any] = {}
 
-    def report(epoch, metrics):
-        told.update(epoch=epoch, metrics=metrics)
-        raise Enough
+    def report(epoch: int, metrics: dict[str, Any]) -> None:
+        reported.update(epoch=epoch, metrics=metrics)
+        raise FirstReport
 
     script.torch.set_num_threads(script.THREADS)
     arrays, config = script.read(data_path), script.Config()
     splits = script.load(arrays, "train"), script.load(arrays, "validation")
     seen = {"machine": script.machine(), "digest": script.digest(arrays)}  # a training may change its arrays
-    if hasattr(script, "seed_all"):  # scripts of earlier versions leave it to their task
+    if hasattr(script, "seed_all"):  # the scripts of version 0.1 leave it to their task
         script.seed_all(config.seed)
-    with contextlib.suppress(Enough):
+    with contextlib.suppress(FirstReport):
         script.train(config, *splits, report)
-    return told | seen
+    return reported | seen
 
 
 if __name__ == "__main__":

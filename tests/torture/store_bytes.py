@@ -35,7 +35,7 @@ WRITES = [
 ]
 EXPORT = ["export", *STUDY]
 SELDOM = 0.1  # of the cases: to prove a script takes a second
-MANY_LINES = ("status", "doctor")  # a line for each study that is damaged
+MANY_LINES = ("status", "audit", "doctor")  # a line for each study that is damaged
 MAY_FAIL = ("export",)  # with 1, where the script does not reach a score that was changed
 
 

@@ -255,7 +255,7 @@ def every(count, marked=b""):
 
 
 def test_draw_that_is_rejected_in_a_turn_that_is_lost_is_tried_once(bowl, storage, server, monkeypatch):
-    monkeypatch.setattr(connection, "FIRST", 0.01)
+    monkeypatch.setattr(connection, "FIRST_WAIT", 0.01)
     space = bowl.space
 
     def rejects(trial):
@@ -282,7 +282,7 @@ def test_draw_that_is_rejected_in_a_turn_that_is_lost_is_tried_once(bowl, storag
 def test_statements_that_are_done_unheard_are_done_once(
     bowl, storage, server, monkeypatch, joined, count, marked
 ):
-    monkeypatch.setattr(connection, "FIRST", 0.01)
+    monkeypatch.setattr(connection, "FIRST_WAIT", 0.01)
     with closing(databases.CuttingProxy(server.port, every(count, marked))) as proxy:
         monkeypatch.setenv("TRIALBOOK_STORAGE", storage.replace(str(server.port), str(proxy.port)))
         with open_study(here(), bowl, join=joined) as study:

@@ -4,6 +4,7 @@ import multiprocessing
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_reader_changes_nothing(searched, database):
     with pytest.raises(Exception, match="readonly"):
         client.set_tag(run, "a", "b")
     assert database.read_bytes() == before
+
+
+def test_a_folder_in_the_place_of_the_log_is_said_at_once(home):
+    paths.mlflow_database().mkdir(parents=True)
+    started = time.monotonic()
+    with pytest.raises(StoreError, match="the log cannot be read: OperationalError"):
+        chosen(None).reader()
+    assert time.monotonic() - started < 30  # MLflow alone tries for two minutes
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b""])

@@ -18,7 +18,8 @@ from search.frozen_script import files
 from search.strategy import winner
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
-from search.submission import check, handed, pack
+from search.submission import check, figures, pack
+from search.submission.submission import MAX_BYTES, REQUIRED, Submission, trial_from_record
 
 
 def made(bowl):
@@ -53,10 +54,10 @@ def members(tmp_path_factory):
             return pack.members_of(study, lambda _: "run")
 
 
-def found(members, run=False):
-    """What does not hold of a hand-in: name -> why."""
+def failures(members, run=False):
+    """The checks that a hand-in fails: name -> message."""
     content = pack.packed({name: text for name, text in members.items() if name != "DIGESTS"})
-    return {each.name: each.said for each in check.findings(handed.Handin(content), run) if not each.holds}
+    return {each.name: each.message for each in check.findings(Submission(content), run) if not each.holds}
 
 
 def edited(members, name, edit):
@@ -73,19 +74,19 @@ def read(path):
 
 def test_it_holds_every_trial_and_all_of_each(study):
     members = pack.members_of(study, lambda _: "run")
-    trials = [handed.as_trial(fields) for fields in json.loads(members["trials.json"])]
+    trials = [trial_from_record(fields) for fields in json.loads(members["trials.json"])]
     assert len(trials) == len(list(study.trials()))
     for trial, original in zip(trials, study.trials(), strict=True):
         for name in ("number", "state", "config", "score", "curve", "started", "fingerprint", "provenance"):
             assert getattr(trial, name) == getattr(original, name)
     assert {trial.kind for trial in trials} == {"completed", "pruned", "replicates", "void"}
     assert json.loads(members["study.json"])["winner"]["mean"] == winner.choose(study).mean
-    assert members.keys() == handed.NEEDED - {"DIGESTS"} | {"sine-builtin.npz"}
+    assert members.keys() == REQUIRED - {"DIGESTS"} | {"sine-builtin.npz"}
 
 
 def test_it_names_no_folder_and_no_user(study):
     members = pack.members_of(study, lambda _: "run")
-    text = b"".join(members[name] for name in handed.NEEDED - {"DIGESTS"})
+    text = b"".join(members[name] for name in REQUIRED - {"DIGESTS"})
     assert b"no 'x.npz' here" in members["trials.json"]
     assert b"/home" not in text and str(paths.home()).encode() not in text
     assert study.void_entries()[0].who.encode() not in text
@@ -98,18 +99,10 @@ def test_the_same_study_gives_the_same_bytes(study, tmp_path):
 
 
 def test_all_of_it_holds_and_the_script_trains_as_the_trial_did(members):
-    findings = list(check.findings(handed.Handin(pack.packed(members))))
-    assert [finding.said for finding in findings if not finding.holds] == []
+    findings = list(check.findings(Submission(pack.packed(members))))
+    assert [finding.message for finding in findings if not finding.holds] == []
     assert len(findings) == len(check.CHECKS) + 1
-    assert "4 values, equal to the last bit" in findings[-1].said
-
-
-def test_figures_are_computed_twice_by_two_ways(study):
-    members = pack.members_of(study, lambda _: "run")
-    said = pack.figures(study, winner.choose(study))
-    computed = handed.recomputed(handed.Handin(pack.packed(members)))
-    assert said == pytest.approx(computed, rel=1e-9)
-    assert said["void"] == 2 and said["winner's repeats"] == 2 and said["failed"] == 0
+    assert "4 values, equal to the last bit" in findings[-1].message
 
 
 def test_a_change_without_new_digests_is_found(members):
@@ -119,9 +112,9 @@ def test_a_change_without_new_digests_is_found(members):
     with zipfile.ZipFile(content, "w") as file:
         for name, text in packed.items():
             file.writestr(name, text)
-    findings = check.findings(handed.Handin(content.getvalue()))
-    broken = {each.name: each.said for each in findings if not each.holds}
-    assert broken["digests"] == "trials.json is not the file that DIGESTS names"
+    findings = check.findings(Submission(content.getvalue()))
+    broken = {each.name: each.message for each in findings if not each.holds}
+    assert broken["digests"] == "DIGESTS has another digest than trials.json"
     assert "was not run" in broken["first report"]
 
 
@@ -186,65 +179,126 @@ def nonsense(trials):
     [
         (better_score, "figures", "baseline score is .*, computed again -1.0"),
         (no_score, "trials", "trial 3 is completed with score None"),
-        (one_fewer, "crossed out", "a trial is crossed out that is not handed in"),
+        (one_fewer, "void trials", "the void list names trials that are missing: "),
         (gap, "trials", "not numbered from 0"),
-        (restored, "crossed out", "is not crossed out as the list says"),
+        (restored, "void trials", "is not void, unlike in the void list"),
         (backwards, "curves", "the epochs of trial 3 do not rise"),
         (infinite, "curves", "epoch 1 of trial 3 is not finite"),
         (out_of_range, "settings", "trial 3: x is out of range"),
         (other_code, "fingerprints", "differ in their code"),
         (shorter, "figures", "seconds is .*, computed again"),
-        (better_repeat, "the winner", "its mean is"),
+        (better_repeat, "the winner", "its scores: .*, computed again"),
         (nonsense, "trials", r"cannot be read: TypeError"),
     ],
 )
 def test_changed_trials_are_found(members, edit, name, said):
-    broken = found(edited(members, "trials.json", edit))
+    broken = failures(edited(members, "trials.json", edit))
     assert re.search(said, broken[name]), broken
     assert all(text.isprintable() for text in broken.values())
 
 
-def test_another_winner_is_found(study):
+def test_check_another_winner_fails_in_each_file_that_names_it(study):
     members, other = pack.members_of(study, lambda _: "run"), winner.candidates(study)[1]
-    said = {"trial": other.trial.number, "score": other.trial.score, "confirmed": True}
-    said |= {"scores": other.scores, "mean": other.mean, "standard_error": other.standard_error}
-    broken = found(edited(members, "study.json", lambda about: about.update(winner=said)))
-    assert f"trial {other.trial.number} is said to have won, and trial" in broken["the winner"]
-    assert "winner is" in broken["figures"] and "script" in broken
+    view = Submission(pack.packed(members)).view
+    record = check.winner_record(other)
+    assert record["confirmed"]
+    forged = edited(members, "study.json", lambda about: about.update(winner=record))
+    assert failures(forged).keys() == {"the winner"}
+    forged["report.txt"] = figures.text_of(view, other).encode()
+    forged["script.py"] = export.freeze(study, other, "run").encode()
+    broken = failures(forged)
+    number = winner.choose(study).trial.number
+    assert broken["the winner"] == f"study.json names trial {other.trial.number}, but trial {number} wins"
+    assert broken["figures"].startswith(("winner is", "winner's"))
+    assert broken["script"] == "its record has another trial than the winner"
 
 
-@pytest.mark.parametrize("line", [b"best score: 0.0", b"best score: null", b"best score: 1e-9\ngood: 1"])
+@pytest.mark.parametrize(
+    "line", [b"best score: 0.0", b"best score: null", b"best score: 1e-9\ngood: 1", b"best score: 1\nvoid: 2"]
+)
 def test_a_figure_that_the_trials_do_not_give_is_found(members, line):
     text = members["report.txt"].split(b"\n")
     at = next(number for number, each in enumerate(text) if each.startswith(b"best score:"))
     text[at] = line
-    assert found(members | {"report.txt": b"\n".join(text)}).keys() == {"figures"}
+    assert failures(members | {"report.txt": b"\n".join(text)}).keys() == {"figures"}
 
 
 def test_a_page_that_says_what_the_trials_do_not_is_found(members):
     page = members["report.html"]
     assert b"mean of 2 fresh seeds" in page
     told = page.replace(b"mean of 2 fresh seeds", b"mean of 9 fresh seeds")
-    assert found(members | {"report.html": told}).keys() == {"the page"}
+    assert failures(members | {"report.html": told}).keys() == {"the page"}
+
+
+def test_check_report_with_another_heading_fails(members):
+    text = members["report.txt"].replace(b"lower is better", b"higher is better")
+    broken = failures(members | {"report.txt": text})
+    assert broken == {"figures": "report.txt begins with other words than a report"}
+
+
+def test_check_trials_with_another_score_than_study_json_states_fail(members):
+    def other(trials):
+        for trial in trials:
+            trial["fingerprint"]["score"] = "maximize height"
+
+    broken = failures(edited(members, "trials.json", other))
+    assert broken == {"fingerprints": "study.json states another score than the trials"}
+
+
+def by_version(members, version):
+    """The hand-in as another version would have written it, in other words."""
+
+    def edit(about):
+        del about["version"]
+        if version:
+            about["version"] = version
+
+    names = {
+        b"replicates:": b"repeats:",
+        b"superseded:": b"aside:",
+        b"infeasible: 0\n": b"",
+        b"Scores": b"They",
+    }
+    report = members["report.txt"]
+    for today, then in names.items():
+        report = report.replace(today, then)
+    page = members["report.html"].replace(b"What next", b"And now")
+    return edited(members, "study.json", edit) | {"report.txt": report, "report.html": page}
+
+
+@pytest.mark.parametrize("version", [None, "0.1.0", "9.0"])
+def test_check_hand_in_of_another_version_holds_and_says_what_is_not_compared(members, version):
+    content = pack.packed(by_version(members, version))
+    results = {each.name: each for each in check.findings(Submission(content), run=False)}
+    assert all(each.holds for each in results.values()), results
+    stated = f"Version {version or '0.1'} worded the rest, which is NOT compared"
+    assert stated in results["the page"].message
+
+
+def test_check_hand_in_of_another_version_with_a_forged_table_fails(members):
+    moved = by_version(members, None)
+    page = re.sub(rb'data-value="0\.\d+"', b'data-value="0.0"', moved["report.html"], count=1)
+    assert page != moved["report.html"]
+    assert failures(moved | {"report.html": page}).keys() == {"the page"}
 
 
 def test_a_script_that_trains_otherwise_is_found(members):
     script = members["script.py"].decode()
     other = script.replace("+ 1 / epoch", "+ 1.5 / epoch")
     assert other != script
-    broken = found(members | {"script.py": other.encode()}, run=True)
+    broken = failures(members | {"script.py": other.encode()}, run=True)
     assert broken.keys() == {"first report"} and "expected equal to the last bit" in broken["first report"]
     failing = script.replace("def build(config):", "def build(config):\n    raise OSError('no\\x1b[2J')\n")
-    broken = found(members | {"script.py": failing.encode()}, run=True)
+    broken = failures(members | {"script.py": failing.encode()}, run=True)
     assert broken == {"first report": "the script failed: OSError: no?[2J"}
 
 
 def test_a_script_of_other_settings_is_not_even_run(members):
     script = members["script.py"].replace(b"epochs: int = 5", b"epochs: int = 6")
-    broken = found(members | {"script.py": script}, run=True)
+    broken = failures(members | {"script.py": script}, run=True)
     assert broken == {
-        "script": "its settings are not the winner's",
-        "first report": "the script was not run, since not all of the above holds",
+        "script": "its config is not the winner's",
+        "first report": "the script was not run, because another check failed",
     }
 
 
@@ -253,20 +307,23 @@ def test_on_another_machine_it_is_compared_within_a_tolerance(members):
         for trial in trials:
             trial["provenance"]["machine"]["python"] = "3.0"
 
-    python = handed.Handin(pack.packed(members)).trials[0]["provenance"]["machine"]["python"]
+    python = Submission(pack.packed(members)).trials[0].provenance["machine"]["python"]
     moved = edited(members, "trials.json", elsewhere)
     moved["script.py"] = moved["script.py"].replace(f'"{python}"'.encode(), b'"3.0"')
     for change, broken in ((b"1.01", set()), (b"1.5", {"first report"})):
         script = moved["script.py"].replace(b"+ 1 / epoch", b"+ " + change + b" / epoch")
-        assert found(moved | {"script.py": script}, run=True).keys() == broken
+        assert failures(moved | {"script.py": script}, run=True).keys() == broken
 
 
 def test_other_data_and_none_are_found(members):
-    assert "cannot be read" in found(members | {"sine-builtin.npz": b"PK"})["the data"]
+    assert "cannot be read" in failures(members | {"sine-builtin.npz": b"PK"})["the data"]
     moved = edited(members, "study.json", lambda about: about.update(data_file="course.npz"))
-    assert "neither handed in nor here: name its folder with DATA_DIR=" in found(moved)["the data"]
+    assert (
+        "neither in the zip nor on this machine: name its folder with DATA_DIR="
+        in failures(moved)["the data"]
+    )
     moved = edited(members, "study.json", lambda about: about.update(data_file="../x"))
-    assert "no name of a data file" in found(moved)["the data"]
+    assert "not the name of a data file" in failures(moved)["the data"]
 
 
 def zipped(*members):
@@ -283,11 +340,11 @@ def zipped(*members):
         (b"", "cannot be read: BadZipFile"),
         (b"no zip at all", "cannot be read: BadZipFile"),
         (zipped(("study.json", "{}")), "lacks DIGESTS, report.html, report.txt, script.py, trials.json"),
-        (zipped(("../x", "")), "names that a hand-in has not"),
-        (zipped(("/etc/x", "")), "names that a hand-in has not"),
-        (zipped(("folder/", "")), "names that a hand-in has not"),
-        (zipped(*((f"f{number}", "") for number in range(11))), "names that a hand-in has not"),
-        (zipped(("bomb", bytes(handed.BYTES + 1))), "unpacked it has more than 500,000,000 bytes"),
+        (zipped(("../x", "")), "names that no hand-in has"),
+        (zipped(("/etc/x", "")), "names that no hand-in has"),
+        (zipped(("folder/", "")), "names that no hand-in has"),
+        (zipped(*((f"f{number}", "") for number in range(11))), "names that no hand-in has"),
+        (zipped(("bomb", bytes(MAX_BYTES + 1))), "its files have more than 500,000,000 bytes"),
     ],
     ids=range(8),
 )
@@ -304,7 +361,7 @@ def test_a_torn_zip_is_wrong_usage(members):
     content = bytearray(pack.packed(members))
     content[len(content) // 2] ^= 255
     with pytest.raises(UsageError, match="cannot be read: BadZipFile: Bad CRC|cannot be read: error"):
-        handed.Handin(bytes(content))
+        Submission(bytes(content))
 
 
 def test_from_the_command_line(study, database, tmp_path, capsys):
@@ -315,7 +372,7 @@ def test_from_the_command_line(study, database, tmp_path, capsys):
     assert f"wrote {path}" in capsys.readouterr().out
     assert main(["check-handin", "--zip", str(path), "--run", "0"]) == 0
     out = capsys.readouterr().out
-    assert out.count("\nyes ") == len(check.CHECKS) - 1 and "The hand-in is what it says." in out
+    assert out.count("\nyes ") == len(check.CHECKS) - 1 and "The hand-in passed every check." in out
     path.write_bytes(pack.packed(read(path) | {"report.txt": b""}))
     assert main(["check-handin", "--zip", str(path), "--run", "0"]) == 1
     assert "NO  figures" in capsys.readouterr().out
@@ -331,7 +388,7 @@ def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not
         pack.write(study, lambda _: "run")
     # As if its script had been proved all the same.
     files.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
-    with pytest.raises(TrialbookError, match="would not pass its check"):
+    with pytest.raises(TrialbookError, match="would fail its check"):
         pack.write(study, lambda _: "run")
     assert not list(paths.home().glob("*.zip*"))
 
@@ -340,4 +397,4 @@ def test_a_task_whose_trials_make_text_is_handed_in_too(moody):
     with open_study(here(), moody("late nan", "error"), "moods") as study:
         search(study, Inline(study), trials=12)
         files.write(paths.frozen("moody"), export.freeze(study, winner.choose(study), "run"))
-        assert found(pack.members_of(study, lambda _: "run")) == {}
+        assert failures(pack.members_of(study, lambda _: "run")) == {}
