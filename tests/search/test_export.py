@@ -32,6 +32,7 @@ def carried(searched, tmp_path):
     return folder
 
 
+@pytest.mark.integration
 def test_it_reaches_its_score_to_the_last_bit(carried, searched):
     alone = [sys.executable, "-I", "bowl.py"]  # a clean interpreter, which sees no project
     done = subprocess.run(alone, cwd=carried, capture_output=True, text=True)
@@ -85,6 +86,7 @@ print("and the next cell")
 """
 
 
+@pytest.mark.integration
 def test_a_script_pasted_into_a_notebook_trains_with_its_defaults_and_goes_on(carried):
     done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
@@ -212,6 +214,7 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
     compile(text, name, "exec")
 
 
+@pytest.mark.integration
 def test_regression_for_real(tmp_path):
     """A real network, trained in a search, and again in another process from the script alone."""
     from objectives import regression
@@ -224,6 +227,7 @@ def test_regression_for_real(tmp_path):
     assert "equal to the last bit" in done.stdout
 
 
+@pytest.mark.integration
 def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monkeypatch):
     monkeypatch.setattr(searched.task, "TOLERANCE", 0)
     standing = winner.choose(searched)
@@ -234,6 +238,7 @@ def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monke
     assert export.export(searched, standing, "run", tmp_path / "away").exists()
 
 
+@pytest.mark.integration
 def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(searched):
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
@@ -272,6 +277,7 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
     assert done.returncode == 0 and "equal to the last bit" in done.stdout
 
 
+@pytest.mark.integration
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
     with open_study(here(), edited_bowl(), "edited-builtin") as study:
         search(study, Inline(study), trials=2)

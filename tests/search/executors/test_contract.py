@@ -22,7 +22,8 @@ from search.executors.processes import Processes
 from search.trainers.messages import GO_ON, PAUSE, STOP
 from search.trainers.trainer import Trainer
 
-ELSEWHERE = ["process", "two processes", RAY]  # where a trainer can end, and the coordinator lives on
+PROCESSES = [pytest.param(each, marks=pytest.mark.integration) for each in ("process", "two processes")]
+ELSEWHERE = [*PROCESSES, RAY]  # where a trainer can end, and the coordinator lives on
 WELL, WELL_SCORE = {"mood": "well"}, ("finished", (0.5, 0.01))
 in_each_elsewhere = pytest.mark.parametrize("kind", ELSEWHERE, indirect=True, scope="module")
 

@@ -25,6 +25,8 @@ from search.executors.inline import Inline
 from search.executors.processes import Processes
 from search.study.opening import open_study
 
+pytestmark = pytest.mark.integration
+
 EXECUTORS = {
     "inline": Inline,
     "one": lambda study: Processes(study, 1),

@@ -199,6 +199,7 @@ def _run(examples, steps):
     )
 
 
+@pytest.mark.integration
 def test_files_and_memory_do_what_the_model_says(monkeypatch):
     monkeypatch.setenv("TRIALBOOK_HOME", "")
     monkeypatch.setattr(StudyInStores, "address", None)

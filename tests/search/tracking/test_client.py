@@ -26,6 +26,7 @@ def test_store_is_local_unless_an_address_is_given(monkeypatch):
     assert isinstance(from_environment(), ServerTracking) and from_environment().uri == ADDRESS
 
 
+@pytest.mark.integration
 def test_choosing_a_store_imports_no_mlflow_and_writes_nothing(home):
     code = (
         "import sys, search.tracking as t; t.from_environment().exists(); sys.exit('mlflow' in sys.modules)"
