@@ -183,13 +183,24 @@ def case(study, plain, drawn, here, with_page):
             wrong += of_page(study)
     except Exception as error:
         wrong = [f"{type(error).__name__}: {error}"[:200]]
-    return ascii(f"{'; '.join(wrong)}: {drawn}") if wrong else None
+    return ascii(f"{'; '.join(wrong)}: {shown(drawn)}") if wrong else None
+
+
+def shown(drawn):
+    """Values as text, if Python can show them: it refuses integers of many digits."""
+    try:
+        return str(drawn)
+    except ValueError as error:
+        return f"values that cannot be shown: {error}"
 
 
 def put(study, drawn):
     """Put what was drawn into its places. Returns the standing of the trial that has it now."""
+    from objectives.texts import WORDS  # of tests/toys, which is on the path only once the torture runs
+
     first = winner.choose(study)
-    ranges = {"name": "CategoricalDistribution", "attributes": {"choices": drawn.choices}}
+    choices = [*drawn.choices, *WORDS]  # the trials have these, and a page shows them
+    ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
     study.name = drawn.name
     space = study.description.space | {"word": json.dumps(ranges)}
     study.description = replace(study.description, digest=drawn.digest, space=space)
