@@ -1,22 +1,24 @@
-"""Trialbook from Python: run a search, open a study, and look at what came of it."""
+"""The Python API: run a search, open a study, read its winner, trials and report."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search import storage, tasks
+from search import storage, tasks, tracking
 from search.errors import UsageError
 from search.storage import StudyStore
 from search.strategy import winner
 from search.strategy.winner import Candidate
 from search.study.opening import default_name, source_of
 from search.study.stored import StoredStudy
+from search.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
 class OpenedStudy(StoredStudy):
-    """A study to look at: its trials, its winner and its report. Another process may be searching it."""
+    """A study to read: its trials, its winner and its report. Another process may be searching it."""
 
     def winner(self) -> Candidate:
         """The winning configuration: confirmed on fresh seeds, or else the best single score.
@@ -32,17 +34,17 @@ class OpenedStudy(StoredStudy):
         return trials_dataframe(self)
 
     def report(self, folder: str | Path | None = None) -> Path:
-        """Write what was learned as one page, and return its path. Raises NoWinner."""
+        """Write the report as one page, and return its path. Raises NoWinner."""
         from search.reports import page, report
 
         return page.write(report.report(self), folder)
 
 
 def open_study(name: str, store: StudyStore | None = None) -> OpenedStudy:
-    """An existing study, to look at.
+    """Open an existing study to read it.
 
     Args:
-        name: the study's.
+        name: the name of the study.
         store: where it lives; by default mlruns/studies.
 
     Raises UsageError, StoreError.
@@ -57,6 +59,7 @@ def run(
     timeout: float | None = None,
     study: str | None = None,
     store: StudyStore | None = None,
+    log: TrackingStore | None = None,
     **options: Any,
 ) -> OpenedStudy:
     """Search a task, or resume a study of it, and confirm its winner on fresh seeds.
@@ -65,10 +68,11 @@ def run(
 
     Args:
         task: the name of a task of `objectives/`.
-        trials: how many in total; None for no limit.
+        trials: the number in total; None for no limit.
         timeout: seconds to search; None for no limit. At least one of both limits is needed.
-        study: the study's name; by default task-source.
+        study: the name of the study; by default task-source.
         store: where it lives; by default mlruns/studies.
+        log: the store of its log; by default the one that MLFLOW_TRACKING_URI names, or mlflow.db.
         options: others of `search.cli.options.SearchOptions`, such as `confirm=3` or `jobs=2`.
 
     Returns the study. Raises TrialbookError.
@@ -79,5 +83,6 @@ def run(
     if trials is None and timeout is None:
         raise UsageError("a search needs a limit: trials= or timeout=")
     module, store = tasks.find(task), store or storage.chosen(None)
-    session.run(module, store, SearchOptions(trials=trials, timeout=timeout, study=study, **options))
+    log = log or tracking.chosen(os.environ.get("MLFLOW_TRACKING_URI"))  # as the command line does
+    session.run(module, store, log, SearchOptions(trials=trials, timeout=timeout, study=study, **options))
     return open_study(study or default_name(module, source_of(module, options.get("data"))), store)

@@ -1,14 +1,14 @@
-"""What can go wrong, and the exit code of each.
+"""The errors of Trialbook, and the exit code of each.
 
     TrialbookError          1   the search itself failed
-    |-- UsageError          2   what was typed is wrong; nothing was written
+    |-- UsageError          2   an argument is wrong; nothing was written
     |   `-- TaskError       2   a task's file breaks the contract that `objectives/__init__.py` states
     |-- StoreError          3   a store cannot be read or written
     |-- StudyConflict       4   the study is busy, or belongs to another task or other data
     |-- NoWinner            5   there is no valid winner yet
-    `-- Damage              6   an audit or a doctor found what should not be
+    `-- IntegrityError      6   the audit found a violation, or the doctor something to repair
 
-Each message is one line for a person: what was wrong, what was seen, what is valid.
+Each message is one line for a person: the value, the rule, the valid values.
 """
 
 import difflib
@@ -39,7 +39,7 @@ class NoWinner(TrialbookError):
     exit_code = 5
 
 
-class Damage(TrialbookError):
+class IntegrityError(TrialbookError):
     exit_code = 6
 
 
@@ -48,7 +48,7 @@ class TrialLost(Exception):
 
 
 def unknown(what: str, seen: object, valid: Iterable[str]) -> UsageError:
-    """A UsageError that names the valid choices, and the one that was probably meant."""
+    """A UsageError that names the valid choices, and the one that is closest to the value."""
     valid = sorted(valid)
     near = difflib.get_close_matches(str(seen), valid, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

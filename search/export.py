@@ -1,4 +1,4 @@
-"""Freeze a winner into one script that stands alone: written, proved, put in its place."""
+"""Freeze a winner into one script that needs no project: write it, prove it, put it in its place."""
 
 import shutil
 from pathlib import Path
@@ -6,31 +6,35 @@ from pathlib import Path
 from search import paths, tasks
 from search.errors import TrialbookError
 from search.frozen_script.files import UNREADABLE, prove, record, write
-from search.frozen_script.script import BEGINS, script_of
+from search.frozen_script.script import BEGINS, Record, script_of
+from search.strategy.winner import Candidate
 from search.study.opening import require_same_code
+from search.study.trial import Trial
+from search.study.view import StudyView
 from search.text import readable
 
-FLAG = "# CROSSED OUT, do not use: "  # how the first line of a script begins whose trial is
+FLAG = "# VOID, do not use: "  # begins the first line of a script whose trial is void
+FLAGS = (FLAG, "# CROSSED OUT, do not use: ")  # and that of earlier versions
 
 
-def freeze(study, standing, run_id):
-    """The text of the frozen script of a winner. `run_id` is its trial's run in the log.
+def freeze(study: StudyView, candidate: Candidate, run_id: str) -> str:
+    """The text of the frozen script of a winner. `run_id` is the run of its trial in the log.
 
-    Raises StudyConflict where the task's code has changed since; TrialbookError.
+    Raises StudyConflict if the task's code has changed since; TrialbookError.
     """
-    require_same_code(study, standing.trial)
-    record = _record(study, standing, run_id)
+    require_same_code(study, candidate.trial)
+    record = _record(study, candidate, run_id)
     searched = {name: tasks.describe(ranges) for name, ranges in study.ranges().items()}
-    return script_of(study.task, standing.trial.config, searched, record, _head(record, standing))
+    return script_of(study.task, candidate.trial.config, searched, record, _head(record, candidate))
 
 
-def export(study, standing, run_id, folder=None):
+def export(study: StudyView, candidate: Candidate, run_id: str, folder: str | Path | None = None) -> Path:
     """Freeze a winner into the project, or with its data into a folder. Returns the script's path.
 
-    Raises TrialbookError where the script does not reach its score; nothing is written then.
+    Raises TrialbookError if the script does not reach its score; then nothing is written.
     """
     name = study.description.task
-    text = freeze(study, standing, run_id)
+    text = freeze(study, candidate, run_id)
     prove(text, study.data_path)
     if folder is None:
         return write(paths.frozen(name), text)
@@ -39,36 +43,35 @@ def export(study, standing, run_id, folder=None):
     return path
 
 
-def flag(study):
-    """Say at the top of a frozen script whether the trial it was made from is crossed out.
+def flag(study: StudyView) -> Path | None:
+    """Flag the task's frozen script if its trial is void, or remove the flag if it counts again.
 
-    Returns its path where it was made from a trial of this study that is crossed out, else None.
+    Returns the script's path if it is flagged, else None. A script of another study is left alone.
     """
     path = paths.frozen(study.description.task)
     trial = _trial_of(path, study) if path.exists() else None
     if trial is None:
         return None
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    plain = "".join(lines[1:] if lines[0].startswith(FLAG) else lines)
-    crossed = trial.void
-    text = f"{FLAG}{readable(' '.join(str(crossed).split()))}\n{plain}" if crossed else plain
+    plain = "".join(lines[1:] if lines[0].startswith(FLAGS) else lines)
+    text = f"{FLAG}{readable(' '.join(str(trial.void).split()))}\n{plain}" if trial.void else plain
     if text != "".join(lines):
         write(path, text)
-    return path if crossed else None
+    return path if trial.void else None
 
 
-def _trial_of(path, study):
-    """The trial of this study that a script was made from; None where it is of another or cannot be read."""
+def _trial_of(path: Path, study: StudyView) -> Trial | None:
+    """The trial of this study that a script names; None if it names another study or cannot be read."""
     try:
-        told = record(path)
-        return study.trial(told["trial"]) if told["study"] == study.name else None
-    except UNREADABLE:  # somebody changed it
+        written = record(path)
+        return study.trial(written["trial"]) if written["study"] == study.name else None
+    except UNREADABLE:  # somebody edited it
         return None
 
 
-def _record(study, standing, run_id):
-    """What the script should reach, and where it comes from."""
-    trial = standing.trial
+def _record(study: StudyView, candidate: Candidate, run_id: str) -> Record:
+    """The score that the script should reach, and its origin."""
+    trial = candidate.trial
     return {
         "task": study.description.task,
         "study": study.name,
@@ -80,20 +83,21 @@ def _record(study, standing, run_id):
         "metric": study.description.metric,
         "direction": study.description.direction,
         "score": trial.score,
-        "tolerance": standing.tolerance or study.task.TOLERANCE,
+        "tolerance": candidate.tolerance or study.task.TOLERANCE,
         "machine": trial.provenance["machine"],
     }
 
 
-def _head(record, standing):
-    """What a script's docstring says below the task's own: where it comes from, what it should reach."""
+def _head(record: Record, candidate: Candidate) -> str:
+    """The end of the script's docstring, below the task's own: its origin, and the score to reach."""
     name, metric = record["task"], record["metric"]
-    score = f"{record['score']:.5g} on validation data (standard error {standing.trial.standard_error:.2g})"
+    error = candidate.trial.standard_error
+    score = f"{record['score']:.5g} on validation data (standard error {error:.2g})"
     lines = [
         f"{BEGINS} The script needs numpy and torch",
         "alone: it trains the network from scratch, prints the curve and compares with the recorded",
         f"score, {metric} {score}.",
-        _worth(standing),
+        _confidence(candidate),
         "",
         f"From study {record['study']}, trial {record['trial']}, run {record['run']},",
         f"code {record['commit']}, data {record['data_file']} ({record['digest']}).",
@@ -105,9 +109,9 @@ def _head(record, standing):
     return head
 
 
-def _worth(standing):
-    """What that score is worth, in a line."""
-    if not standing.confirmed:
+def _confidence(candidate: Candidate) -> str:
+    """Whether the score is confirmed, in one line."""
+    if not candidate.confirmed:
         return "That was one seed, the best of several trials: another seed may well do a little worse."
-    mean = f"{standing.mean:.5g} (standard error {standing.standard_error:.2g})"
-    return f"Confirmed: the mean of {len(standing.scores)} trainings on fresh seeds is {mean}."
+    mean = f"{candidate.mean:.5g} (standard error {candidate.standard_error:.2g})"
+    return f"Confirmed: the mean of {len(candidate.scores)} trainings on fresh seeds is {mean}."

@@ -9,7 +9,10 @@ PACKAGES = ("data", "models", "objectives")  # of training code, from which froz
 
 
 def home() -> Path:
-    """The folder that holds the log, the studies and the frozen scripts."""
+    """The folder that holds the log, the studies and the frozen scripts.
+
+    TRIALBOOK_HOME is read here, not by the command line: trainers, the API and tests compute paths too.
+    """
     return Path(os.environ.get("TRIALBOOK_HOME") or ROOT).expanduser().resolve()
 
 

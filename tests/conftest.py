@@ -11,7 +11,7 @@ import forks
 import plain
 import pytest
 import torch
-from logs import copy_home, log_client, projection
+from logs import copy_home, log_client, log_store, projection
 from proposals import fixed
 from stores import here
 from task_files import TaskFiles, changed
@@ -24,7 +24,6 @@ from search.executors.inline import Inline
 from search.frozen_script import files
 from search.strategy import winner
 from search.study.opening import open_study
-from search.tracking import from_environment
 from search.tracking.background import Background
 from search.tracking.client import run_of
 
@@ -166,8 +165,8 @@ def audited_home(tmp_path_factory, fresh_database):
                 confirm(study, Inline(study), replicates=2, watchers=[live])
             written.bring_up_to_date()
             assert written.behind is None
-            standing = winner.choose(study)
-            text = export.freeze(study, standing, run_of(from_environment(), study, standing.trial.number))
+            candidate = winner.choose(study)
+            text = export.freeze(study, candidate, run_of(log_store(), study, candidate.trial.number))
             files.write(paths.frozen("bowl"), text)
         return paths.home()
 

@@ -1,13 +1,15 @@
-"""From what was typed to an exit code: find the command, read its options, run it, say what is wrong.
+"""Run a command: parse its arguments, choose its stores, and turn errors into exit codes.
 
 Each error is one line on the standard error stream. `make COMMAND NAME=value` passes `--NAME=value`.
 """
 
 import inspect
+import io
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from cyclopts import App, CycloptsError
 from cyclopts.exceptions import MissingArgumentError, UnknownOptionError, UnusedCliTokensError
@@ -17,6 +19,7 @@ from search import __version__, paths, redact, storage
 from search.cli import commands, commands_share, options, terminal
 from search.errors import StoreError, TrialbookError, UsageError, unknown
 from search.text import one_line
+from search.tracking import TrackingStore, chosen
 
 EXIT_CODES = """--debug: any command shows the traceback of a fault of this program
 
@@ -50,8 +53,8 @@ def _application() -> App:
         help_format="plaintext",
         help_formatter="plain",
     )
-    for place, (name, command) in enumerate(COMMANDS.items()):
-        app.command(command, name=name, help_epilogue="", sort_key=place, usage=_usage(name))
+    for position, (name, command) in enumerate(COMMANDS.items()):
+        app.command(command, name=name, help_epilogue="", sort_key=position, usage=_usage(name))
     return app
 
 
@@ -62,21 +65,29 @@ def _usage(name: str) -> str:
 APP = _application()
 
 
+@dataclass(frozen=True)
+class Environment:
+    """The stores that the environment names."""
+
+    storage: str | None  # TRIALBOOK_STORAGE: the address of the studies
+    tracking: TrackingStore  # MLFLOW_TRACKING_URI: the store of the log
+
+
 def option_names(command: str) -> list[str]:
     """The options that a command takes."""
     arguments = APP[command].assemble_argument_collection()
-    names = [name.lstrip("-") for argument in arguments for name in argument.names if name.startswith("-")]
-    return list(dict.fromkeys(names))
+    names = [name for argument in arguments if argument.parse for name in argument.names]
+    return list(dict.fromkeys(name.lstrip("-") for name in names if name.startswith("-")))
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, inspect.BoundArguments]:
-    """The function of the command that was typed, and what it takes. Raises UsageError."""
+    """The function of a command, and its arguments. Raises UsageError."""
     if not arguments or arguments[0].startswith("-"):
         arguments = arguments if arguments[:1] == ["--version"] else ["--help"]
     elif arguments[0] not in COMMANDS:
         raise unknown("command", arguments[0], COMMANDS)
     else:
-        arguments = [arguments[0], *_spelt(arguments[0], arguments[1:])]
+        arguments = [arguments[0], *_normalize(arguments[0], arguments[1:])]
     try:
         function, bound, _ = APP.parse_args(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -84,49 +95,51 @@ def parse(arguments: Sequence[str]) -> tuple[Command, inspect.BoundArguments]:
     return function, bound
 
 
-def _spelt(command: str, arguments: Sequence[str]) -> list[str]:
-    """Arguments as cyclopts takes them: names in lower case with hyphens, and a value after each switch."""
+def _normalize(command: str, arguments: Sequence[str]) -> list[str]:
+    """Spell arguments as cyclopts takes them: names in lower case with hyphens, a value after each switch."""
     switches = {
         argument.name
         for argument in APP[command].assemble_argument_collection()
         if argument.hint is options.Switch
     }
-    spelt: list[str] = []
+    normalized: list[str] = []
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if spelt and spelt[-1] in switches:  # it stood alone so far
+        if normalized and normalized[-1] in switches:
             if not argument.startswith("-"):
-                spelt[-1] += f"={argument}"
+                normalized[-1] += f"={argument}"
                 continue
-            spelt[-1] += "=1"
-        spelt.append(name.lower().replace("_", "-") + equals + value if name.startswith("--") else argument)
-    if spelt and spelt[-1] in switches:
-        spelt[-1] += "=1"
-    return spelt
+            normalized[-1] += "=1"
+        normalized.append(
+            name.lower().replace("_", "-") + equals + value if name.startswith("--") else argument
+        )
+    if normalized and normalized[-1] in switches:
+        normalized[-1] += "=1"
+    return normalized
 
 
 def _usage_error(command: str, error: CycloptsError) -> UsageError:
-    """A UsageError in place of one of cyclopts."""
+    """The UsageError that replaces an error of cyclopts."""
     match error:
         case UnknownOptionError():
-            seen = str(error.token.keyword or error.token.value)
+            typed = str(error.token.keyword or error.token.value)
         case UnusedCliTokensError() if error.unused_tokens:
-            seen = error.unused_tokens[0]
+            typed = error.unused_tokens[0]
         case MissingArgumentError() if error.unused_tokens:
             name = error.unused_tokens[0].lstrip("-").upper().replace("-", "_")
             return UsageError(f"{name}: expected one argument; see python -m search {command} --help")
         case _:
             return UsageError(f"{error}; see python -m search {command} --help")
-    return unknown("option", seen.lstrip("-").partition("=")[0], option_names(command))
+    return unknown("option", typed.lstrip("-").partition("=")[0], option_names(command))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command. Returns the exit code."""
     arguments, debug = _without_debug(arguments)
     try:
-        address = _read_environment()
+        environment = _read_environment()
         command, bound = parse(arguments)
-        _fill_in(bound, address)
+        _fill_in(bound, environment)
         return command(*bound.args, **bound.kwargs) or 0
     except TrialbookError as error:
         code, message = error.exit_code, str(error)
@@ -139,36 +152,44 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:  # a fault of this program
         if debug:
             raise
-        code, message = TrialbookError.exit_code, _written_down(error)
+        code, message = TrialbookError.exit_code, _record_fault(error)
     terminal.complain(message)
     return code
 
 
-def _read_environment() -> str | None:
-    """Read what the environment sets, here alone. Returns the address of the studies. Raises UsageError."""
+def _read_environment() -> Environment:
+    """Read the parameters of all commands that the environment sets. No other module reads them.
+
+    Raises UsageError.
+    """
     data.use_course_folder(os.environ.get("DATA_DIR"))
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         options.check_tracking_uri(uri)
-    return os.environ.get("TRIALBOOK_STORAGE")
+    return Environment(os.environ.get("TRIALBOOK_STORAGE"), chosen(uri))
 
 
-def _fill_in(bound: inspect.BoundArguments, address: str | None) -> None:
-    """Take the environment's store where a command needs one, and none was typed. Raises UsageError."""
+def _fill_in(bound: inspect.BoundArguments, environment: Environment) -> None:
+    """Pass the stores of the environment to a command that needs them, unless others were typed.
+
+    Raises UsageError.
+    """
     needed = bound.signature.parameters.keys() - bound.arguments.keys()
     if "store" in needed:
-        bound.arguments["store"] = storage.chosen(address)
-    if "storage" in needed and address:
-        bound.arguments["storage"] = options.database("STORAGE", address)
+        bound.arguments["store"] = storage.chosen(environment.storage)
+    if "storage" in needed and environment.storage:
+        bound.arguments["storage"] = options.database("STORAGE", environment.storage)
+    if "tracking" in needed:
+        bound.arguments["tracking"] = environment.tracking
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
-    """What was typed but for --debug, which any command takes, and whether that was there."""
-    asked = [argument for argument in arguments if argument.lower() in ("--debug", "--debug=1")]
-    return [argument for argument in arguments if argument not in asked], bool(asked)
+    """The arguments without --debug, which any command takes, and whether it was among them."""
+    debug = [argument for argument in arguments if argument.lower() in ("--debug", "--debug=1")]
+    return [argument for argument in arguments if argument not in debug], bool(debug)
 
 
-def _written_down(error: Exception) -> str:
-    """Add a traceback to the file of them. Returns one line about it."""
+def _record_fault(error: Exception) -> str:
+    """Append a traceback to the file of faults. Returns one line about it."""
     message = f"a fault of this program: {one_line(error)}"
     try:
         paths.faults().parent.mkdir(parents=True, exist_ok=True)
@@ -181,9 +202,10 @@ def _written_down(error: Exception) -> str:
 
 def run() -> None:
     """Run the command that was typed, and exit with its code."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file's name may be no text
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file may be no valid text
     searching = sys.argv[1:2] == ["search"]
-    farewell = "The reader of this output has gone: the search goes on in silence." if searching else ""
+    farewell = "The reader of this output has gone: the search continues in silence." if searching else ""
     sys.stdout = terminal.Output(sys.stdout, farewell)
     sys.stderr = terminal.Output(sys.stderr)
     sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,10 @@
-"""The commands on studies, one function each: its name is the command's, its docstring the command's help.
+"""The commands on studies, one function each. Its name is the command, its docstring the help of the command.
 
-Heavy libraries are imported where a command needs them, so that the others answer at once.
+A command imports heavy libraries itself, so that the others start faster.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from search.cli import selection, terminal
 from search.cli.options import (
@@ -22,23 +22,29 @@ from search.cli.options import (
     TaskData,
     Text,
     Threshold,
+    Tracking,
     anything,
     destination,
     missing,
-    must_be_folder,
     option,
+    require_folder,
     server,
     switch,
 )
-from search.errors import Damage, TrialbookError, UsageError
+from search.errors import IntegrityError, TrialbookError, UsageError
 from search.storage import StudyStore
+from search.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from search.strategy.winner import Candidate
     from search.study.view import StudyView
 
+VoidAction = Literal["void", "restore"]
 
-def search(options: SearchOptions = SearchOptions(), *, task: Task = None, store: Store = CHOSEN) -> int:
+
+def search(
+    options: SearchOptions = SearchOptions(), *, task: Task = None, store: Store = CHOSEN, tracking: Tracking
+) -> int:
     """Search a task's ranges, or resume a study of it.
 
     Example: make search TASK=langid TIMEOUT=120
@@ -47,7 +53,7 @@ def search(options: SearchOptions = SearchOptions(), *, task: Task = None, store
 
     if options.trials is None and options.timeout is None:
         options = dataclasses.replace(options, trials=TRIALS, timeout=TIMEOUT)
-    return session.run(selection.task_named(task), store, options)
+    return session.run(selection.task_named(task), store, tracking, options)
 
 
 def check(options: TaskData = TaskData()) -> int:
@@ -63,7 +69,7 @@ def check(options: TaskData = TaskData()) -> int:
 
 
 def status(*, task: Task = None, store: Store = CHOSEN) -> int:
-    """All studies: how many trials each has, and its best score.
+    """List all studies with their trials and best scores.
 
     Example: make status
     """
@@ -91,8 +97,9 @@ def winner(
     bar: Threshold = None,
     test: Annotated[Switch, switch("score the winner on the test data, which is counted")] = False,
     store: Store = CHOSEN,
+    tracking: Tracking,
 ) -> int:
-    """The winning configuration of a study.
+    """Show the winning configuration of a study.
 
     Example: make winner TASK=langid BAR=0.8
     """
@@ -100,28 +107,28 @@ def winner(
     from search.reports import tables
     from search.reports.page import log_files
     from search.study.opening import hold_study
-    from search.tracking import from_environment
     from search.tracking.projection import Projection
 
-    study: Any = selection.find_study(options, store)
+    study = selection.find_study(options, store)
     chosen = _winner(study, bar)
     if test:
-        with hold_study(store, study.name) as study:
-            value, error, evaluations = evaluate_on_test(study, chosen)
-            Projection(study, from_environment(), log_files).bring_up_to_date()
+        with hold_study(store, study.name) as held:
+            value, error, evaluations = evaluate_on_test(held, chosen)
+            Projection(held, tracking, log_files).bring_up_to_date()
+        study = held
         print(f"test {study.description.metric} {value:.5g} ± {error:.2g}, test evaluation {evaluations}")
     terminal.show(tables.of_winner(study, chosen))
     return 0
 
 
 def report(options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN) -> int:
-    """What a study teaches: here, and as one page in mlruns/reports/ or in another folder.
+    """Report what a study teaches: here, and as one page in mlruns/reports/ or another folder.
 
     Example: make report TASK=langid
     """
     from search.reports import page, report, tables
 
-    must_be_folder(out)
+    require_folder(out)
     lessons = report.report(selection.find_study(options, store))
     terminal.show(tables.of_report(lessons))
     print(f"wrote {page.write(lessons, out)}")
@@ -134,20 +141,25 @@ def compare(
     b: Annotated[Text, option(anything, "STUDY", "another study")] = None,
     store: Store = CHOSEN,
 ) -> int:
-    """Two studies beside each other: ranges, budget, winner, score, and the difference's standard error.
+    """Compare two studies: ranges, budget, winner, score, and the difference with its standard error.
 
     Example: make compare A=langid-builtin B=second
     """
     from search.reports import compare
     from search.study.stored import StoredStudy
 
-    names = [_must_be_given(name, value, store) for name, value in (("a", a), ("b", b))]
+    names = [_required(name, value, store) for name, value in (("a", a), ("b", b))]
     terminal.show(compare.compare(*(StoredStudy.read(store, name) for name in names)))
     return 0
 
 
 def export(
-    options: StudyData = StudyData(), *, bar: Threshold = None, out: Out = None, store: Store = CHOSEN
+    options: StudyData = StudyData(),
+    *,
+    bar: Threshold = None,
+    out: Out = None,
+    store: Store = CHOSEN,
+    tracking: Tracking,
 ) -> int:
     """Freeze the winner into one script: models/frozen/TASK.py, or another folder, with its data.
 
@@ -155,70 +167,67 @@ def export(
     """
     from search import export
     from search.study.opening import require_same_code
-    from search.tracking import from_environment
     from search.tracking.client import run_of
 
-    must_be_folder(out)
+    require_folder(out)
     study = selection.find_study(options, store)
     chosen = _winner(study, bar)
     trial = chosen.trial
     require_same_code(study, trial)
     took = f"{trial.seconds:.0f} s then"
     print(f"Proving the script: it trains as trial {trial.number} did, {took} ...", flush=True)
-    path = export.export(study, chosen, run_of(from_environment(), study, trial.number), out)
+    path = export.export(study, chosen, run_of(tracking, study, trial.number), out)
     confirmed = f"mean {chosen.mean:.5g} on fresh seeds" if chosen.confirmed else "unconfirmed: one seed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
 
 
-def void(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN) -> int:
-    """Void trials that a bug made worthless.
+def void(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
+    """Mark trials void that a bug made worthless.
 
     Example: make void TASK=langid TRIALS=3-9,14 REASON="the mask was wrong"
     """
     if options.reason is None:
-        raise missing("reason", "why are these trials crossed out?")
-    return _void("void", options, store)
+        raise missing("reason", "why are these trials void?")
+    return _void("void", options, store, tracking)
 
 
-def unvoid(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN) -> int:
+def unvoid(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
     """Let void trials count again.
 
     Example: make unvoid TASK=langid TRIALS=3-9,14
     """
-    return _void("restore", options, store)
+    return _void("restore", options, store, tracking)
 
 
-def _void(action: str, options: StudyTrials, store: StudyStore) -> int:
-    """Void trials or restore them, in the study, the log and the frozen script."""
+def _void(action: VoidAction, options: StudyTrials, store: StudyStore, tracking: TrackingStore) -> int:
+    """Void or restore trials in the study, the log and the frozen script."""
     from search import export
     from search.maintenance.doctor import remedy
     from search.reports.page import log_files
     from search.study.opening import hold_study
     from search.study.trial import number_ranges
-    from search.tracking import from_environment
     from search.tracking.projection import Projection
 
-    study: Any = selection.find_study(options, store)
-    _voidable(study, options, action)  # before anything is written: it may be wrong
-    with hold_study(store, study.name) as study:
+    name = selection.find_study(options, store).name
+    _voidable(selection.find_study(options, store), options, action)  # an error comes before any change
+    with hold_study(store, name) as study:
         numbers = _voidable(study, options, action)
         study.void(action, numbers, options.reason or "restored")
-        log = Projection(study, from_environment(), log_files)
+        log = Projection(study, tracking, log_files)
         log.bring_up_to_date()
         flagged = export.flag(study)
-        done = "count again" if action == "restore" else "are void"
-        print(
-            f"trials {number_ranges(numbers)} of study {study.name} {done}; {study.n_finished()} trials count"
-        )
+        result = "count again" if action == "restore" else "are void"
+        trials = f"trials {number_ranges(numbers)} of study {study.name}"
+        print(f"{trials} {result}; {study.n_finished()} trials count")
         if flagged:
-            print(f"{flagged} was made from a trial that is void: it says so now")
+            print(f"{flagged} was made from a trial that is void: its first line says so now")
         if log.behind:
             print(f"The log is incomplete ({log.behind}): {remedy(study.store, log.store)}.")
     return 0
 
 
-def _voidable(study: "StudyView", options: StudyTrials, action: str) -> list[int]:
+def _voidable(study: "StudyView", options: StudyTrials, action: VoidAction) -> list[int]:
     """The numbers of the trials to void or to restore. Raises UsageError."""
     trials = list(study.trials())
     if options.trials is None:  # a time or a fingerprint means those that can be voided or restored
@@ -226,13 +235,12 @@ def _voidable(study: "StudyView", options: StudyTrials, action: str) -> list[int
     return selection.find_trials(trials, options)
 
 
-def audit(options: StudyName = StudyName(), *, store: Store = CHOSEN) -> int:
-    """Whether the studies and the log are true and agree. Ten invariants are checked; nothing is changed.
+def audit(options: StudyName = StudyName(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
+    """Check ten invariants of the studies and the log. Nothing is changed.
 
     Example: make audit
     """
     from search.maintenance import audit
-    from search.tracking import from_environment
 
     count, unreadable = 0, {}
     for name in selection.study_names(options, store):
@@ -240,20 +248,20 @@ def audit(options: StudyName = StudyName(), *, store: Store = CHOSEN) -> int:
             print(f"{name}: process {holder} searches it: not audited")
             continue
         try:
-            violations = audit.audit(store, name, from_environment())
+            violations = audit.audit(store, name, tracking)
         except UsageError as error:  # its task's file was deleted, or cannot be imported
             print(f"{name}: not audited")
             unreadable[name] = error
             continue
         print(f"{name}: {len(violations) or 'no'} violations")
         for violation in violations:
-            print(f"  {violation.invariant}: {violation.said}")
+            print(f"  {violation.invariant}: {violation.message}")
         count += len(violations)
-    for number, (text, *_) in audit.INVARIANTS.items():
-        print(f"{number:4}  {text}")
+    for number, invariant in audit.INVARIANTS.items():
+        print(f"{number:4}  {invariant.text}")
     code = terminal.complain_of(unreadable, store)
     if count:
-        raise Damage(f"{count} violations; the number before each is that of the invariant")
+        raise IntegrityError(f"{count} violations; the number before each is its invariant's")
     return code
 
 
@@ -262,21 +270,21 @@ def doctor(
     *,
     fix: Annotated[Switch, switch("repair what is found, after a backup")] = False,
     store: Store = CHOSEN,
+    tracking: Tracking,
 ) -> int:
     """List what can be repaired in the studies and the log, or repair it.
 
     Example: make doctor FIX=1
     """
     from search.maintenance import doctor
-    from search.tracking import from_environment
 
     names = selection.study_names(options, store)
-    found, errors = doctor.doctor(store, names, from_environment(), fix, print)
+    count, errors = doctor.doctor(store, names, tracking, fix, print)
     if not names:
         print("no studies yet: make search TASK=langid")
     code = terminal.complain_of(errors, store)
-    if found and not fix:
-        raise Damage(f"{found} to repair: the same with FIX=1 backs up, and repairs; nothing is deleted")
+    if count and not fix:
+        raise IntegrityError(f"{count} to repair: FIX=1 backs up and repairs; nothing is deleted")
     return code
 
 
@@ -285,23 +293,26 @@ Target = Annotated[Text, option(destination, "URL", "where to: postgresql://user
 Server = Annotated[Text, option(server, "URL", "the tracking server that gets its log", "the same as here")]
 
 
-def copy(*, study: Name = None, to: Target = None, log: Server = None, store: Store = CHOSEN) -> int:
+def copy(
+    *, study: Name = None, to: Target = None, log: Server = None, store: Store = CHOSEN, tracking: Tracking
+) -> int:
     """Copy a study with its log to another store.
 
     Example: make copy STUDY=langid-builtin TO=postgresql://user@host/name
     """
     from search.maintenance import copy
-    from search.tracking import from_environment
 
-    for name, value in (("study", study), ("to", to)):
-        if value is None:
-            raise missing(name, f"studies are {', '.join(store.names()) or 'none yet'}")
-    copy.copy(store, study, from_environment(), to, log, print)
+    studies = f"studies are {', '.join(store.names()) or 'none yet'}"
+    if study is None:
+        raise missing("study", studies)
+    if to is None:
+        raise missing("to", studies)
+    copy.copy(store, study, tracking, to, log, print)
     return 0
 
 
-def _must_be_given(name: str, value: str | None, store: StudyStore) -> str:
-    """A name that was typed. Raises UsageError where it was not, with the studies that there are."""
+def _required(name: str, value: str | None, store: StudyStore) -> str:
+    """The name of a study that was typed. Raises UsageError if none was, with the valid names."""
     if value is None:
         existing = ", ".join(store.names()) or "none yet"
         raise missing(name, f"which study? Valid are {existing}")
@@ -309,7 +320,7 @@ def _must_be_given(name: str, value: str | None, store: StudyStore) -> str:
 
 
 def _winner(study: "StudyView", threshold: float | None) -> "Candidate":
-    """The winner that is meant: the cheapest configuration that reaches a threshold, or the best."""
+    """The cheapest configuration that reaches a threshold; without a threshold, the best."""
     from search.strategy.winner import cheapest, choose
 
     return choose(study) if threshold is None else cheapest(study, threshold)

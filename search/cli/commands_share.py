@@ -1,4 +1,4 @@
-"""The commands that carry results to others: scripts trained again, hand-ins, grades, pages, batch scripts.
+"""The commands that share results: train scripts, hand in, grade, serve pages, print batch scripts.
 
 See `search.cli.commands` for how a function becomes a command.
 """
@@ -10,6 +10,7 @@ import shlex
 from typing import Annotated
 
 import data
+from search import tasks
 from search.cli import selection
 from search.cli.options import (
     CHOSEN,
@@ -27,11 +28,12 @@ from search.cli.options import (
     Task,
     TaskData,
     Text,
+    Tracking,
     anything,
     missing,
-    must_be_folder,
     option,
     path,
+    require_folder,
     switch,
     whole,
 )
@@ -56,8 +58,8 @@ def bundle(*, out: Out = None) -> int:
     from search.course.bundle import write
 
     if out is None:
-        raise missing("out", "which folder are they written into?")
-    must_be_folder(out)
+        raise missing("out", "which folder should they be written into?")
+    require_folder(out)
     for written in write(out):
         print(f"wrote {written}")
     return 0
@@ -91,20 +93,21 @@ def grade(
     return grade(Console(), names, data, seeds, not no_graphics)
 
 
-def handin(options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN) -> int:
+def handin(
+    options: StudyData = StudyData(), *, out: Out = None, store: Store = CHOSEN, tracking: Tracking
+) -> int:
     """Pack all of a study into one zip, STUDY-handin.zip: trials, figures, script.
 
     Example: make handin TASK=langid
     """
     from search.study.opening import hold_study
     from search.submission import pack
-    from search.tracking import from_environment
     from search.tracking.client import run_of
 
-    must_be_folder(out)
+    require_folder(out)
     with hold_study(store, selection.find_study(options, store).name) as study:
         print("Proving the winner's script, unless it is the one that was exported ...", flush=True)
-        path = pack.write(study, functools.partial(run_of, from_environment(), study), out)
+        path = pack.write(study, functools.partial(run_of, tracking, study), out)
         print(f"wrote {path}: {sum(1 for _ in study.trials())} trials, {path.stat().st_size:,} bytes")
     print(f"make check-handin ZIP={shlex.quote(str(path))}   checks it, also on another machine")
     return 0
@@ -150,35 +153,36 @@ def _use(data_dir: str | None) -> None:
 
 
 def dashboard(options: StudyData = StudyData(), *, port: Port = None, store: Store = CHOSEN) -> int:
-    """Show a study in Optuna's dashboard: a copy of it, so that looking disturbs no search.
+    """Show a copy of a study in Optuna's dashboard. The search of the study continues.
 
     Example: make dashboard TASK=langid PORT=8080
     """
     from search.services import dashboard
 
-    return dashboard.serve(selection.find_study(options, store), port or 8080)
+    dashboard.serve(selection.find_study(options, store), port or 8080)
+    return 0
 
 
-def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN) -> int:
-    """Show the log of all trials in a browser: MLflow, on this machine only, or behind a password.
+def ui(*, port: Port = None, host: Host = None, store: Store = CHOSEN, tracking: Tracking) -> int:
+    """Serve MLflow's pages of all trials, for this machine only or behind a password.
 
     Example: make ui PORT=5000
     """
     from search.services import mlflow_ui
-    from search.tracking import from_environment
 
-    return mlflow_ui.serve(store, from_environment(), port or 5000, mlflow_ui.HERE if host is None else host)
+    host = mlflow_ui.LOCALHOST if host is None else host
+    return mlflow_ui.serve(store, tracking, port or 5000, host)
 
 
 def stack(*, port: Port = None, host: Host = None) -> int:
-    """Run what a team needs on one host, a PostgreSQL and MLflow's server, until Ctrl-C ends them.
+    """Serve PostgreSQL and MLflow for a team, on this host until Ctrl-C.
 
     Example: make stack PORT=5000
     """
     from search.services import mlflow_ui
     from search.services.stack import serve
 
-    return serve.serve(port or 5000, mlflow_ui.HERE if host is None else host)
+    return serve.serve(port or 5000, mlflow_ui.LOCALHOST if host is None else host)
 
 
 def slurm(
@@ -188,17 +192,17 @@ def slurm(
     jobs: Nodes = None,
     how: Annotated[
         Text,
+        Tracking,
         option(anything, "HOW", "ray: one search on a Ray cluster; join: several of a study", "ray"),
     ] = None,
     storage: Storage = None,
 ) -> int:
-    """Print a batch script for Slurm: a search on so many nodes, for sbatch.
+    """Print a batch script for sbatch of Slurm: a search on so many nodes.
 
     Example: make slurm TASK=digits JOBS=4 TIMEOUT=3600
     """
     from search.services import slurm
 
-    selection.task_named(task)
-    typed = {"task": task, **dataclasses.asdict(options), "storage": storage}
-    print(slurm.slurm(how or "ray", jobs, typed), end="")
+    name = tasks.name_of(selection.task_named(task))
+    print(slurm.slurm(how or "ray", jobs, name, dataclasses.asdict(options) | {"storage": storage}), end="")
     return 0

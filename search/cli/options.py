@@ -1,7 +1,7 @@
-"""The options of all commands: their types, how a text becomes a value, and one line where it cannot.
+"""The options of all commands: their types, their readers, and their one-line errors.
 
-A reader takes an option's name, as messages show it, and the text that was typed. Options of one kind are the
-fields of a frozen dataclass. A field is None where its option was not typed.
+A reader takes the name of an option, as messages show it, and the typed text. It returns the value, or raises
+UsageError. Options that belong together are fields of a frozen dataclass. Untyped options are None.
 """
 
 import math
@@ -17,6 +17,7 @@ from cyclopts import Parameter, Token
 from search import redact, storage
 from search.errors import UsageError
 from search.storage import StudyStore
+from search.tracking import TrackingStore
 
 Reader = Callable[[str, str], Any]
 Group = TypeVar("Group")
@@ -44,7 +45,7 @@ def seconds(name: str, text: str) -> float:
 
 
 def share(name: str, text: str) -> float:
-    """Read a part of a machine."""
+    """Read an amount of CPUs, GPUs or memory."""
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text):
         raise UsageError(f"{name} {text!r} is not valid: a number from 0 to 9999, as 2 or 0.25")
     return float(text)
@@ -84,12 +85,12 @@ def database(_name: str, text: str) -> str:
 
 
 def store(name: str, text: str) -> StudyStore:
-    """Read the address of a database, as the store there."""
+    """Read the address of a database as a store of studies."""
     return storage.chosen(database(name, text))
 
 
 def destination(name: str, text: str) -> str:
-    """Read where a study is copied to."""
+    """Read the target of a copy."""
     return text if text == "files" else database(name, text)
 
 
@@ -113,12 +114,12 @@ def folder(name: str, text: str) -> str:
 
 
 def anything(_name: str, text: str) -> str:
-    """Read a text that the command checks itself."""
+    """Read any text. The command checks it."""
     return text
 
 
 def flag(name: str, text: str) -> bool:
-    """Read a switch. The command line turns a lone `--test` into `--test=1`."""
+    """Read a switch. `search.cli.app` turns a lone `--test` into `--test=1`."""
     if text not in ("1", "0"):
         raise UsageError(f"{name} {text!r} is not valid: nothing, 1 or 0")
     return text == "1"
@@ -132,38 +133,38 @@ def check_tracking_uri(uri: str) -> None:
     except ValueError:  # such as a port that is no number
         valid = False
     if not valid and uri != "databricks":
-        seen = redact.redacted(uri)
+        shown = redact.redacted(uri)
         raise UsageError(
-            f"MLFLOW_TRACKING_URI {seen!r} is not valid: http://host:port, or none for a log here"
+            f"MLFLOW_TRACKING_URI {shown!r} is not valid: http://host:port, or unset it for a log here"
         )
 
 
 def missing(name: str, hint: str) -> UsageError:
-    """A UsageError for an option that was not typed; `hint` says what is valid, or asks for it.
+    """The UsageError for a missing option. `hint` names the valid values, or asks for one.
 
     In `TASK=x make search`, make leaves TASK in the environment, where no option is read.
     """
     option = name.upper().replace("-", "_")
     message = f"{option} is missing: {hint}"
     if value := os.environ.get(option):
-        message += f". That of the environment, {value!r}, is not read: make VERB {option}=..., in this order"
+        message += f". {option}={value!r} of the environment is not read: type it after the command"
     return UsageError(message)
 
 
-def must_be_folder(out: str | None) -> None:
-    """Raise UsageError if OUT is given, and is something else than a folder."""
+def require_folder(out: str | None) -> None:
+    """Raise UsageError if OUT is given and is not a folder."""
     if out is not None and not (out and (os.path.isdir(out) or not os.path.exists(out))):
         raise UsageError(f"OUT {out!r} is not a folder")
 
 
 def option(read: Reader, metavar: str, text: str, default: str = "", name: Sequence[str] = ()) -> Parameter:
-    """How an option is read, and what its help shows.
+    """An option: its reader, and its line of help.
 
     Args:
-        metavar: its value.
+        metavar: the kind of its value.
         text: its meaning.
-        default: what holds where it is not typed.
-        name: its spellings, where they are not the parameter's name.
+        default: its default, in words.
+        name: its spellings, if they differ from the parameter's name.
     """
 
     def convert(_type: Any, tokens: Sequence[Token]) -> Any:
@@ -185,13 +186,13 @@ def option(read: Reader, metavar: str, text: str, default: str = "", name: Seque
 
 
 def switch(text: str) -> Parameter:
-    """An option that stands alone, or is 1 or 0."""
+    """An option without a value, or with 1 or 0."""
     return option(flag, "1", text)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def group(options: type[Group]) -> type[Group]:
-    """Make a class a frozen dataclass, each field of which is an option of its own."""
+    """Make a class a frozen dataclass whose fields are options."""
     return Parameter(name="*")(dataclass(frozen=True, kw_only=True)(options))
 
 
@@ -204,7 +205,7 @@ DataDir = Annotated[
     Text, option(folder, "FOLDER", "where the course's own files are", "$DATA_DIR, or data/course")
 ]
 Threshold = Annotated[
-    float | None, option(number, "SCORE", "the cheapest configuration that reaches this score counts")
+    float | None, option(number, "SCORE", "prefer the cheapest configuration that reaches this score")
 ]
 Out = Annotated[Text, option(path, "FOLDER", "write into this folder")]
 Jobs = Annotated[int | None, option(whole(1, 256), "N", "trainers at once", "one a core")]
@@ -215,10 +216,13 @@ Host = Annotated[
 ]
 DATABASE = "the database of the studies: postgresql://user@host/name"
 Storage = Annotated[Text, option(database, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files")]
-CHOSEN: Any = None  # where no store is typed, the command line chooses one: a command always gets one
+CHOSEN: Any = None  # `search.cli.app` replaces it: a command always gets a store
 Store = Annotated[
     StudyStore, option(store, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files", name=["--storage"])
 ]
+
+
+Tracking = Annotated[TrackingStore, Parameter(parse=False)]  # chosen by `search.cli.app`, not typed
 
 
 @group
@@ -257,7 +261,7 @@ class StudyTrials(StudyName):
 
 @group
 class Budget:
-    """How much a search trains, of what, and on which share of a machine."""
+    """The limits of a search, its study and data, and the resources of each trainer."""
 
     trials: Annotated[
         int | None, option(whole(1, 1_000_000), "N", "trials in total, with earlier ones", str(TRIALS))
@@ -291,7 +295,7 @@ class Budget:
 
 @group
 class SearchOptions(Budget):
-    """Everything that a search can be told, but for its task and its store."""
+    """All options of a search, except its task and its stores."""
 
     jobs: Jobs = None
     trainers: Annotated[

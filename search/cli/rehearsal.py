@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from types import ModuleType
+from pathlib import Path
 
 import torch
 
@@ -10,24 +10,23 @@ import data
 from search import tasks
 from search.errors import TaskError, TrialbookError
 from search.study.opening import check_task, source_of
-from search.tasks import isolation
+from search.tasks import Task, isolation
 from search.text import duration
-from search.trainers.trainer import GO_ON, STOP, Stop, Trainer
+from search.trainers.messages import GO_ON, STOP, Entry, Verdict
+from search.trainers.trainer import Stop, Trainer
 
-SECONDS = 5.0  # after so many, the training ends with its next report
+SECONDS = 5.0  # then the training ends with its next report
 
 
-def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> Iterator[str]:
-    """Check a task, then train its defaults for so many seconds or to the end.
-
-    Yields what was seen, in lines.
+def rehearse(task: Task, source: str | None, seconds: float = SECONDS) -> Iterator[str]:
+    """Check a task, then train its defaults for so many seconds or to the end. Yields lines of results.
 
     Args:
         source: one of the task's sources of data; None for its default.
 
     Raises TaskError at the first mistake; UsageError, data.DataError.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     notes = check_task(task)
     yield f"Task {tasks.name_of(task)}: {tasks.question_of(task)}"
     for name, range_ in tasks.ranges(task).items():
@@ -42,7 +41,7 @@ def rehearse(task: ModuleType, source: str | None, seconds: float = SECONDS) -> 
     with isolation.State("cpu"):
         tasks.check_data(task, arrays)
     yield from (f"  note       {note}" for note in notes)
-    yield f"  checked    in {duration(time.monotonic() - began)}, data included"
+    yield f"  checked    in {duration(time.monotonic() - start)}, data included"
     yield f"  torch      {torch_build()}"
     yield f"  training   {_train(task, path, digest, seconds)}"
     yield f"The contract holds: make search TASK={tasks.name_of(task)}"
@@ -59,21 +58,22 @@ def torch_build() -> str:
     return f"{torch.__version__}, built for {built_for}"
 
 
-def _train(task: ModuleType, path: object, digest: str, seconds: float) -> str:
-    """Train the defaults. Returns how that went, in words."""
-    config, reports, began = task.Config(), [], time.monotonic()
+def _train(task: Task, path: Path, digest: str, seconds: float) -> str:
+    """Train the defaults. Returns the result in words."""
+    config, start = task.Config(), time.monotonic()
+    reports: list[Entry] = []
 
-    def reported(entry: dict) -> str:
+    def report(entry: Entry) -> Verdict:
         reports.append(entry)
-        return STOP if time.monotonic() - began > seconds and entry["epoch"] < config.epochs else GO_ON
+        return STOP if time.monotonic() - start > seconds and entry["epoch"] < config.epochs else GO_ON
 
     try:
-        score = Trainer(task, path, digest=digest).train(config, reported)
+        score = Trainer(task, path, digest=digest).train(config, report)
     except Stop:
         score = None
     except TrialbookError as error:
         raise TaskError(f"task {tasks.name_of(task)!r}: {error}") from None
-    took = duration(time.monotonic() - began)
+    took = duration(time.monotonic() - start)
     loss = f"train loss {reports[-1]['train_loss']:.4g}"
-    told = f"{reports[-1]['epoch']} of {config.epochs} epochs in {took}, {loss}"
-    return told if score is None else f"{told}; {task.METRIC} {score[0]:.4g} ± {score[1]:.2g}"
+    epochs = f"{reports[-1]['epoch']} of {config.epochs} epochs in {took}, {loss}"
+    return epochs if score is None else f"{epochs}; {task.METRIC} {score[0]:.4g} ± {score[1]:.2g}"

@@ -1,10 +1,9 @@
-"""The task, the studies and the trials that a person means by what was typed."""
+"""Find the task, the studies and the trials that options name."""
 
 import datetime
 import re
 import shlex
 from collections.abc import Sequence
-from types import ModuleType
 
 import data
 from search import tasks
@@ -14,17 +13,18 @@ from search.storage import StudyStore
 from search.study.opening import require_same, resolve, studies_of
 from search.study.stored import StoredStudy
 from search.study.trial import Trial
+from search.tasks import Task
 from search.tasks.provenance import git
 
 
-def find_task(options: TaskData | StudyName) -> ModuleType:
+def find_task(options: TaskData | StudyName) -> Task:
     """The task that was typed. Its data are looked for in the folder that was typed, if any."""
     if isinstance(options, TaskData) and options.data_dir:
         data.use_course_folder(options.data_dir)
     return task_named(options.task)
 
 
-def task_named(name: str | None) -> ModuleType:
+def task_named(name: str | None) -> Task:
     """The task of a name. Raises UsageError."""
     if name is None:
         import objectives

@@ -1,16 +1,17 @@
-"""One search as a person sees it: what is done, how it goes, what was found, what to type next."""
+"""One search in the terminal: what is asked, how it goes, the winner, and the next commands."""
 
 import math
 import os
 import shlex
 import threading
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import data
 from search import coordinator, paths, tasks
 from search.cli import display, terminal
 from search.cli.options import SearchOptions
+from search.coordinator import Watcher
 from search.errors import NoWinner, UsageError, unknown
 from search.executors.executor import Executor
 from search.reports import tables
@@ -19,29 +20,40 @@ from search.storage import StudyStore
 from search.strategy import winner
 from search.study.opening import default_name, open_study
 from search.study.study import Study
+from search.tasks import Task
 from search.tasks.device import usable
+from search.tracking import TrackingStore
 from search.tracking.log_names import sentence as sentence_about_names
 
-if TYPE_CHECKING:  # MLflow takes long to import: not while trainers start
+if TYPE_CHECKING:  # importing MLflow takes long: not while trainers start
     from search.tracking.projection import Projection
 
-
 TRAINERS = ("processes", "inline", "ray")
+CLUSTER_OPTIONS = ("address", "cpus", "gpus", "memory")
 
 
-def run(task: ModuleType, store: StudyStore, options: SearchOptions) -> int:
+@dataclass(frozen=True)
+class _Limits:
+    """The limits of a search; inf for no limit."""
+
+    trials: float
+    seconds: float
+
+
+def run(task: Task, store: StudyStore, tracking: TrackingStore, options: SearchOptions) -> int:
     """Search a task, or resume a study of it; then train the finalists again.
 
     Args:
         task: the module of a task.
-        store: where the study lives.
-        options: `trials` or `timeout` set no limit where they are None.
+        store: the store of the study.
+        tracking: the store of the log.
+        options: `trials` and `timeout` are no limit if they are None.
 
-    Returns the exit code: 0, or 130 or 143 where a signal stopped it. Raises TrialbookError.
+    Returns the exit code: 0, or 130 or 143 if a signal stopped the search. Raises TrialbookError.
     """
     if options.trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", options.trainers, TRAINERS)
-    cluster = _cluster(options)
+    _check_cluster_options(options)
     device, problem = _device(options)
     say = terminal.console().print
     study = _open(task, store, options)
@@ -53,29 +65,27 @@ def run(task: ModuleType, store: StudyStore, options: SearchOptions) -> int:
         if problem:
             say(f"DEVICE=cuda: torch sees no GPU here ({problem}); training on the CPU.")
         study.device = device
-        _search(study, options, cluster, signals)
+        _search(study, tracking, options, signals)
         _keep_copy(study)
         _show_result(study, signals)
     return signals.exit_code
 
 
-def _cluster(options: SearchOptions) -> dict[str, Any]:
-    """The options of the cluster that were given. Raises UsageError where there is no cluster."""
-    named = {name: getattr(options, name) for name in ("address", "cpus", "gpus", "memory")}
-    given = {name: value for name, value in named.items() if value is not None}
+def _check_cluster_options(options: SearchOptions) -> None:
+    """Raise UsageError if there are options of a cluster, but no cluster."""
+    given = [name.upper() for name in CLUSTER_OPTIONS if getattr(options, name) is not None]
     if given and options.trainers != "ray":
-        raise UsageError(f"{', '.join(given).upper()} is for TRAINERS=ray alone")
-    return given
+        raise UsageError(f"{', '.join(given)} is for TRAINERS=ray alone")
 
 
 def _device(options: SearchOptions) -> tuple[str, str]:
-    """The device to train on, and why it is not the one that was asked for, or ""."""
+    """The device to train on, and why it is not the requested one, or ""."""
     device = "cpu" if options.device is None else options.device
     return usable(device) if options.trainers != "ray" else (device, "")
 
 
-def _open(task: ModuleType, store: StudyStore, options: SearchOptions) -> Study:
-    """Create the study or resume it. Preparing its data may take a while, and is announced then."""
+def _open(task: Task, store: StudyStore, options: SearchOptions) -> Study:
+    """Create or resume the study. Announce the preparation of its data if that takes long."""
     if options.data_dir:
         data.use_course_folder(options.data_dir)
     slow = threading.Timer(1, terminal.console().print, ["Preparing the data (once) ..."])
@@ -88,26 +98,26 @@ def _open(task: ModuleType, store: StudyStore, options: SearchOptions) -> Study:
         slow.cancel()
 
 
-def _search(study: Study, options: SearchOptions, cluster: dict[str, Any], signals: Signals) -> None:
-    """Train what is still to be trained, if anything is."""
+def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signals: Signals) -> None:
+    """Train the trials and the replicates that are missing, if any are."""
     trials, done = options.trials, study.n_finished()
     replicates = winner.REPLICATES if options.confirm is None else options.confirm
-    unfinished = not trials or done < trials
-    if unfinished:
+    limits = None
+    if not trials or done < trials:
         study.set_budget(trials, options.timeout)
-    if unfinished or (replicates and winner.next_replicate(study, replicates, options.bar)):
-        limits = {"trials": trials or math.inf, "seconds": options.timeout or math.inf}
-        most = limits["trials"] - done if unfinished and not replicates else math.inf
-        with _executor(study, options, cluster, most) as executor:  # it warms up while MLflow is imported
-            _Training(study, executor, signals).run(limits if unfinished else None, replicates, options.bar)
+        limits = _Limits(trials or math.inf, options.timeout or math.inf)
+    if limits or (replicates and winner.next_replicate(study, replicates, options.bar)):
+        max_jobs = limits.trials - done if limits and not replicates else math.inf
+        with _executor(study, options, max_jobs) as executor:  # trainers start while MLflow is imported
+            _Training(study, tracking, executor, signals).run(limits, replicates, options.bar)
         return
     terminal.console().print(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
-    if study.projected_revision() != study.revision():  # the search was killed before it wrote the log
-        _bring_up_to_date(_projection(study, signals))
+    if study.projected_revision() != study.revision():  # the search was killed before it completed the log
+        _bring_up_to_date(_projection(study, tracking, signals))
 
 
-def _executor(study: Study, options: SearchOptions, cluster: dict[str, Any], most: float) -> Executor:
-    """The executor that was asked for, with at most so many trainers."""
+def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor:
+    """The requested executor, with at most so many trainers."""
     if options.trainers == "inline":
         from search.executors.inline import Inline
 
@@ -117,76 +127,91 @@ def _executor(study: Study, options: SearchOptions, cluster: dict[str, Any], mos
             from search.executors.ray import Ray
         except ModuleNotFoundError:
             raise UsageError("TRAINERS=ray needs the package ray: make .venv/ray installs it") from None
-        return Ray(study, min(options.jobs or math.inf, most), **cluster)
+        named = {"cpus": options.cpus, "gpus": options.gpus, "memory": options.memory}
+        share = {name: amount for name, amount in named.items() if amount is not None}
+        return Ray(study, min(options.jobs or math.inf, max_jobs), options.address, **share)
     from search.executors.processes import Processes
 
-    return Processes(study, int(min(options.jobs or cores(), most)))
+    return Processes(study, int(min(options.jobs or cores(), max_jobs)))
 
 
 class _Training:
-    """A search, then replicates of its finalists: shown in the terminal and written to the log."""
+    """A search and then replicates of its finalists, shown in the terminal and written to the log."""
 
-    def __init__(self, study: Study, executor: Executor, signals: Signals) -> None:
-
+    def __init__(self, study: Study, tracking: TrackingStore, executor: Executor, signals: Signals) -> None:
         self._study, self._executor, self._signals = study, executor, signals
         self._say = terminal.console().print
-        self._say(
-            f"Starting {executor.jobs} trainer{'s' if executor.jobs > 1 else ''} and opening the log ..."
-        )
-        self._log = _projection(study, signals)
+        jobs = f"{executor.jobs} trainer{'s' if executor.jobs > 1 else ''}"
+        self._say(f"Starting {jobs} and opening the log ...")
+        self._log = _projection(study, tracking, signals)
 
-    def run(self, limits: dict[str, float] | None, replicates: int, threshold: float | None) -> None:
-        """Search within the limits, if there are any, then train the finalists again."""
+    def run(self, limits: _Limits | None, replicates: int, threshold: float | None) -> None:
+        """Search within the limits, if there are any. Then train the finalists again."""
         from search.tracking.background import Background
 
         try:
-            with Background(self._log) as live:
+            with Background(self._log) as log:
                 if limits:
-                    tally = display.Tally(self._study, **limits, jobs=self._executor.jobs, repeats=replicates)
-                    self._show(live, tally, coordinator.search, **limits)
+                    self._search(log, limits, replicates)
                 if replicates and self._signals.received is None:
-                    self._confirm(live, replicates, threshold)
+                    self._confirm(log, replicates, threshold)
         finally:
             _bring_up_to_date(self._log)
 
-    def _confirm(self, live: Any, replicates: int, threshold: float | None) -> None:
-        finalists = winner.finalists(self._study, threshold)
+    def _search(self, log: Watcher, limits: _Limits, replicates: int) -> None:
+        study, executor = self._study, self._executor
+        tally = display.Tally(study, limits.trials, limits.seconds, executor.jobs, replicates)
+        with _shown(tally) as shown:
+            coordinator.search(
+                study,
+                executor,
+                trials=limits.trials,
+                seconds=limits.seconds,
+                watchers=(shown, log),
+                stopping=self._stopping,
+            )
+
+    def _confirm(self, log: Watcher, replicates: int, threshold: float | None) -> None:
+        study, executor = self._study, self._executor
+        finalists = winner.finalists(study, threshold)
         if not finalists:
             return
         numbers = ", ".join(str(trial.number) for trial in finalists)
-        self._say(f"The best few, trials {numbers}, are trained again on up to {replicates} fresh seeds ...")
-        tally = display.Repeats(self._study, finalists, replicates, self._executor.jobs)
-        self._show(live, tally, coordinator.confirm, replicates=replicates, threshold=threshold)
-
-    def _show(self, live: Any, tally: Any, train: Any, **limits: Any) -> None:
-        """Train, and show how it goes."""
-        with display.watch(terminal.console(soft_wrap=False), tally) as shown:
-            train(
-                self._study,
-                self._executor,
-                watchers=(shown, live),
-                stopping=lambda: self._signals.received is not None,
-                **limits,
+        self._say(f"The finalists, trials {numbers}, are trained again on up to {replicates} fresh seeds ...")
+        with _shown(display.ReplicateTally(study, finalists, replicates, executor.jobs)) as shown:
+            coordinator.confirm(
+                study,
+                executor,
+                replicates=replicates,
+                threshold=threshold,
+                watchers=(shown, log),
+                stopping=self._stopping,
             )
 
+    def _stopping(self) -> bool:
+        return self._signals.received is not None
 
-def _projection(study: Study, signals: Signals) -> "Projection":
+
+def _shown(tally: display.Tally) -> display.Display | display.Lines:
+    return display.watch(terminal.console(soft_wrap=False), tally)
+
+
+def _projection(study: Study, tracking: TrackingStore, signals: Signals) -> "Projection":
     """The log of a study that is searched."""
-    from search.tracking import from_environment
     from search.tracking.projection import Projection
 
-    return Projection(study, from_environment(), _log_files, signals.overdue)
+    return Projection(study, tracking, _log_files, signals.overdue)
 
 
 def _log_files(study: Study) -> dict[str, str]:
     """The files that the log keeps of a study."""
-    from search.reports.page import log_files  # and with it plotly: not while trainers start
+    from search.reports.page import log_files  # it imports plotly: not while trainers start
 
     return log_files(study)
 
 
-def _bring_up_to_date(log: Any) -> None:
-    """Complete the log; where that fails, say so."""
+def _bring_up_to_date(log: "Projection") -> None:
+    """Complete the log. If that fails, say so."""
     from search.maintenance.doctor import remedy
 
     say = terminal.console().print
@@ -199,7 +224,7 @@ def _bring_up_to_date(log: Any) -> None:
 
 
 def _keep_copy(study: Study) -> None:
-    """Copy the study, for the case that its file is damaged later; where that fails, say so."""
+    """Copy the study, in case its file is damaged later. If that fails, say so."""
     try:
         study.store.keep_copy(study.name)
     except OSError as error:
@@ -208,9 +233,9 @@ def _keep_copy(study: Study) -> None:
 
 def _summary(study: Study) -> str:
     """The study and its data, in one line."""
-    about, done = study.description, study.n_finished()
-    history = f"goes on after {done} trials" if done else "is new"
-    file = f"{about.source}, {study.data_path} (digest {about.digest})"
+    description, done = study.description, study.n_finished()
+    history = f"resumes after {done} trials" if done else "is new"
+    file = f"{description.source}, {study.data_path} (digest {description.digest})"
     return f"Study {study.name} {history}. Data: {file}."
 
 
@@ -218,20 +243,20 @@ def _show_result(study: Study, signals: Signals) -> None:
     """Show the winner, and the next commands."""
     say = terminal.console().print
     name, default = study.description.task, default_name(study.task, study.description.source)
-    which = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
+    options = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
     if signals.received is not None:
-        say(f"Stopped. `make search {which}` goes on from here.")
+        say(f"Stopped. `make search {options}` resumes it.")
     try:
         terminal.show(tables.of_winner(study, winner.choose(study)))
-    except NoWinner as none:
-        say(f"No winner: {none}.")
+    except NoWinner as reason:
+        say(f"No winner: {reason}.")
         return
-    for command, meaning in (
-        (f"make report {which}", "what was learned, as one page"),
-        (f"make export {which}", "the winner as one script"),
+    for command, result in (
+        (f"make report {options}", "what was learned, as one page"),
+        (f"make export {options}", "the winner as one script"),
         ("make ui", "every trial"),
     ):
-        say(f"{command.ljust(len(which) + 15)}{meaning}")
+        say(f"{command.ljust(len(options) + 15)}{result}")
 
 
 def cores() -> int:

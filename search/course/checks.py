@@ -1,6 +1,6 @@
-"""The course's demands on each question beside a score: one function per question.
+"""The course's demands on each question, except its score: one function per question.
 
-Each takes a training that has ended (`grade.Trained`), and yields sentences, each with whether it holds.
+Each takes a finished training (`grade.Trained`), and yields sentences, each with whether it holds.
 The networks are compared with torch's own functions, or with the handout's formulas written out here.
 
 B batch, D draws, H hidden units, K coordinates or classes, L letters, N points or images, T places.
@@ -40,7 +40,7 @@ def perceptron(trained: "Trained") -> Checks:
 
 
 def regression(trained: "Trained") -> Checks:
-    """Question 2: the shape of what comes out."""
+    """Question 2: the shape of the output."""
     x_N1 = trained.splits["train"].x_N1
     yield "the output has shape (points, 1)", trained.model(x_N1).shape == x_N1.shape
     yield _divides(trained.config, len(x_N1), "points")

@@ -4,17 +4,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 from data import DataError
 from search import paths, tasks
 from search.errors import NoWinner
 from search.frozen_script import files
 from search.study.opening import source_of
+from search.tasks import Task
 from search.text import one_line
 
 
-def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> int:
+def train(task: Task, source: str | None, say: Callable[[str], None]) -> int:
     """Run the frozen script of a task on its data, and show what it prints. Returns its exit code.
 
     Args:
@@ -39,7 +39,7 @@ def train(task: ModuleType, source: str | None, say: Callable[[str], None]) -> i
     return subprocess.run([sys.executable, script, option, path.resolve()]).returncode
 
 
-def data_of(task: ModuleType, recorded: str) -> tuple[str, Path, str]:
+def data_of(task: Task, recorded: str) -> tuple[str, Path, str]:
     """The source, the file and why: that which is recorded, else the task's default. Raises DataError."""
     source = _source_of(task, recorded)
     try:
@@ -53,7 +53,7 @@ def data_of(task: ModuleType, recorded: str) -> tuple[str, Path, str]:
     return source, task.DATA.prepare(source), f"since {recorded} of the record cannot be had: {reason}"
 
 
-def _source_of(task: ModuleType, recorded: str) -> str:
+def _source_of(task: Task, recorded: str) -> str:
     """The source that a file is of: `words-builtin.npz` is builtin's, and other names are the course's."""
     named = [source for source in task.DATA.SOURCES if Path(recorded).stem.endswith(f"-{source}")]
     others = [source for source in task.DATA.SOURCES if source == "course"]

@@ -2,9 +2,9 @@
 
 from collections.abc import Set
 from pathlib import Path
-from types import ModuleType
 from typing import Protocol, Self
 
+from search.tasks import Task
 from search.trainers.messages import GO_ON, PAUSE, STOP, Config, Entry, Score, Verdict
 
 __all__ = ["GO_ON", "PAUSE", "STOP", "Executor", "Listener", "TrainingSource", "Verdict"]
@@ -14,7 +14,7 @@ class TrainingSource(Protocol):
     """What an executor trains on: a study, or anything that names a task and its data."""
 
     @property
-    def task(self) -> ModuleType: ...
+    def task(self) -> Task: ...
 
     @property
     def data_path(self) -> Path:

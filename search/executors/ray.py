@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # it would warn that it will be so
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the future default: no warning
 
 import ray
 from ray.exceptions import RayError
@@ -31,8 +31,8 @@ from search.trainers.messages import MAX_CAUSE
 
 GIB = 2**30
 CONNECT_TIMEOUT = 5.0  # seconds in which a cluster must answer
-RESIZE_INTERVAL = 2.0  # seconds between two looks at how large the cluster is
-EXCLUDED = ["/.venv*", "/.git", "/mlruns", "/mlflow.db*", "/data/cache", "/data/course"]  # stay here
+RESIZE_INTERVAL = 2.0  # seconds between two checks of the cluster's size
+EXCLUDED = ["/.venv*", "/.git", "/mlruns", "/mlflow.db*", "/data/cache", "/data/course"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Share:
 
     cpus: float = 1.0
     gpus: float = 0.0  # a fraction: several trainers share one
-    memory: float = 0.0  # GiB; 0: as it comes
+    memory: float = 0.0  # GiB; 0: no limit
 
     def resources(self) -> dict[str, float]:
         """The same by Ray's names."""
@@ -65,7 +65,7 @@ class _RayTrainer(RemoteTrainer):
             )
             .remote(*args)
         )
-        self._node = self._actor.node.remote()  # to come, as is
+        self._node = self._actor.node.remote()  # this and the next are references to results
         self.answer = self._actor.collect.remote()
         self._end = "it was ended"
 
@@ -93,18 +93,18 @@ class _RayTrainer(RemoteTrainer):
         try:
             return bool(placed) and ray.get(self._node) in gone
         except RayError:
-            return True  # it ended before it began
+            return True  # it ended before it started
 
 
 class Ray(Pool[_RayTrainer]):
-    """An Executor of as many trainers as the cluster has room for, `jobs` at the most.
+    """An Executor of as many trainers as fit into the cluster, at most `jobs`.
 
     Args:
         jobs: inf for no limit.
         address: of the cluster, as `ray.init` takes it; None starts one here.
         share: the part of a machine that each trainer has: see `Share`.
 
-    Raises StoreError where there is no cluster; data.DataError.
+    Raises StoreError if there is no cluster; data.DataError.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Ray(Pool[_RayTrainer]):
         arrays = data.read(study.data_path)  # before a connection that would have to be closed again
         _connect(address)
         self._args = study.task.__name__, ray.put(arrays), study.device, study.digest
-        self._looked = time.monotonic()
+        self._resized_at = time.monotonic()
         super().__init__(self._capacity())
 
     def _new_trainer(self) -> _RayTrainer:
@@ -130,15 +130,15 @@ class Ray(Pool[_RayTrainer]):
         return [by_answer[answer] for answer in answered]
 
     def _capacity(self) -> int:
-        """The number of trainers that the cluster has room for; one waits where it has room for none."""
+        """The number of trainers that fit into the cluster, at least one, which may wait."""
         available, needed = ray.cluster_resources(), self._share.resources()
         room = min(math.floor(available.get(name, 0) / amount + 1e-9) for name, amount in needed.items())
         return int(min(self._max_jobs, max(1, room)))
 
     def _grow(self) -> None:
-        """Use machines that joined. In the place of a trainer that was lost one waits for them already."""
-        if time.monotonic() > self._looked + RESIZE_INTERVAL:
-            self._looked = time.monotonic()
+        """Start trainers on machines that joined. A lost trainer has been replaced already."""
+        if time.monotonic() > self._resized_at + RESIZE_INTERVAL:
+            self._resized_at = time.monotonic()
             more = self._capacity() - len(self._trainers)
             self._trainers += [self._new_trainer() for _ in range(more)]
 
@@ -148,7 +148,7 @@ class Ray(Pool[_RayTrainer]):
 
 
 def _connect(address: str | None) -> None:
-    """Reach a cluster, or start one on this machine. Machines get the code as it is now."""
+    """Connect to a cluster, or start one on this machine. Its machines get today's code."""
     environment = {"working_dir": str(paths.ROOT), "excludes": EXCLUDED}
     settings: dict[str, Any] = {} if address else {"include_dashboard": False}
     settings |= {"runtime_env": environment, "log_to_driver": False, "logging_level": "ERROR"}
@@ -160,7 +160,7 @@ def _connect(address: str | None) -> None:
 
 
 def _require_answer(address: str | None) -> None:
-    """Raise OSError where nobody is at an address: Ray itself would wait for minutes."""
+    """Raise OSError if nothing answers at an address. Ray itself would wait for minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
@@ -176,11 +176,11 @@ class Actor:
         args = self, task_name, arrays, device, digest
         threading.Thread(target=work, args=args, daemon=True).start()
 
-    # What the coordinator's process calls
+    # Called by the coordinator's process
 
     @ray.method(concurrency_group="deliver")
     def node(self) -> str:
-        """Which machine this is."""
+        """The id of this machine."""
         return str(ray.get_runtime_context().get_node_id())
 
     @ray.method(concurrency_group="deliver")
@@ -190,7 +190,7 @@ class Actor:
 
     @ray.method(concurrency_group="collect")
     def collect(self) -> list[str]:
-        """All messages that there are, once there is one."""
+        """Wait for a message, then return all messages."""
         messages = [self._to_send.get()]
         while not self._to_send.empty():
             messages.append(self._to_send.get())

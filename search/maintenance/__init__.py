@@ -1,6 +1,7 @@
-"""Whether studies and log are true, and how they are repaired and copied.
+"""Check that studies and log are whole and agree; repair and copy them.
 
-audit    ten invariants of a study, its log and its frozen script; changes nothing
-doctor   repairs what can be repaired, after a backup
-copy     takes a study and its log to another store
+study_and_log  reads a study and its log, to be compared
+audit          checks ten invariants of a study, its log and its frozen script; changes nothing
+doctor         repairs what can be repaired, after a backup
+copy           copies a study and its log to another store
 """

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from search import storage
-from search.errors import Damage, StoreError, StudyConflict
+from search.errors import IntegrityError, StoreError, StudyConflict
 from search.maintenance import audit
 from search.reports.page import log_files
 from search.storage import StudyStore
@@ -11,25 +11,23 @@ from search.study.opening import hold_study
 from search.tracking import TrackingStore, chosen
 from search.tracking.projection import Projection
 
-FILES = "files"  # instead of an address: mlruns/studies
-Say = Callable[[str], object]
+FILES = "files"  # in place of an address: mlruns/studies
+Say = Callable[[str], object]  # takes a line for a person
 
 
 def copy(studies: StudyStore, name: str, store: TrackingStore, to: str, log: str | None, say: Say) -> None:
     """Copy a study that nobody searches; both sides are audited.
 
     Args:
-        studies: where the study lives.
-        name: the study's.
-        store: where its log lies.
+        studies: the store of the study.
+        store: the store of its log.
         to: the address of a database, or FILES.
-        log: the address of the tracking server that gets its log; None for the same as here.
-        say: takes a line for a person.
+        log: the address of the tracking server that gets its log; None for the same store.
 
-    Raises UsageError, StudyConflict, StoreError, Damage.
+    Raises UsageError, StudyConflict, StoreError, IntegrityError.
     """
     with hold_study(studies, name) as study:
-        Projection(study, store, log_files).bring_up_to_date()  # a killed search has not done so
+        Projection(study, store, log_files).bring_up_to_date()  # a killed search did not do so
         records = list(studies.open(name).read_logs(0))
         _require_clean(studies, name, store, "here", say)
     target, target_log = storage.chosen(None if to == FILES else to), chosen(log) if log else store
@@ -48,7 +46,7 @@ def copy(studies: StudyStore, name: str, store: TrackingStore, to: str, log: str
 def _require_clean(studies: StudyStore, name: str, store: TrackingStore, where: str, say: Say) -> None:
     violations = audit.audit(studies, name, store)
     for violation in violations:
-        say(f"  {violation.invariant}: {violation.said}")
+        say(f"  {violation.invariant}: {violation.message}")
     if violations:
-        raise Damage(f"study {name!r} violates what must hold, {where}: make doctor")
+        raise IntegrityError(f"study {name!r} violates its invariants {where}: make doctor")
     say(f"{name}: no violations {where}")

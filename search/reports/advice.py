@@ -1,4 +1,4 @@
-"""What to do next with a study: its ranges, its failures, its budget, its noise. Sentences with numbers."""
+"""Advice on the next search of a study: its ranges, failures, budget and noise, with numbers."""
 
 import math
 import statistics
@@ -29,16 +29,16 @@ from search.study.trial import Trial
 from search.study.view import StudyView
 
 EDGE = 0.05  # of a range, in its scale: a value nearer to an end is on the edge
-MAX_VALUES = 10  # of a hyperparameter, for each to be asked whether it is ever among the best
-MIN_TIMES = 5  # that a value was tried, before it is said never to be among the best
+MAX_VALUES = 10  # of a hyperparameter that are compared with the best quarter
+MIN_TIMES = 5  # that a value was tried, before it counts as never among the best
 
 
-def advice(study: StudyView, standing: Candidate | None = None) -> list[Sentence]:
-    """What to do next. `standing` is the winner's, where there is one."""
+def advice(study: StudyView, candidate: Candidate | None = None) -> list[Sentence]:
+    """Advice on what to do next. `candidate` is the winner, if there is one."""
     sentences: list[Sentence | None] = []
-    if standing is not None:
-        sentences += [edge(study, standing.trial, name) for name in study.ranges()]
-        sentences += [close_scores(study), first_score(study, standing)]
+    if candidate is not None:
+        sentences += [edge(study, candidate.trial, name) for name in study.ranges()]
+        sentences += [close_scores(study), first_score(study, candidate)]
     sentences += never_best(study)
     sentences += [diverged(study), pruned(study), infeasible(study), failed(study), budget(study)]
     return [sentence for sentence in sentences if sentence]
@@ -213,11 +213,11 @@ def close_scores(study: StudyView) -> Sentence:
     return Sentence("noise", text + "they are within the standard error of a difference.")
 
 
-def first_score(study: StudyView, standing: Candidate) -> Sentence:
+def first_score(study: StudyView, candidate: Candidate) -> Sentence:
     """Whether the winner's first score was optimistic, as fresh seeds show."""
-    first = f"{standing.trial.score:.4g}"
-    if not standing.confirmed:
+    first = f"{candidate.trial.score:.4g}"
+    if not candidate.confirmed:
         text = f"the winner's score, {first}, is the best of several with one seed each: it is too good. "
         return Sentence("optimism", f"{text}CONFIRM=5 trains the finalists on fresh seeds.")
-    seeds = f"{len(standing.scores)} fresh seeds {standing.mean:.4g} ± {standing.standard_error:.2g}"
-    return Sentence("optimism", f"first score {first}, on {seeds}: {optimism(standing, study.description)}.")
+    seeds = f"{len(candidate.scores)} fresh seeds {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
+    return Sentence("optimism", f"first score {first}, on {seeds}: {optimism(candidate, study.description)}.")

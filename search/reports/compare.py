@@ -80,11 +80,11 @@ def _range(study: StudyView, name: str) -> str:
     return f"fixed: {format_value(getattr(defaults, name))}" if hasattr(defaults, name) else "has none"
 
 
-def _score(standing: Candidate | None) -> str:
-    if standing is None:
+def _score(candidate: Candidate | None) -> str:
+    if candidate is None:
         return "none"
-    score, error = standing.estimate
-    seeds = f"mean of {len(standing.scores)} fresh seeds" if standing.confirmed else "one seed, unconfirmed"
+    score, error = candidate.estimate
+    seeds = f"mean of {len(candidate.scores)} fresh seeds" if candidate.confirmed else "one seed, unconfirmed"
     return f"{score:.5g} ± {error:.2g} ({seeds})"
 
 
@@ -120,4 +120,4 @@ def verdict(a: StudyView, b: StudyView) -> str:
 def difference(one: Candidate, other: Candidate) -> tuple[float, float]:
     """By how much the second winner is better than the first, and the standard error of that."""
     (score, error), (other_score, other_error) = one.estimate, other.estimate
-    return one.sign * (other_score - score), math.hypot(error, other_error)
+    return one.sign * (other_score - score), math.hypot(error or 0.0, other_error or 0.0)

@@ -129,12 +129,12 @@ def groups(trials: Sequence[Trial], name: str) -> list[list[Trial]]:
     if all(map(is_number, values)) and len(values) > MAX_GROUPS:
         ordered = sorted(trial.params[name] for trial in trials)
         low, high = ordered[len(ordered) // 3], ordered[2 * len(ordered) // 3]
-        group_of = lambda value: (value >= low) + (value >= high)  # noqa: E731
+        number_of = {value: (value >= low) + (value >= high) for value in values}
     else:
-        group_of = in_order(values).index
+        number_of = {value: number for number, value in enumerate(in_order(values))}
     grouped: dict[int, list[Trial]] = {}
     for trial in trials:
-        grouped.setdefault(group_of(trial.params[name]), []).append(trial)
+        grouped.setdefault(number_of[trial.params[name]], []).append(trial)
     return [grouped[number] for number in sorted(grouped)]
 
 

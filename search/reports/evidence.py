@@ -65,7 +65,7 @@ def best_quarter(study: StudyView) -> list[Trial]:
 
 def compares_ratios(study: StudyView) -> bool:
     """Whether scores are compared by their ratios: see `search.strategy.winner.judged`."""
-    return bool(study.sign < 0 and all(trial.score > 0 for trial in study.completed()))
+    return bool(study.sign < 0 and all(score_of(trial) > 0 for trial in study.completed()))
 
 
 def mean_and_error(study: StudyView, trials: Iterable[Trial]) -> str:

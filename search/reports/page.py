@@ -80,12 +80,12 @@ def _columns(study: StudyView) -> list[str]:
 
 
 def _rows(report: Report) -> Iterator[Row]:
-    names, standing = list(report.study.ranges()), report.standing
+    names, candidate = list(report.study.ranges()), report.candidate
     for trial in report.study.trials():
         cells = [trial.number, _state(trial), trial.score, trial.standard_error]
         cells += [trial.params.get(name) for name in names]
         cells += [len(trial.curve), round(trial.seconds, 2), trial.weights]
-        won = standing is not None and standing.trial.number == trial.number
+        won = candidate is not None and candidate.trial.number == trial.number
         kind = "replicate" if trial.replicate_of is not None else "winner" if won else ""
         kind = "void" if trial.void else kind
         yield Row(kind, str(trial.void or ""), cells, [trial.proposal, trial.reason])

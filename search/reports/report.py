@@ -1,5 +1,6 @@
 """The report of a study: its question, its answer, its winner, what mattered, and what to do next."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from search import tasks
 from search.reports import effects, tables
 from search.reports.advice import advice
-from search.reports.evidence import Sentence, format_value
+from search.reports.evidence import Sentence, error_of, format_value, score_of
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, number_ranges
 from search.study.view import StudyView
@@ -25,7 +26,7 @@ class Report:
     """The content of a report, which is shown as a page or in the terminal."""
 
     study: StudyView
-    standing: Candidate | None  # the winner's
+    candidate: Candidate | None  # the winner; None if there is none yet
     title: str
     answer: str
     question: list[Sentence]
@@ -39,17 +40,17 @@ class Report:
 
 def report(study: StudyView) -> Report:
     """The Report of a study. It may hold no trial."""
-    standing = tables.winner_of(study)
+    candidate = tables.winner_of(study)
     shares, chance_share = effects.importances(study)
     return Report(
         study=study,
-        standing=standing,
+        candidate=candidate,
         title=tasks.question_of(study.task),
-        answer=answer(study, standing),
+        answer=answer(study, candidate),
         question=list(question(study)),
-        winner=list(winner_sentences(study, standing)) if standing else [],
+        winner=list(winner_sentences(study, candidate)) if candidate else [],
         mattered=effects.mattered(study, shares, chance_share),
-        advice=advice(study, standing),
+        advice=advice(study, candidate),
         shares=shares,
         chance_share=chance_share,
     )
@@ -76,42 +77,42 @@ def question(study: StudyView) -> Iterator[Sentence]:
         yield Sentence("void", f"trials {number_ranges(numbers)}: {entry}")
 
 
-def answer(study: StudyView, standing: Candidate | None) -> str:
+def answer(study: StudyView, candidate: Candidate | None) -> str:
     """The answer, in one or two sentences."""
-    if standing is None:
+    if candidate is None:
         return "There is no answer yet: no trial has been trained to the end."
-    trial, metric = standing.trial, study.description.metric
-    if standing.confirmed:
-        score = f"{standing.mean:.4g} ± {standing.standard_error:.2g}"
-        score += f", the mean of {len(standing.scores)} fresh seeds"
+    trial, metric = candidate.trial, study.description.metric
+    if candidate.confirmed:
+        score = f"{candidate.mean:.4g} ± {candidate.standard_error:.2g}"
+        score += f", the mean of {len(candidate.scores)} fresh seeds"
     else:
         score = f"{trial.score:.4g} ± {trial.standard_error:.2g} with one seed, unconfirmed"
     return f"Trial {trial.number} wins: {settings(trial.params)}. Its validation {metric} is {score}."
 
 
-def winner_sentences(study: StudyView, standing: Candidate) -> Iterator[Sentence]:
+def winner_sentences(study: StudyView, candidate: Candidate) -> Iterator[Sentence]:
     """The winner: its configuration, its cost, and how it compares."""
-    trial = standing.trial
+    trial = candidate.trial
     yield Sentence("configuration", f"trial {trial.number}: {settings(trial.params)}")
     fixed = {name: value for name, value in trial.config.items() if name not in trial.params}
     texts = [f"{name} {format_value(value)}" for name, value in fixed.items()]
     yield Sentence("fixed", ", ".join(texts) or "nothing")
-    yield Sentence("size and time", f"{tables.weights(trial)}, trained in {duration(standing.seconds)}")
+    yield Sentence("size and time", f"{tables.weights(trial)}, trained in {duration(candidate.seconds)}")
     yield Sentence("why it was tried", trial.proposal)
     if defaults := next((each for each in study.completed() if each.draw == 0), None):
-        yield Sentence("against the defaults", against_defaults(study, standing, defaults))
+        yield Sentence("against the defaults", against_defaults(study, candidate, defaults))
     for other in tables.finalists(study, trial):
         yield Sentence(f"against trial {other.trial.number}", tables.result(other))
     for evaluation in tables.evaluations(study, trial):
         yield Sentence("test data", evaluation)
 
 
-def against_defaults(study: StudyView, standing: Candidate, defaults: Trial) -> str:
+def against_defaults(study: StudyView, candidate: Candidate, defaults: Trial) -> str:
     """The winner's lead over the trial of the task's defaults."""
-    if defaults.number == standing.trial.number:
+    if defaults.number == candidate.trial.number:
         return "the winner is the task's defaults."
-    score, error = standing.estimate
-    lead = study.sign * (score - defaults.score)
-    error = (error**2 + (defaults.standard_error or 0.0) ** 2) ** 0.5
+    score, error = candidate.estimate
+    lead = study.sign * (score - score_of(defaults))
+    error = math.hypot(error or 0.0, error_of(defaults))
     size = f"{abs(lead):.2g} ± {error:.2g} {'better' if lead >= 0 else 'worse'}"
     return f"{size} than trial {defaults.number}, which scored {defaults.score:.4g} with one seed."

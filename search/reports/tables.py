@@ -60,43 +60,43 @@ def seconds_trained(study: StudyView) -> float:
 
 
 def _best_score(study: StudyView) -> str:
-    standing = winner_of(study)
-    if standing is None:
+    candidate = winner_of(study)
+    if candidate is None:
         return "none"
-    if standing.confirmed:
-        return f"{study.description.metric}\n{standing.mean:.4g} ± {standing.standard_error:.2g}"
-    trial = standing.trial
+    if candidate.confirmed:
+        return f"{study.description.metric}\n{candidate.mean:.4g} ± {candidate.standard_error:.2g}"
+    trial = candidate.trial
     return f"{study.description.metric}\n{trial.score:.4g} ± {trial.standard_error:.2g}\nunconfirmed"
 
 
 # A winner
 
 
-def of_winner(study: StudyView, standing: Candidate) -> Table:
+def of_winner(study: StudyView, candidate: Candidate) -> Table:
     """The winner of a study: its score, its origin, its configuration and the ranges."""
     title = f"Winner of study {study.name} ({study.description.task})"
     table = Table(title=title, title_justify="left", show_header=False, min_width=len(title))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in (
-        *_scores(study, standing),
-        *_origin(study, standing.trial),
-        *_configuration(study, standing.trial),
+        *_scores(study, candidate),
+        *_origin(study, candidate.trial),
+        *_configuration(study, candidate.trial),
     ):
         table.add_row(*row)
     return table
 
 
-def _scores(study: StudyView, standing: Candidate) -> Iterator[tuple[str, str]]:
+def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]:
     """The winner's score, how sure it is, and the other finalists."""
-    trial, metric = standing.trial, study.description.metric
-    if not standing.confirmed:
+    trial, metric = candidate.trial, study.description.metric
+    if not candidate.confirmed:
         yield "score", f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
         yield "confirmed", "no: one training with one seed, the best of several"
         return
-    yield "score", f"validation {metric} {standing.mean:.5g} ± {standing.standard_error:.2g}"
-    yield "confirmed", f"yes: the mean of {len(standing.scores)} fresh seeds"
-    yield "first score", f"{trial.score:.5g}, {optimism(standing, study.description)}"
+    yield "score", f"validation {metric} {candidate.mean:.5g} ± {candidate.standard_error:.2g}"
+    yield "confirmed", f"yes: the mean of {len(candidate.scores)} fresh seeds"
+    yield "first score", f"{trial.score:.5g}, {optimism(candidate, study.description)}"
     for other in finalists(study, trial):
         yield f"against {other.trial.number}", result(other)
 
@@ -125,10 +125,10 @@ def _configuration(study: StudyView, trial: Trial) -> Iterator[tuple[str, str]]:
 def winner_of(study: StudyView) -> Candidate | None:
     """The winner's Candidate; None where there is no winner yet."""
     try:
-        standing: Candidate = winner.choose(study)
+        candidate: Candidate = winner.choose(study)
     except NoWinner:
         return None
-    return standing
+    return candidate
 
 
 def finalists(study: StudyView, trial: Trial) -> list[Candidate]:
@@ -136,14 +136,14 @@ def finalists(study: StudyView, trial: Trial) -> list[Candidate]:
     return [each for each in winner.candidates(study) if each.trial.number != trial.number and each.scores]
 
 
-def result(standing: Candidate) -> str:
+def result(candidate: Candidate) -> str:
     """A finalist's result in one line."""
-    if standing.unsound:
-        return standing.unsound
-    error = f" ± {standing.standard_error:.2g}" if standing.confirmed else ""
-    seeds = f"{len(standing.scores)} fresh seed{'s' if len(standing.scores) > 1 else ''}"
-    verdict = ", clearly worse" if standing.behind else ""
-    return f"{standing.mean:.5g}{error} on {seeds}, {weights(standing.trial)}{verdict}"
+    if candidate.unsound:
+        return candidate.unsound
+    error = f" ± {candidate.standard_error:.2g}" if candidate.confirmed else ""
+    seeds = f"{len(candidate.scores)} fresh seed{'s' if len(candidate.scores) > 1 else ''}"
+    verdict = ", clearly worse" if candidate.behind else ""
+    return f"{candidate.mean:.5g}{error} on {seeds}, {weights(candidate.trial)}{verdict}"
 
 
 def evaluations(study: StudyView, trial: Trial) -> Iterator[str]:

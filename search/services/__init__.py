@@ -1,4 +1,4 @@
-"""What is served, and what is handed to other schedulers.
+"""Servers of the log and of studies, and batch jobs for other schedulers.
 
 mlflow_ui   the log in a browser: MLflow's own pages
 dashboard   a copy of a study in Optuna's dashboard

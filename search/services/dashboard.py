@@ -1,6 +1,6 @@
-"""Optuna's dashboard of a study: a copy of it, for this machine only.
+"""Optuna's dashboard of a copy of a study, for this machine only.
 
-The copy shows the study as the search sees it: without repeats and void trials, each trial with its own
+The copy shows the study as the search sees it: without replicates and void trials, each trial with its own
 number. It lies in memory, so changes made in the browser end with the server.
 
 `optuna_dashboard.run_server` is not used. It answers whatever name a browser calls it by, so a foreign page
@@ -44,14 +44,14 @@ def serve(study: StudyView, port: int) -> None:
     try:
         server = make_server(HOST, port, application, _Server, _QuietHandler)
     except OSError as error:
-        raise UsageError(f"PORT {port} cannot be had: {error.strerror}; choose another PORT=") from None
+        raise UsageError(f"PORT {port} cannot be opened: {error.strerror}; choose another PORT=") from None
     with server:
         print(f"Study {study.name} as it is now: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
         server.serve_forever()
 
 
 def _attributes(trial: Trial) -> dict[str, Any]:
-    """What a trial's page shows besides its values."""
+    """The attributes that a trial's page shows besides its values."""
     return {"state": trial.state, "why tried": trial.proposal, "why ended": trial.reason}
 
 

@@ -1,4 +1,4 @@
-"""The log in a browser: MLflow's own pages, small and for this machine only, or behind a password."""
+"""MLflow's own pages of the log, for this machine only or behind a password."""
 
 import ipaddress
 import os
@@ -9,78 +9,80 @@ import sys
 from search import paths
 from search.errors import StoreError, StudyConflict, TrialbookError, UsageError
 from search.reports.page import log_files
+from search.storage import StudyStore
 from search.study.opening import hold_study
 from search.tracking import TrackingStore
 from search.tracking.client import REMEDY
 from search.tracking.projection import Projection
 
 SMALL = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-HERE = "127.0.0.1"
-PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # that MLflow gives its first user, "admin"
-LEAST = 12  # letters of it
+LOCALHOST = "127.0.0.1"
+PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"  # a variable that MLflow's server reads: of its first user, "admin"
+MIN_PASSWORD_LETTERS = 12
 
 
-def serve(studies, store: TrackingStore, port, host=HERE):
-    """Bring the log in a store up to date, then become MLflow's server. Raises UsageError.
+def serve(studies: StudyStore, store: TrackingStore, port: int, host: str = LOCALHOST) -> int:
+    """Bring the log up to date, then become MLflow's server. Raises UsageError, StoreError.
 
-    A `host` that others can reach needs PASSWORD in the environment.
+    If other machines can reach the host, PASSWORD must be in the environment. Returns 0 if another server
+    shows the log.
     """
     guarded = guard(host)
     if store.backend_uri:
-        must_be_free(host, port)
+        require_free(host, port)
     pages = _bring_up_to_date(studies, store)
     if not store.backend_uri:
         print("The log is on the server that MLFLOW_TRACKING_URI names: open it there.")
         return 0
-    names = names_of(host)
-    root = f"http://{names[0]}:{port}"
+    root = f"http://{host_names(host)[0]}:{port}"
     print(f"The log: {root} (Ctrl-C ends it)", flush=True)
     for name, page in pages.items():
         print(f"  trials of {name}, the best first: {root}/{page}", flush=True)
     if guarded:
-        print(
-            "User admin; the password is not encrypted on its way: let others in over TLS or ssh.", flush=True
-        )
+        print("User admin; the password travels unencrypted: let others in over TLS or ssh.", flush=True)
     os.chdir(paths.home())
     command = server(host, port, store.backend_uri, guarded)
     return os.execve(command[0], command, {**os.environ, **SMALL, **guarded})
 
 
-def server(host, port, store, guarded):
-    """The command of MLflow's server on a `store`: the address of a database."""
+def server(host: str, port: int, backend_uri: str, guarded: dict[str, str]) -> list[str]:
+    """The command of MLflow's server on a database. `guarded` comes from `guard`."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
-    command += ["--backend-store-uri", store]
-    command += ["--allowed-hosts", ",".join(f"{name}:{port}" for name in names_of(host))]
+    command += ["--backend-store-uri", backend_uri]
+    command += ["--allowed-hosts", ",".join(f"{name}:{port}" for name in host_names(host))]
     return command + (["--app-name", "basic-auth"] if guarded else [])
 
 
-def guard(host):
-    """What the environment needs so that MLflow asks for a password; nothing for this machine alone."""
+def guard(host: str) -> dict[str, str]:
+    """The environment in which MLflow asks for a password; empty if only this machine reaches the host.
+
+    Raises UsageError if the host is no address, or if there is no good password.
+    """
     try:
         if host == "localhost" or ipaddress.ip_address(host).is_loopback:
             return {}
     except ValueError:
         raise UsageError(
-            f"HOST {host!r} is not valid: an address of this machine, as 0.0.0.0 for all"
+            f"HOST {host!r} is not valid: an address of this machine, or 0.0.0.0 for all of them"
         ) from None
-    if len(os.environ.get(PASSWORD, "")) < LEAST:
+    if len(os.environ.get(PASSWORD, "")) < MIN_PASSWORD_LETTERS:
         raise UsageError(
-            f"HOST {host} lets others in, and nobody is asked for a password: set {PASSWORD} to one of "
-            f"{LEAST} letters or more, or leave HOST= and come through `ssh -L 5000:{HERE}:5000 machine`"
+            f"HOST {host} lets others in without a password: set {PASSWORD} to one of at least "
+            f"{MIN_PASSWORD_LETTERS} letters, or omit HOST= and use `ssh -L 5000:{LOCALHOST}:5000 machine`"
         )
     return {"MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex()}
 
 
-def names_of(host):
-    """By which names a browser may call the server: others could be a foreign page's."""
-    if host in ("localhost", HERE):
-        return [HERE, "localhost"]
-    names = [socket.gethostname(), socket.getfqdn(), host, HERE, "localhost"]
-    names += [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+def host_names(host: str) -> list[str]:
+    """The names by which a browser may call the server. A foreign page could use any other name."""
+    if host in ("localhost", LOCALHOST):
+        return [LOCALHOST, "localhost"]
+    names = [socket.gethostname(), socket.getfqdn(), host, LOCALHOST, "localhost"]
+    names += [str(each[4][0]) for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return list(dict.fromkeys(names))
 
 
-def _bring_up_to_date(studies, store):
+def _bring_up_to_date(studies: StudyStore, store: TrackingStore) -> dict[str, str]:
     """Complete the log of all studies. Returns the page of each, by name. Raises StoreError."""
     pages = {}
     for name in studies.names():
@@ -89,8 +91,8 @@ def _bring_up_to_date(studies, store):
                 log = Projection(study, store, log_files)
                 log.bring_up_to_date()
         except StudyConflict:
-            continue  # its search is running, and writes the log itself
-        except TrialbookError as error:  # it is damaged, or its task's file was deleted: the others are shown
+            continue  # a search is running, and writes the log itself
+        except TrialbookError as error:  # it is damaged, or its task was deleted: show the others
             print(f"Study {name} cannot be shown as it is now: {error}", file=sys.stderr)
             continue
         if log.behind:
@@ -104,9 +106,11 @@ def _bring_up_to_date(studies, store):
     return pages
 
 
-def must_be_free(host, port):
-    """Before anything is written: what MLflow says of a port that is taken is no line for a person."""
+def require_free(host: str, port: int) -> None:
+    """Raise UsageError if a port is in use. MLflow itself would print a traceback, and only later."""
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
-        raise UsageError(f"PORT {port} of {host} cannot be had: {error.strerror}") from None
+        raise UsageError(
+            f"PORT {port} of {host} cannot be opened: {error.strerror}; choose another PORT="
+        ) from None

@@ -7,7 +7,7 @@
     connection       a connection to that database, which is renewed when it breaks
     memory           studies that end with the process
     optuna_storage   Optuna's view of the records of one study
-    backups          copies of studies, and of whatever is repaired
+    backups          copies of studies, and of files before a repair
 
 The command line chooses a store once and passes it down. Nothing below asks which kind it is.
 """

@@ -1,7 +1,7 @@
-"""Copies of what is changed or could be lost, in mlruns/backups/. Two kinds, told apart by their names:
+"""Copies of studies after a search, and of files before a repair, in mlruns/backups/.
 
-STUDY.20261125T103000Z.journal   a study when its search ended; the latest KEEP of each study stay
-20261125T103000Z/                what was about to be repaired, by its path in the home; it stays for good
+STUDY.20261125T103000Z.journal   a study at the end of a search; the latest KEEP of each study stay
+20261125T103000Z/                files before a repair, by their paths in the home; they stay for good
 """
 
 import datetime
@@ -23,7 +23,7 @@ BESIDE = ("-wal", "-shm", "-journal")  # what sqlite keeps beside a database
 
 
 def rotate(journal: Path) -> None:
-    """Copy a study's journal, where it changed since it was copied last: whole, or not at all."""
+    """Copy a study's journal if it differs from its latest copy: whole, or not at all."""
     earlier = sorted(paths.backups().glob(f"{journal.stem}.{ANY_TIME}.journal"))
     if earlier and filecmp.cmp(earlier[-1], journal, shallow=False):
         return
@@ -43,28 +43,28 @@ def of(journal: Path) -> list[Path]:
 
 
 def keep(files: Iterable[Path]) -> Path:
-    """Copy files that are about to change, those that are there. Returns the new folder of the copies."""
+    """Copy the existing ones of these files into a new folder. Returns the folder."""
     folder = _new_folder()
     for file in files:
         if file.exists():
-            _copy(file, _place(folder, file))
+            _copy(file, _copy_path(folder, file))
     return folder
 
 
 def move(database: Path, folder: Path) -> None:
     """Move a database into a folder of copies, with what sqlite keeps beside it."""
     for file in with_beside(database):
-        shutil.move(file, _place(folder, file))
+        shutil.move(file, _copy_path(folder, file))
 
 
 def with_beside(database: Path) -> list[Path]:
-    """A database's files that are there."""
+    """The existing files of a database."""
     files = [database, *(database.with_name(database.name + end) for end in BESIDE)]
     return [file for file in files if file.exists()]
 
 
 def _copy(file: Path, to: Path) -> None:
-    """Copy a file; of a database what it holds, though another process writes it meanwhile."""
+    """Copy a file. A database is copied correctly even if another process writes it."""
     if file != paths.mlflow_database():
         shutil.copyfile(file, to)
         return
@@ -75,15 +75,15 @@ def _copy(file: Path, to: Path) -> None:
         source.backup(copy)
 
 
-def _place(folder: Path, file: Path) -> Path:
-    """Where a file of the home lies in a folder of copies."""
-    place = folder / file.relative_to(paths.home())
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return place
+def _copy_path(folder: Path, file: Path) -> Path:
+    """The place of a file of the home in a folder of copies."""
+    path = folder / file.relative_to(paths.home())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _made(copy: Path) -> tuple[str, int]:
-    """When a copy was made, to be sorted by; of those of one second the file system knows."""
+    """A sort key: the time of a copy, and within one second the time of its file."""
     return TIME.findall(str(copy))[-1], copy.stat().st_mtime_ns
 
 

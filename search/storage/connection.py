@@ -1,8 +1,8 @@
-"""A connection to PostgreSQL that is renewed when it breaks, with the locks that this process holds.
+"""A connection to PostgreSQL that reconnects when it breaks, and the locks that this process holds.
 
-Locks and exclusive sections end with their connection. The server drops a connection within 25 s once the
-machine at its other end is gone. A process whose connection broke takes its locks again before it does
-anything else. An exclusive section that was cut off is run again from its beginning.
+Locks and exclusive sections end with their connection. The server drops a connection within 25 s after the
+machine at its other end has gone. A process whose connection broke takes its locks again before anything
+else. An exclusive section whose connection broke runs again from its beginning.
 """
 
 import os
@@ -19,28 +19,28 @@ from search.text import one_line
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
-PATIENCE = 60.0  # seconds until a database that was lost must be there again
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds until a lost database is tried again: doubled each time
-EXCLUSIVE_PATIENCE = 600.0  # seconds to wait for the others: one may be completing a large log
-LOCK_TIMEOUT = 5.0  # seconds that one statement waits for a lock; then it is tried again
-CONNECT_OPTIONS = {  # this side notices within 25 s that the server's machine is gone
+PATIENCE = 60.0  # seconds in which a lost database must come back
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds between attempts to reconnect: doubled each time
+EXCLUSIVE_PATIENCE = 600.0  # seconds to wait for other processes: one may be completing a large log
+LOCK_TIMEOUT = 5.0  # seconds that one statement waits for a lock before it is repeated
+CONNECT_OPTIONS: dict[str, Any] = {  # this side notices within 25 s that the server's machine has gone
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-SESSION_SETTINGS = {  # the server notices the same of this side, and lets go of its locks
+SESSION_SETTINGS = {  # the server notices the same of this side, and releases its locks
     "tcp_keepalives_idle": "10s",
     "tcp_keepalives_interval": "5s",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25s",
-    "idle_in_transaction_session_timeout": "60s",  # of a process that was stopped in the middle of one
+    "idle_in_transaction_session_timeout": "60s",  # a stopped process may hold one open
 }
-KEY = "hashtextextended('trialbook ' || %s, 0)"  # of the lock of a name
+KEY = "hashtextextended('trialbook ' || %s, 0)"  # the lock of a name
 
 
-CUT_OFF = (  # what the session does not survive
+CONNECTION_LOST = (  # errors that end a session
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.IdleInTransactionSessionTimeout,
@@ -60,29 +60,29 @@ class _Occupied(psycopg.OperationalError):
 
 
 class Connection:
-    """A connection to a database, and the locks of this process there.
+    """A connection to a database, and the locks that this process holds in it.
 
-    Raises StoreError wherever the database cannot be reached, or no more within PATIENCE; StudyConflict
-    where another process took a lock while the connection was lost, and keeps it.
+    Methods raise StoreError if the database cannot be reached, or not again within PATIENCE. They raise
+    StudyConflict if another process took a lock while the connection was lost, and keeps it.
     """
 
-    schema = "SELECT"  # statements that the first connection runs
+    schema = "SELECT"  # statements that run once, after the first connect
 
     def __init__(self, url: str):
         self.url = url
         self._session: Session | None = None
-        self._locks: list[_Lock] = []  # those that are held
+        self._locks: list[_Lock] = []  # those that this process holds
         self._ready = False
         self._is_exclusive = False
 
     def run(self, do: Callable[[Session], Result], lock_patience: float | None = None) -> Result:
-        """Return `do(session)`, one transaction. It is done again if its end was not confirmed.
+        """Return `do(session)`, one transaction. It is repeated if its commit was not confirmed.
 
-        In an exclusive section whose connection broke, raises ExclusiveLost until the section ends.
+        Raises ExclusiveLost in an exclusive section whose connection broke, until the section ends.
         """
         started, wait = time.monotonic(), FIRST_WAIT
         while True:
-            if self._is_exclusive and self._is_cut_off():
+            if self._is_exclusive and self._is_lost():
                 raise ExclusiveLost
             try:
                 session = self._connected()
@@ -91,10 +91,10 @@ class Connection:
             except psycopg.errors.LockNotAvailable as error:  # the connection is sound
                 if time.monotonic() - started >= (PATIENCE if lock_patience is None else lock_patience):
                     raise _Locked(_message(error)) from None
-            except CUT_OFF as error:
+            except CONNECTION_LOST as error:
                 self._disconnect()
                 if not self._is_exclusive:
-                    self._must_be_worth_retrying(error, started)
+                    self._raise_if_final(error, started)
                     time.sleep(wait)
                     wait = min(2 * wait, LONGEST_WAIT)
             except psycopg.Error as error:
@@ -104,8 +104,9 @@ class Connection:
         """The rows that a statement gives."""
         return self.run(lambda session: session.execute(statement, values).fetchall())
 
-    def _must_be_worth_retrying(self, error: psycopg.Error, started: float) -> None:
-        refused = not self._ready or (error.sqlstate or "").startswith("28")  # it knows no such user
+    def _raise_if_final(self, error: psycopg.Error, started: float) -> None:
+        """Raise an error that another attempt would meet again."""
+        refused = not self._ready or (error.sqlstate or "").startswith("28")  # an unknown user or password
         if not refused and time.monotonic() - started < PATIENCE:
             return
         if isinstance(error, _Occupied):
@@ -113,7 +114,7 @@ class Connection:
         raise StoreError(_message(error)) from None
 
     def _connected(self) -> Session:
-        """The session, begun if there is none, with all locks that this process holds."""
+        """The open session, with all locks that this process holds."""
         session = self._session
         if session is None or session.closed:
             session = self._session = self._connect()
@@ -133,7 +134,7 @@ class Connection:
             session.execute("SELECT set_config(%s, %s, false)", setting)
         return session
 
-    def _is_cut_off(self) -> bool:
+    def _is_lost(self) -> bool:
         return self._session is None or self._session.closed
 
     def _disconnect(self) -> None:
@@ -144,8 +145,9 @@ class Connection:
     # Locks
 
     def lock(self, name: str, shared: bool = False) -> "_Lock":
-        """Hold a study for this process alone, or `shared` with others that do so, until what is returned is
-        closed. Raises StudyConflict, which says who holds it.
+        """Hold a study, alone or `shared` with others that do so, until the lock is closed.
+
+        Raises StudyConflict, which names the holder.
         """
         lock = _Lock(self, name, shared)
 
@@ -162,46 +164,46 @@ class Connection:
         return any(lock.name == name and not lock.shared for lock in self._locks)
 
     def holder(self, name: str) -> str | None:
-        """The processes that hold a study, as text; None where there are none."""
+        """The processes that hold a study, as text; None if there are none."""
         return self.run(lambda session: _holder(session, name))
 
     def exclusive(self, name: str, do: Callable[[], Result], while_waiting: Callable[[], None]) -> Result:
-        """Return `do()`. Nobody else is in an exclusive section of a study meanwhile.
+        """Return `do()`. No other process is in an exclusive section of this study meanwhile.
 
-        If the connection breaks, `do` is called again in a new section. What the broken one wrote, it wrote
-        while it was exclusive. `while_waiting` is called every few seconds until the section begins. Raises
-        StoreError if none begins, or none lasts, within EXCLUSIVE_PATIENCE.
+        If the connection breaks, `do` is called again in a new section. The broken section was exclusive
+        until then, so its records stay. `while_waiting` is called every few seconds until the section starts.
+        Raises StoreError if no section starts, or none lasts, within EXCLUSIVE_PATIENCE.
         """
-        turn, deadline = _Lock(self, f"turn {name}"), time.monotonic() + EXCLUSIVE_PATIENCE
+        lock, deadline = _Lock(self, f"turn {name}"), time.monotonic() + EXCLUSIVE_PATIENCE
         while True:
-            self._wait_for(turn, name, deadline, while_waiting)
+            self._wait_for(lock, name, deadline, while_waiting)
             self._is_exclusive = True
             try:
                 result = do()
-                if not self._is_cut_off():
+                if not self._is_lost():
                     return result
-            except Exception:  # ExclusiveLost, or whatever was made of it on its way
-                if not self._is_cut_off():
+            except Exception:  # ExclusiveLost, or an error that was raised from it
+                if not self._is_lost():
                     raise
             finally:
                 self._is_exclusive = False
-                turn.release()
+                lock.release()
             if time.monotonic() > deadline:
                 lasted = f"no turn at study {name!r} lasted, for {EXCLUSIVE_PATIENCE:.0f} s"
                 raise StoreError(f"the database of STORAGE cuts off its connections: {lasted}")
 
     def _wait_for(
-        self, turn: "_Lock", study: str, deadline: float, while_waiting: Callable[[], None]
+        self, lock: "_Lock", study: str, deadline: float, while_waiting: Callable[[], None]
     ) -> None:
         while True:
             try:
-                return self.run(turn.wait, lock_patience=0)
+                return self.run(lock.wait, lock_patience=0)
             except _Locked:
                 if time.monotonic() > deadline:
                     raise StoreError(
                         f"no turn at study {study!r} came within {EXCLUSIVE_PATIENCE:.0f} s: "
-                        f"process {self.holder(turn.name) or 'unknown'} has it; "
-                        "where that hangs, end it, then type the same command again"
+                        f"process {self.holder(lock.name) or 'unknown'} has it; "
+                        "if that hangs, end it and repeat the command"
                     ) from None
             while_waiting()
 
@@ -223,7 +225,7 @@ class _Lock:
         session.execute(f"SELECT pg_advisory_lock{self._suffix}({KEY})", [self.name])
 
     def release(self) -> None:
-        """Let go of the lock. A lost connection took it along."""
+        """Release the lock. A lost connection has released it already."""
         connection = self._connection
         if connection._session is not None and not connection._session.closed:
             try:

@@ -1,4 +1,4 @@
-"""Studies in the memory of this process, for tests and for searches that need no trace.
+"""Studies in the memory of this process, for tests and for searches that leave no files.
 
 Several coordinators of this process may share one, as threads.
 """
@@ -64,7 +64,7 @@ class MemoryStore:
         return ""
 
     def keep_copy(self, name: str) -> None:
-        """Do nothing: what is meant to last lies elsewhere."""
+        """Do nothing: these studies are not meant to last."""
 
     def problems(self, name: str) -> Iterator[Problem]:
         return iter(())

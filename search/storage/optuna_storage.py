@@ -29,7 +29,7 @@ class HeaderBackend(BaseJournalBackend):
 
 
 class ReadOnlyBackend(BaseJournalBackend):
-    """A backend that refuses to write: whoever reads a study cannot change it."""
+    """A backend that refuses to write, so that readers cannot change a study."""
 
     def __init__(self, records: RecordLog) -> None:
         self._records = records

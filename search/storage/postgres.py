@@ -1,8 +1,8 @@
 """Studies in a PostgreSQL database: the same records as in a file, as rows.
 
-A search is as fast there as on a file, and several coordinators may search one study. Each learns what the
-others wrote when it asks. One at a time asks for a trial, so none is drawn twice and their number is exact.
-Each coordinator renews a lease. The others close what a dead one left running.
+A search is as fast there as on a file, and several coordinators may search one study. Each reads the records
+of the others when it asks for a trial. One at a time asks, so no trial is drawn twice and their number is
+exact. Each coordinator renews a lease. The others close the trials of a dead one.
 """
 
 import json
@@ -19,7 +19,7 @@ from search.storage.base import Problem, Record, RecordLog, Result
 from search.storage.connection import Connection, Session
 from search.text import one_line
 
-LEASE = 120  # seconds for which a coordinator counts as alive: more than a database may be away
+LEASE = 120  # seconds for which a coordinator counts as alive: longer than `connection.PATIENCE`
 SCHEMA = """
 SELECT pg_advisory_xact_lock(hashtextextended('trialbook schema', 0));
 CREATE TABLE IF NOT EXISTS trialbook_study (
@@ -43,7 +43,7 @@ def check(url: str) -> None:
     except (psycopg.ProgrammingError, UnicodeError) as error:
         raise UsageError(f"STORAGE is not valid: {one_line(error)}") from None
     if parts.get("password"):
-        raise UsageError("STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass")
+        raise UsageError("STORAGE holds a password: put it into PGPASSWORD or ~/.pgpass")
 
 
 class PostgresStore(Connection):
@@ -86,7 +86,7 @@ class PostgresStore(Connection):
         return ""
 
     def keep_copy(self, name: str) -> None:
-        """Do nothing: a database has backups of its own."""
+        """Do nothing: a database has its own backups."""
 
     def problems(self, name: str) -> Iterator[Problem]:
         return iter(())
@@ -123,76 +123,78 @@ class PostgresMembership:
 
 
 class PostgresRecords(BaseJournalBackend):
-    """The records of a study. Own ones are known at once, others' after `refresh` or the next own."""
+    """The records of a study. Those of this process are known at once, those of others after `refresh`."""
 
     def __init__(self, store: PostgresStore, name: str) -> None:
-        self._store, self._name, self._again = store, name, False
-        self._study, self._there = store.ask("SELECT id, records FROM trialbook_study WHERE name = %s", name)[
-            0
-        ]
-        self._own: list[str] = []
-        self._first = self._there  # the last records, and the number of their first
+        self._store, self._name, self._is_retry = store, name, False
+        [row] = store.ask("SELECT id, records FROM trialbook_study WHERE name = %s", name)
+        self._study, self._n_records = row
+        self._local: list[str] = []  # the latest records, which this process wrote and has not read
+        self._first_local: int = self._n_records  # the number of the first of them
 
     def read_logs(self, log_number_from: int) -> Iterable[Record]:
-        """The records from this one on."""
-        if log_number_from < self._first:
-            statement = (
-                "SELECT record FROM trialbook_record WHERE study = %s AND number >= %s ORDER BY number"
-            )
-            lines = [row[0] for row in self._store.ask(statement, self._study, log_number_from)]
-            self._there = log_number_from + len(lines)
+        """Records from this number on."""
+        if log_number_from < self._first_local:
+            later = "SELECT record FROM trialbook_record WHERE study = %s AND number >= %s ORDER BY number"
+            lines = [row[0] for row in self._store.ask(later, self._study, log_number_from)]
+            self._n_records = log_number_from + len(lines)
         else:
-            lines = self._own[log_number_from - self._first :]
-        self._own, self._first = [], self._there
+            lines = self._local[log_number_from - self._first_local :]
+        self._local, self._first_local = [], self._n_records
         return map(json.loads, lines)
 
     def append_logs(self, logs: list[Record]) -> None:
         lines, batch = [_text(log) for log in logs], uuid.uuid4()
 
         def do(session: Session) -> int:
-            again = "SELECT max(number) + 1 FROM trialbook_record WHERE study = %s AND batch = %s"
-            if self._again and (end := session.execute(again, [self._study, batch]).fetchone()[0]):
-                return end  # it was written, and only its end was not heard
-            self._again = True
+            end: int | None
+            if self._is_retry:
+                written = "SELECT max(number) + 1 FROM trialbook_record WHERE study = %s AND batch = %s"
+                [(end,)] = session.execute(written, [self._study, batch]).fetchall()
+                if end is not None:
+                    return end  # the commit succeeded, but its confirmation was lost
+            self._is_retry = True
             longer = "UPDATE trialbook_study SET records = records + %s WHERE id = %s RETURNING records"
-            end = session.execute(longer, [len(lines), self._study]).fetchone()[0]
-            self._must_follow(end - len(lines))
+            [(end,)] = session.execute(longer, [len(lines), self._study]).fetchall()
+            assert end is not None
+            self._require_no_other_writer(end - len(lines))
             _insert(session, self._study, end - len(lines), batch, lines)
             return end
 
-        self._again = False
+        self._is_retry = False
         end = self._store.run(do)
-        if end - len(lines) == self._there:
-            self._own += lines
+        if end - len(lines) == self._n_records:
+            self._local += lines
         else:  # others wrote before
-            self._own, self._first = lines, end - len(lines)
-        self._there = end
+            self._local, self._first_local = lines, end - len(lines)
+        self._n_records = end
 
     def commit(self) -> None:
-        """Do nothing: the database has written all of them to its disk."""
+        """Do nothing: the database has written all records to its disk."""
 
     def refresh(self) -> None:
-        """Learn how many records others wrote."""
-        there = self._store.ask("SELECT records FROM trialbook_study WHERE id = %s", self._study)[0][0]
-        self._must_not_shrink(there)
-        if there > self._there:
-            self._there = self._first = there
-            self._own = []
+        """Learn how many records other processes wrote."""
+        [(n_records,)] = self._store.ask("SELECT records FROM trialbook_study WHERE id = %s", self._study)
+        self._require_no_loss(n_records)
+        if n_records > self._n_records:
+            self._n_records = self._first_local = n_records
+            self._local = []
 
-    def _must_follow(self, there: int) -> None:
-        """Raises StudyConflict where others wrote, although this process holds the study alone."""
-        self._must_not_shrink(there)
-        if there > self._there and self._store.holds_alone(self._name):
+    def _require_no_other_writer(self, n_records: int) -> None:
+        """Raise StudyConflict if others wrote although this process holds the study alone."""
+        self._require_no_loss(n_records)
+        if n_records > self._n_records and self._store.holds_alone(self._name):
             raise StudyConflict(
                 f"study {self._name!r} was changed by another process while this one had lost the database: "
-                "type the same command again, which goes on from there"
+                "the same command resumes it"
             )
 
-    def _must_not_shrink(self, there: int) -> None:
-        if there < self._there:
+    def _require_no_loss(self, n_records: int) -> None:
+        """Raise StoreError if the database has fewer records than before."""
+        if n_records < self._n_records:
             raise StoreError(
-                f"study {self._name!r} has {there} records in the database and had {self._there}: "
-                "was an older copy of the database put in its place?"
+                f"study {self._name!r} has {n_records} records in the database and had {self._n_records}: "
+                "was an older copy of the database restored?"
             )
 
 

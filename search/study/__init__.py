@@ -1,4 +1,4 @@
-"""One study: what was asked, every trial, and who may write it.
+"""One study: its description, its trials, and the right to write it.
 
     trial      a Trial, its state, and the entries that make trials void
     view       StudyView: the queries of a study, from a store or from a hand-in
@@ -9,5 +9,5 @@
     opening    creates, resumes or locks a study; only trials of today's code count
     schema     what its records must be like, when they are written and when they are read
 
-Records come from a store, become Trials in a history, and are asked for through the view.
+Records come from a store, become Trials in a history, and are queried through the view.
 """

@@ -1,4 +1,4 @@
-"""The trials of a study, kept in the orders in which they are asked for.
+"""The trials of a study, kept in the orders that queries need.
 
 To add a trial takes nearly as long in a study of ten as in one of ten thousand.
 """

@@ -1,7 +1,7 @@
-"""Open a study to search it or to change it, and see that only trials of today's code count.
+"""Open a study to search or change it, so that only trials of today's code count.
 
-A fingerprint has digests of the code that trains a trial, of the ranges it was drawn from, and of its data.
-Trials that differ in one of them answer another question, and never count beside each other.
+A fingerprint has digests of the code that trains a trial, of the ranges of its draw, and of its data. Trials
+with different fingerprints answer different questions, and never count beside each other.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import optuna
 from optuna.distributions import check_distribution_compatibility, json_to_distribution
@@ -27,35 +26,35 @@ from search.storage.optuna_storage import DraftBackend
 from search.study.shared import SharedStudy
 from search.study.stored import first_description, load, require_existing
 from search.study.study import Study
-from search.study.trial import Trial, number_ranges
+from search.study.trial import Action, Trial, number_ranges
 from search.study.view import StudyDescription, StudyView, space_of
-from search.tasks import isolation
+from search.tasks import Task, isolation
 
-OLD: dict[str, Any] = {"supersede": "superseded", "void": "void"}  # what becomes of trials of old code
+OLD: dict[str, Action] = {"supersede": "superseded", "void": "void"}  # what becomes of trials of old code
 
 
 def open_study(
     store: StudyStore,
-    task: Any,
+    task: Task,
     name: str | None = None,
     source: str | None = None,
     seed: int | None = None,
     old: str | None = None,
     join: bool = False,
 ) -> Study:
-    """Create a study or resume it, for this process alone, or together with others that `join`.
+    """Create or resume a study, for this process alone or, with `join`, together with others.
 
     Args:
-        store: where the study lives.
+        store: the store of the study.
         task: the module of a task.
-        name: a-z0-9._-, at most 63; by default task-source.
+        name: a-z0-9._-, at most 63 letters; by default task-source.
         source: one of the task's sources of data; by default the study's, or the task's default.
-        seed: from which all seeds of the study derive, 0 to 2^31 - 1; by default the study's, or 0.
-        old: what becomes of trials that were trained with other code, ranges or data than today's: one of
-            OLD. By default they are a StudyConflict: they never count beside new ones.
+        seed: the seed from which all seeds of the study derive, 0 to 2^31 - 1; by default the study's, or 0.
+        old: the fate of trials that other code, ranges or data trained: one of OLD. They never count beside
+            new ones, so by default they raise StudyConflict.
 
-    Raises UsageError, StudyConflict, StoreError, data.DataError. If the task breaks its contract, that is a
-    TaskError, and nothing is written.
+    Raises UsageError, StudyConflict, StoreError, data.DataError; TaskError if the task breaks its contract.
+    A TaskError leaves everything unwritten.
     """
     notes = check_task(task)
     if join:
@@ -98,17 +97,17 @@ def open_study(
     return study
 
 
-def check_task(task: Any) -> list[str]:
-    """Check a task but for its data, and that a winner could be exported. Returns notes. Raises TaskError."""
+def check_task(task: Task) -> list[str]:
+    """Check a task without its data, and that its winner can be exported. Returns notes. Raises TaskError."""
     with isolation.State("cpu"):
-        notes: list[str] = tasks.check(task)
+        notes = tasks.check(task)
         searched = {name: tasks.describe(range_) for name, range_ in tasks.ranges(task).items()}
         preview(task, tasks.defaults(task), searched)
     return notes
 
 
 def hold_study(store: StudyStore, name: str, lock: Lock | None = None) -> Study:
-    """An existing study, locked by this process to be changed; its `lock`, if this process has it already.
+    """Lock an existing study to change it. Pass its `lock` if this process holds it already.
 
     Trials that a killed search left running or paused stay so: only a search may end them.
 
@@ -129,32 +128,32 @@ def create(store: StudyStore, name: str, description: StudyDescription) -> None:
 
 
 def _locked(store: StudyStore, name: str, lock: Lock) -> Study:
-    """A study under its lock, after half a record was cut off its end, which is reported."""
+    """A locked study. Half a record at its end is cut off and reported."""
     problems = list(store.problems(name))
     if problems:
         load(store, name, store.open(name))  # raises if it is damaged elsewhere: then it stays as it is
-        kept = backups.keep(store.files(name))
+        backup = backups.keep(store.files(name))
         for problem in problems:
             problem.repair()
-            print(f"{store.where(name)}: {problem.message}; as it was: {kept}", file=sys.stderr)
+            print(f"{store.where(name)}: {problem.message}; backup: {backup}", file=sys.stderr)
     return Study(store, name, lock)
 
 
-# Which study
+# Names and sources
 
 
-def default_name(task: Any, source: str) -> str:
-    """The name of a study that was not named: TASK-SOURCE.
+def default_name(task: Task, source: str) -> str:
+    """The default name of a study: TASK-SOURCE.
 
-    Capitals become small letters, and what a name may not have becomes "-".
+    Capitals become small letters, and invalid characters become "-".
     """
     name, end = tasks.name_of(task).lower(), f"-{source}"
     name = re.sub(r"[^a-z0-9._-]+", "-", name).lstrip("._-") or "task"
     return name[: LONGEST_NAME - len(end)] + end
 
 
-def resolve(store: StudyStore, task: Any, name: str | None, source: str | None) -> tuple[str, str]:
-    """The source and the name of a study, with defaults for what is not given. Raises UsageError."""
+def resolve(store: StudyStore, task: Task, name: str | None, source: str | None) -> tuple[str, str]:
+    """The source and the name of a study, with defaults for None. Raises UsageError."""
     if name is not None:
         check_name(name)
         if source is None and store.exists(name):
@@ -163,40 +162,40 @@ def resolve(store: StudyStore, task: Any, name: str | None, source: str | None) 
     return source, name or default_name(task, source)
 
 
-def source_of(task: Any, source: str | None) -> str:
-    """A task's source of data, by default its own choice. Raises UsageError if it has no such source."""
+def source_of(task: Task, source: str | None) -> str:
+    """A task's source of data, by default the task's choice. Raises UsageError if it has no such source."""
     if source is not None and source not in task.DATA.SOURCES:
         raise unknown("DATA", source, task.DATA.SOURCES)
     return source or tasks.default_source(task)
 
 
 def require_same(
-    name: str, about: StudyDescription, task: Any, source: str | None = None, seed: int | None = None
+    name: str, about: StudyDescription, task: Task, source: str | None = None, seed: int | None = None
 ) -> None:
-    """Raise StudyConflict if a study is about something else than is asked; None asks nothing."""
-    asked = {"task": tasks.name_of(task), "source": source, "seed": seed}
-    for field, value in asked.items():
-        seen = getattr(about, field)
-        if value is not None and value != seen:
+    """Raise StudyConflict if a study has another task, source or seed. None matches any."""
+    required = {"task": tasks.name_of(task), "source": source, "seed": seed}
+    for field, value in required.items():
+        recorded = getattr(about, field)
+        if value is not None and value != recorded:
             raise StudyConflict(
-                f"study {name!r} has as its {field} {seen!r}, not {value!r}: choose a new STUDY="
+                f"study {name!r} has the {field} {recorded!r}, not {value!r}: choose a new STUDY="
             )
 
 
 def studies_of(store: StudyStore, task_name: str) -> list[str]:
     """The names of a task's studies, sorted, without damaged ones."""
-    found = []
+    names = []
     for name in store.names():
         with contextlib.suppress(StoreError):
             if first_description(store, name).task == task_name:
-                found.append(name)
-    return found
+                names.append(name)
+    return names
 
 
 # Fingerprints
 
 
-def fingerprint_of(task: Any, digest: str) -> dict[str, str]:
+def fingerprint_of(task: Task, digest: str) -> dict[str, str]:
     """The fingerprint of a trial that starts now, on data of this digest."""
     space = hashlib.sha256(json.dumps(space_of(tasks.ranges(task)), sort_keys=True).encode()).hexdigest()
     score = f"{task.DIRECTION} {task.METRIC}"
@@ -211,21 +210,21 @@ def require_same_code(study: StudyView, trial: Trial) -> None:
         back = f"bring back the code of commit {commit[:12]}" if commit != "none" else "bring the code back"
         raise StudyConflict(
             f"the code of task {name!r} changed since trial {trial.number} of study {study.name!r} was "
-            f"trained (then {then}, now {today}): {back}, or train anew: "
+            f"trained (then {then}, now {today}): {back}, or train again: "
             f"make search TASK={name} STUDY={study.name} OLD=supersede"
         )
 
 
 def _settle(study: Study, today: dict[str, str], old: str | None) -> None:
-    """Let only trials count that have today's fingerprint, and describe the study as it is today.
+    """Void or supersede trials without today's fingerprint, and describe the study as it is today.
 
-    Raises StudyConflict if `old` does not say what becomes of the others, or if Optuna takes no trial of
-    today's ranges into this study.
+    Raises StudyConflict if there are such trials and `old` is None, or if Optuna takes no trial of today's
+    ranges into this study.
     """
     about, task = study.description, study.task
     if about.metric != task.METRIC:
-        seen = f"{about.metric!r}, and task {about.task!r} now scores {task.METRIC!r}"
-        raise StudyConflict(f"study {study.name!r} compares trials by {seen}: choose a new STUDY=")
+        change = f"{about.metric!r}, and task {about.task!r} now scores {task.METRIC!r}"
+        raise StudyConflict(f"study {study.name!r} compares trials by {change}: choose a new STUDY=")
     space = space_of(tasks.ranges(task))
     others = _of_other_code(study, today)
     possible = _compatible(about.space, space) or not any(study.trials())
@@ -235,8 +234,8 @@ def _settle(study: Study, today: dict[str, str], old: str | None) -> None:
         raise StudyConflict(f"{message} began, to ranges of another kind: choose a new STUDY=")
     if others and old is None:
         raise StudyConflict(
-            f"{message} had trials {number_ranges(others)}: OLD=supersede goes on without them, OLD=void "
-            "also calls them wrong, and a new STUDY= leaves them alone"
+            f"{message} had trials {number_ranges(others)}: OLD=supersede continues without them, OLD=void "
+            "also marks them as wrong, and a new STUDY= leaves them alone"
         )
     if others and old is not None:
         study.void(OLD[old], sorted(others), f"the {changed} changed")
@@ -252,15 +251,16 @@ def _describe_as_today(study: Study, today: dict[str, str], space: dict[str, str
 
 
 def _of_other_code(study: StudyView, today: dict[str, str]) -> dict[int, set[str]]:
-    """The trials that count and have another fingerprint: number -> what differs."""
+    """The trials that are not void and have another fingerprint: number -> the parts that differ."""
     about = study.description
-    unsaid = today | {"data": about.digest, "score": f"{about.direction} {about.metric}"}  # by old records
-    differs = {}
+    # Records of earlier versions lack parts of the fingerprint.
+    defaults = today | {"data": about.digest, "score": f"{about.direction} {about.metric}"}
+    differing = {}
     for trial in study.trials():
-        then = unsaid | trial.fingerprint
+        then = defaults | trial.fingerprint
         if not trial.void and then != today:
-            differs[trial.number] = {part for part in today if then[part] != today[part]}
-    return differs
+            differing[trial.number] = {part for part in today if then[part] != today[part]}
+    return differing
 
 
 def _compatible(old: Mapping[str, str], new: Mapping[str, str]) -> bool:

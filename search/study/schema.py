@@ -1,9 +1,10 @@
-"""The schema of a study's records: what Trialbook writes, and what it therefore can read.
+"""The schema of a study's records: all that Trialbook writes, and all that it can read.
 
-Optuna takes any JSON as an attribute. Each attribute of a study or of a trial passes `of_study` or `of_trial`
-before it is written, and the same functions check it when a study is loaded, so that nothing else need ask.
+Optuna takes any JSON as an attribute. `check_study` and `check_trial` check each attribute before it is
+written, and again when a study is loaded. No other code checks records.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optuna.distributions import json_to_distribution
@@ -11,110 +12,141 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.trial import VOID_KEY
 from search.study.trial import TrialState as State
+from search.text import readable
 
-NUMBER, NONE = (int, float), type(None)
+Types = type | tuple[type, ...]
+
+NUMBER = (int, float)
+NONE = type(None)
 PLAIN = (*NUMBER, str, NONE)
-ABOUT = {"task": str, "source": str, "digest": str, "seed": int, "metric": str, "direction": str}
-ABOUT |= {"space": dict}
-TRIAL = {"proposal": str, "config": dict, "weights": (int, NONE), "fingerprint": dict, "provenance": dict}
-EPOCH = {"epoch": int, "seconds": NUMBER, "time": NUMBER, "train_loss": NUMBER, "validation_loss": NUMBER}
-OUTCOME = {"state": str, "reason": str, "standard_error": PLAIN[:2] + PLAIN[3:]}
+STUDY = {"task": str, "source": str, "digest": str, "seed": int, "metric": str, "direction": str}
 VOID_ENTRY = {"action": str, "trials": list, "reason": str, "who": str, "when": str}
-TEST_EVALUATION = {"trial": int, "score": NUMBER, "standard_error": NUMBER, "time": str}
+TEST_EVALUATION: dict[str, Types] = {"trial": int, "score": NUMBER, "standard_error": NUMBER, "time": str}
+TRIAL: dict[str, Types] = {"proposal": str, "config": dict, "weights": (int, NONE)}
+TRIAL |= {"fingerprint": dict, "provenance": dict}
+OPTIONAL: dict[str, Types] = dict.fromkeys(("draw", "retry_of", "confirms", "repeat"), (int, NONE))
+EPOCH: dict[str, Types] = {"epoch": int, "seconds": NUMBER, "time": NUMBER}
+EPOCH |= {"train_loss": NUMBER, "validation_loss": NUMBER}
+OUTCOME: dict[str, Types] = {"state": str, "reason": str, "standard_error": (*NUMBER, NONE)}
 PROVENANCE = {"commit": str, "machine": dict}
+_MISSING = object()
 
 
-def of_study(name: str, value: Any) -> None:
-    """Raises ValueError, in words, where an attribute of a study is not as it should be."""
-    if name == "about":
-        _has(value, ABOUT, "what the study is about")
-        _must(value["direction"] in ("minimize", "maximize"), "the study's direction is none")
-        for searched, text in value["space"].items():
-            _must(isinstance(text, str) and json_to_distribution(text), f"the range of {searched} is none")
-    elif name.startswith(VOID_KEY):
-        _has(value, VOID_ENTRY, "a void entry")
-        _all(value["trials"], int, "a void entry")
-    elif name == "looks":
-        for evaluation in value:
-            _has(evaluation, TEST_EVALUATION, "a test evaluation")
-    elif name == "budget":
-        _all(value.values(), (*NUMBER, NONE), "the budget")
+def check(attributes: Mapping[str, Any], trials: Iterable[FrozenTrial]) -> None:
+    """Raise ValueError, in one line, if a study or one of its trials does not have this schema.
 
-
-def of_trial(name: str, value: Any, metric: str) -> None:
-    """Raises ValueError, in words, where an attribute of a trial is not as it should be.
-
-    Args:
-        metric: what the study's scores are called.
+    Waiting trials are skipped: another program enqueued them, and the next search starts them.
     """
-    if name == "about":
-        _has(value, TRIAL, "what it is about")
-        _has(value["config"], {"epochs": int}, "its configuration")
-        _all(value["config"].values(), PLAIN, "its configuration")
-        _all(value["fingerprint"].values(), str, "its fingerprint")
-        _has(value["provenance"], PROVENANCE, "its origin")
-        for number in ("draw", "retry_of", "confirms", "repeat"):
-            _must(isinstance(value.get(number), (int, NONE)), f"its {number} is no number")
-    elif name.startswith("epoch "):
-        _has(value, EPOCH | {f"validation_{metric}": NUMBER}, name)
-        _must(name == f"epoch {value['epoch']}", f"{name} is epoch {value['epoch']}")
-        _all(value.values(), PLAIN[:-1], name)
-    elif name == "outcome":
-        _has(value, OUTCOME, "how it ended")
-        _must(value["state"] in list(State), f"it ended as {value['state']!r}")
-    elif name == "paused":
-        _must(isinstance(value, (int, NONE)), "where it paused is no epoch")
-
-
-def check(attributes: dict[str, Any], trials: list[FrozenTrial]) -> None:
-    """Raises ValueError, in words, where a study or one of its trials is not as it should be.
-
-    Trials that wait are not ours: another program put them there, and the next search takes them up.
-    """
-    of_study("about", attributes["about"])
+    check_study("about", attributes["about"])
     for name, value in attributes.items():
-        of_study(name, value)
+        check_study(name, value)
     for trial in trials:
         if trial.state != TrialState.WAITING:
             try:
-                _check_trial(trial, attributes["about"]["metric"])
+                _check_frozen(trial, attributes["about"]["metric"])
             except ValueError as error:
                 raise ValueError(f"trial {trial.number}: {error}") from None
 
 
-def _check_trial(trial: FrozenTrial, metric: str) -> None:
+def check_study(name: str, value: Any) -> None:
+    """Raise ValueError, in one line, if an attribute of a study is not valid."""
+    if name == "about":
+        _check_fields(name, value, STUDY | {"space": dict})
+        direction = value["direction"]
+        _require(direction in ("minimize", "maximize"), f"{direction!r} is no direction")
+        for searched, text in value["space"].items():
+            _require(_is_range(text), f"the range of {searched} is {text!r}")
+    elif name.startswith(VOID_KEY):
+        _check_fields("a void entry", value, VOID_ENTRY)
+        _check_all("the trials of a void entry", value["trials"], int)
+    elif name == "looks":
+        for evaluation in value:
+            _check_fields("a test evaluation", evaluation, TEST_EVALUATION)
+    elif name == "budget":
+        _check_fields(name, value, dict.fromkeys(value, (*NUMBER, NONE)))
+
+
+def check_trial(name: str, value: Any, metric: str) -> None:
+    """Raise ValueError, in one line, if an attribute of a trial is not valid.
+
+    Args:
+        metric: the name of the study's scores.
+    """
+    if name == "about":
+        _check_fields(name, value, TRIAL)
+        _check_fields("config", value["config"], {"epochs": int})
+        _check_all("config", value["config"].values(), PLAIN)
+        _check_all("fingerprint", value["fingerprint"].values(), str)
+        _check_fields("provenance", value["provenance"], PROVENANCE)
+        _check_fields(name, dict.fromkeys(OPTIONAL) | value, OPTIONAL)
+    elif name.startswith("epoch "):
+        _check_fields(name, value, EPOCH | {f"validation_{metric}": NUMBER})
+        _check_all(name, value.values(), (*NUMBER, str))
+        if name != f"epoch {value['epoch']}":
+            raise ValueError(f"{name} has the number {value['epoch']!r}")
+    elif name == "outcome":
+        _check_fields(name, value, OUTCOME)
+        _require(value["state"] in list(State), f"{value['state']!r} is no state")
+    elif name == "paused":
+        _check_all(name, [value], (int, NONE))
+
+
+def _check_frozen(trial: FrozenTrial, metric: str) -> None:
     attributes = trial.user_attrs
-    _must(trial.datetime_start is not None, "it has no beginning")
-    _all(trial.params, str, "what was drawn of it")
-    _all(trial.params.values(), PLAIN, "what was drawn of it")
+    _require(trial.datetime_start is not None, "it has no start")
+    _check_all("params", trial.params, str)
+    _check_all("params", trial.params.values(), PLAIN)
     for name, value in attributes.items():
-        of_trial(name, value, metric)
+        check_trial(name, value, metric)
     for epoch in trial.intermediate_values:
-        _must(f"epoch {epoch}" in attributes, f"epoch {epoch} is missing")
+        _require(f"epoch {epoch}" in attributes, f"epoch {epoch} is missing")
     if trial.state.is_finished() and trial.state != TrialState.FAIL:
-        _check_ended(trial, attributes.get("about"), attributes.get("outcome"))
+        _check_ended(trial)
 
 
-def _check_ended(trial: FrozenTrial, about: dict | None, outcome: dict | None) -> None:
-    """Of a trial that came to an end by itself."""
-    _must(about and outcome and trial.datetime_complete, "it ended, and nothing says how")
-    if trial.state == TrialState.COMPLETE or outcome["state"] == "completed":
-        _must(trial.state == TrialState.COMPLETE and outcome["state"] == "completed", "it ended twice")
-        _must(trial.intermediate_values, "it is completed and has no epochs")
-        _all([*(trial.values or [None]), outcome["standard_error"]], NUMBER, "its score")
+def _check_ended(trial: FrozenTrial) -> None:
+    """Check a trial that no killed search left behind."""
+    outcome = trial.user_attrs.get("outcome")
+    if not (trial.user_attrs.get("about") and outcome and trial.datetime_complete):
+        raise ValueError("it ended without an outcome")
+    is_completed = trial.state == TrialState.COMPLETE
+    _require(
+        is_completed == (outcome["state"] == "completed"), f"it is {trial.state.name} and {outcome['state']}"
+    )
+    if is_completed:
+        _require(trial.intermediate_values, "it is completed and has no epochs")
+        _check_all("score", [*(trial.values or [None]), outcome["standard_error"]], NUMBER)
 
 
-def _has(value: Any, types: dict[str, Any], what: str) -> None:
-    """Raises ValueError where a dictionary lacks one of these names, or has it with another type."""
-    _must(isinstance(value, dict), f"{what} is missing")
+def _is_range(text: object) -> bool:
+    try:
+        return isinstance(text, str) and json_to_distribution(text) is not None
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+# Messages are formatted only for mistakes: a study of 10,000 trials has a million values.
+
+
+def _check_fields(subject: str, value: Any, types: Mapping[str, Types]) -> None:
+    _check_all(subject, [value], dict)
     for name, type_ in types.items():
-        _must(isinstance(value.get(name, _has), type_), f"{what} has no {name}, or a wrong one")
+        if not isinstance(value.get(name, _MISSING), type_):
+            raise ValueError(_mistake(f"{subject}: {name}", value.get(name, "missing"), type_))
 
 
-def _all(values: Any, type_: Any, what: str) -> None:
-    _must(all(isinstance(value, type_) for value in values), f"{what} has a value of another type")
+def _check_all(subject: str, values: Iterable[Any], type_: Types) -> None:
+    for value in values:
+        if not isinstance(value, type_):
+            raise ValueError(_mistake(subject, value, type_))
 
 
-def _must(holds: Any, otherwise: str) -> None:
+def _mistake(subject: str, value: Any, types: Types) -> str:
+    each = types if isinstance(types, tuple) else (types,)
+    names = ["null" if type_ is NONE else type_.__name__ for type_ in each]
+    return f"{subject} is {readable(repr(value), 100)}, not {' or '.join(names)}"
+
+
+def _require(holds: Any, message: str) -> None:
     if not holds:
-        raise ValueError(otherwise)
+        raise ValueError(message)

@@ -27,7 +27,7 @@ class SharedStudy(Study):
 
     def __init__(self, store: StudyStore, name: str, lock: Lock) -> None:
         self._is_exclusive = False
-        self._remote: set[int] = set()  # trials of other coordinators that had not ended when last seen
+        self._remote: set[int] = set()  # trials of other coordinators that had not ended at the last refresh
         self._last_heartbeat = -math.inf
         self._membership = store.join(name)
         self.coordinator = self._membership.coordinator

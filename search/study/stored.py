@@ -1,7 +1,7 @@
-"""A study as a store holds it: read, and read on as others write it."""
+"""A study in a store, which follows the records that others write."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import optuna
 from optuna.storages.journal import BaseJournalBackend
@@ -24,9 +24,9 @@ DAMAGED = (
     TypeError,
     AssertionError,
     RecursionError,
-)  # so Optuna says it
+)  # of Optuna and the schema, for damaged records
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # the display says what happens
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # the display reports trials
 
 
 class StoredStudy(StudyView):
@@ -49,8 +49,8 @@ class StoredStudy(StudyView):
         self._read_void_entries()
 
     @classmethod
-    def read(cls, store: StudyStore, name: str) -> "StoredStudy":
-        """A study to look at. Raises UsageError, StoreError."""
+    def read(cls, store: StudyStore, name: str) -> Self:
+        """Open an existing study to read it. Raises UsageError, StoreError."""
         require_existing(store, name)
         return cls(store, name)
 
@@ -76,7 +76,7 @@ class StoredStudy(StudyView):
 
     @property
     def _history(self) -> History:
-        """All trials, with what happened since the last time."""
+        """All trials, after the new records are read."""
         history = self._known
         n_known = history.n_known
         again = sorted(history.waiting | {n for n in history.running if not self._is_own(n)})

@@ -159,7 +159,7 @@ class Study(StoredStudy):
     # The study itself
 
     def set_budget(self, trials: int | None, seconds: float | None) -> None:
-        """Write what was asked for last, and how many trials had started by then."""
+        """Write the limits of this search, and how many trials have started by now."""
         self._write_study("budget", {"trials": trials, "seconds": seconds, "begun": self.n_started()})
 
     def set_projected_revision(self, revision: str) -> None:
@@ -265,10 +265,10 @@ class Study(StoredStudy):
 
     def _write_trial(self, trial: optuna.Trial, name: str, value: Any) -> None:
         """Give a trial an attribute. Raises ValueError if it could not be read again."""
-        schema.of_trial(name, value, self.description.metric)
+        schema.check_trial(name, value, self.description.metric)
         trial.set_user_attr(name, value)
 
     def _write_study(self, name: str, value: Any) -> None:
         """Give the study an attribute. Raises ValueError if it could not be read again."""
-        schema.of_study(name, value)
+        schema.check_study(name, value)
         self._optuna.set_user_attr(name, value)

@@ -1,4 +1,4 @@
-"""A trial as all of Trialbook sees it: one configuration and what came of it."""
+"""A trial: one configuration and its result."""
 
 import datetime
 import getpass
@@ -107,7 +107,7 @@ def number_ranges(numbers: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration and what came of it."""
+    """One configuration and its result."""
 
     number: int
     draw: int | None  # which of the study's configurations this is; a retry has that of its first try
@@ -170,9 +170,10 @@ def from_optuna(frozen: FrozenTrial, void: VoidEntry | None = None) -> Trial:
     """The Trial that one of Optuna's frozen trials stands for."""
     about = frozen.user_attrs.get("about", {})
     outcome = frozen.user_attrs.get("outcome", {})
-    state = _state(frozen.state, outcome.get("state"))
+    state = _state(frozen.state, outcome.get("state", ""))
     epochs = sorted(frozen.intermediate_values)
     killed = "its search was killed" if state == TrialState.INTERRUPTED else ""
+    assert frozen.datetime_start is not None
     return Trial(
         number=frozen.number,
         draw=about.get("draw"),
@@ -198,7 +199,7 @@ def from_optuna(frozen: FrozenTrial, void: VoidEntry | None = None) -> Trial:
     )
 
 
-def _state(optuna_state: optuna.trial.TrialState, outcome: str | None) -> TrialState:
+def _state(optuna_state: optuna.trial.TrialState, outcome: str) -> TrialState:
     """A killed search leaves a trial without an outcome, or with one that was never committed."""
     if optuna_state == optuna.trial.TrialState.RUNNING:
         return TrialState.RUNNING

@@ -1,4 +1,4 @@
-"""A study to look at: what was asked, what was tried, and what came of it. Nothing here writes."""
+"""The queries of a study: its description, its trials, its results. Nothing here writes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from search.storage.optuna_storage import MemoryStorage
 from search.study.history import History
 from search.study.trial import Trial, TrialState, VoidEntry, void_entries
 
-# Optuna's states by ours. Samplers learn from what was pruned, so trials without a score are told as that.
+# Optuna's states by ours. Samplers learn from pruned trials, so trials without a score become those.
 OPTUNA_STATES = {
     TrialState.RUNNING: OptunaState.RUNNING,
     TrialState.COMPLETED: OptunaState.COMPLETE,
@@ -31,7 +31,7 @@ OPTUNA_STATES = {
 
 @dataclass(frozen=True)
 class StudyDescription:
-    """What a study is about."""
+    """The task, the data, the seed and the ranges of a study."""
 
     task: str
     source: str  # of data
@@ -62,7 +62,7 @@ class StudyDescription:
 
     @cached_property
     def ranges(self) -> dict[str, BaseDistribution]:
-        """What was searched: hyperparameter -> Optuna's distribution."""
+        """The searched ranges: hyperparameter -> Optuna's distribution."""
         return {name: json_to_distribution(text) for name, text in self.space.items()}
 
 
@@ -76,7 +76,7 @@ class StudyView:
 
     Args:
         name: the study's.
-        attributes: what a study stores besides its trials, such as "about" and "budget".
+        attributes: those that the study stores, such as "about" and "budget".
         trials: all of them, by number.
     """
 
@@ -91,7 +91,7 @@ class StudyView:
 
     @property
     def _attributes(self) -> Mapping[str, Any]:
-        """What the study stores besides its trials. A subclass may read them anew."""
+        """The attributes of the study. A subclass may read them again."""
         return self._stored
 
     @property
@@ -99,7 +99,7 @@ class StudyView:
         """All trials, up to date."""
         return self._known
 
-    # What was asked
+    # The question
 
     @property
     def digest(self) -> str:
@@ -118,14 +118,14 @@ class StudyView:
         return self.description.sign
 
     def ranges(self) -> dict[str, BaseDistribution]:
-        """What was searched: hyperparameter -> Optuna's distribution."""
+        """The searched ranges: hyperparameter -> Optuna's distribution."""
         return self.description.ranges
 
     def budget(self) -> dict[str, Any]:
-        """What the latest search was asked for: see `Study.set_budget`."""
+        """The limits of the latest search: see `Study.set_budget`."""
         return dict(self._attributes.get("budget", {}))
 
-    # What was tried
+    # The trials
 
     def trials(self) -> Iterator[Trial]:
         """All trials by number, replicates and void ones too."""
@@ -179,7 +179,7 @@ class StudyView:
         revision: str | None = self._attributes.get("logged")
         return revision
 
-    # For Optuna's plots and pages
+    # As a study of Optuna's
 
     def for_plots(self) -> optuna.Study:
         """The trials that ended and count as a study of Optuna's, in memory, for its plots.
@@ -216,7 +216,7 @@ class StudyView:
         return plain, storage
 
     def _as_optuna(self, trial: Trial) -> FrozenTrial:
-        """A trial as Optuna has it, without what only Trialbook reads."""
+        """A trial as Optuna has it, without the attributes that only Trialbook reads."""
         ranges = self.ranges()
         frozen = create_trial(
             state=OPTUNA_STATES[trial.state],

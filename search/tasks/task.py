@@ -14,9 +14,10 @@ from torch import nn
 
 from search.values import Plain
 
-Arrays = dict[str, numpy.ndarray[Any, Any]]  # the content of a data file
+Arrays = Mapping[str, numpy.ndarray[Any, Any]]  # the content of a data file
 Split = torch.Tensor | tuple[torch.Tensor, ...]  # one tensor, or a named tuple of tensors
 SplitName = Literal["train", "validation", "test"]
+Direction = Literal["minimize", "maximize"]
 Report = Callable[[int, Mapping[str, float | str]], None]  # called with an epoch and its metrics
 Score = tuple[float, float]  # the value, and its standard error
 
@@ -71,7 +72,7 @@ class Task(Protocol):
     def METRIC(self) -> str: ...
 
     @property
-    def DIRECTION(self) -> str: ...
+    def DIRECTION(self) -> Direction: ...
 
     @property
     def TOLERANCE(self) -> float: ...

@@ -10,9 +10,9 @@
     writers             write runs: by public calls, or straight into the tables of a local log
 
 Data flows one way: coordinator -> `Background` -> `Projection`, which turns a Trial into entities of MLflow's
-(`mapping`) and hands them to the writer of a `TrackingStore`. Whoever wants the log chooses the store once,
-by `chosen`, and passes it down. Nothing here imports reports: the files that the log keeps of a study are
-passed in.
+(`mapping`) and hands them to the writer of a `TrackingStore`. The command line or the Python API chooses the
+store once, by `chosen`, and passes it down. Nothing here imports reports: the files that the log keeps of a
+study are passed in.
 """
 
 import os
@@ -24,9 +24,4 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # would make a ru
 
 from search.tracking.client import TrackingStore, chosen
 
-__all__ = ["TrackingStore", "chosen", "from_environment"]
-
-
-def from_environment() -> TrackingStore:
-    """The store that MLFLOW_TRACKING_URI names; the one in the project's root where it is not set."""
-    return chosen(os.environ.get("MLFLOW_TRACKING_URI"))
+__all__ = ["TrackingStore", "chosen"]

@@ -1,7 +1,7 @@
 """The thread that writes the log while a search runs, so that no search waits for a store.
 
-A Trial never changes, so what waits to be written is the latest of each trial. What fails is tried again,
-ever more rarely; what is not written when the search ends is for `Projection.bring_up_to_date`.
+A Trial never changes, so the thread keeps the latest state of each trial until it is written. After an error
+it tries again, at longer and longer intervals. `Projection.bring_up_to_date` writes the rest in the end.
 """
 
 import math
@@ -31,7 +31,7 @@ class Background:
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
 
     def started(self, trial: Trial) -> None:
-        """Have it written as it is now."""
+        """Queue a trial to be written as it is now."""
         with self._changed:
             self._waiting[trial.number] = trial
             self._changed.notify()
@@ -43,7 +43,7 @@ class Background:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the thread end with what it writes just now; what is `overdue` is not waited for."""
+        """Wait until the thread has written its current trial, but not if the projection is `overdue`."""
         with self._changed:
             self._over = True
             self._changed.notify()
@@ -51,7 +51,7 @@ class Background:
             self._thread.join(0.1)
 
     def _write(self) -> None:
-        """Write what waits, until the search is over."""
+        """Write the queued trials until the search is over."""
         wait = 0.0
         while trial := self._next(wait):
             try:
@@ -67,7 +67,7 @@ class Background:
                     del self._written[trial.number]
 
     def _next(self, wait: float) -> Trial | None:
-        """The trial that is to be written next, when its time has come; None at the end."""
+        """Wait for the next trial to write. Returns None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._over, wait)
             while not self._over:
@@ -79,7 +79,7 @@ class Background:
         return None
 
     def _due(self, number: int) -> float:
-        """When a trial that waits is to be written: at once, unless a part of its curve was just written."""
+        """The time to write a queued trial: now, or a while after its previous write."""
         if self._waiting[number].ended:
             return -math.inf
         return self._written.get(number, -math.inf) + UPDATE_SECONDS

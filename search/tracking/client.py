@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-REMEDY = "`make doctor FIX=1` mends it or makes it anew"  # of a database that cannot be read
+REMEDY = "`make doctor FIX=1` mends it or makes it again"  # of a database that cannot be read
 PARENT = "mlflow.parentRunId"  # the tag that makes a run one of a study
 
 
@@ -53,7 +53,7 @@ class TrackingStore(Protocol):
         """Whether there is a store, as far as this machine knows."""
 
     def damage(self) -> Iterator[str]:
-        """What is wrong with the bytes of the store, in lines. Raises StoreError while it cannot be seen."""
+        """Damage of the stored bytes, in lines. Raises StoreError while another process writes them."""
 
     def fault(self) -> str | None:
         """Why the store cannot be used as a whole, in one line; None where it can."""

@@ -1,11 +1,10 @@
-"""What the pages in the browser say in words, in Markdown: of a task and of a study.
+"""The descriptions of a task and of a study on MLflow's pages, in Markdown.
 
 Also the view of a study's trials that MLflow opens with, and the addresses of its pages.
 """
 
 import json
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from search import tasks
@@ -13,6 +12,8 @@ from search.errors import NoWinner
 from search.strategy import winner
 from search.strategy.describe import optimism
 from search.study.trial import number_ranges
+from search.study.view import StudyView
+from search.tasks import Task
 from search.text import MAX_VALUE_LETTERS, readable
 from search.tracking import log_names
 
@@ -30,13 +31,13 @@ READING = """Each study is a run, and each of its trials a run below it.
 """
 
 
-def of_task(task: ModuleType) -> str:
+def of_task(task: Task) -> str:
     """Describe an experiment: what the task asks, and how its runs are read."""
     better = "higher" if task.DIRECTION == "maximize" else "lower"
     return f"{_question(task)}\n\nThe {better} the {task.METRIC}, the better. {READING}"
 
 
-def of_study(study: Any, link: str | None = None) -> str:
+def of_study(study: StudyView, link: str | None = None) -> str:
     """Describe a study: its question, data, limits and winner, and how its runs are read.
 
     `link` is the address of its trials.
@@ -48,7 +49,7 @@ def of_study(study: Any, link: str | None = None) -> str:
     ]
     paragraphs = [
         f"**{_question(study.task).splitlines()[0]}**",
-        _won(study),
+        _winner(study),
         f"Score: {about.metric} on validation data, {ways[about.direction]}. Data: {about.source}, "
         f"digest {about.digest}. Seed {about.seed}. {_limits(study.budget())}",
         "\n".join(["| searched | range |", "|---|---|", *space]),
@@ -57,14 +58,14 @@ def of_study(study: Any, link: str | None = None) -> str:
         paragraphs.insert(
             2, f"[All trials, the best first]({link}). Mark some, and choose the chart above them."
         )
-    if out := [trial.number for trial in study.trials() if trial.void]:
-        paragraphs.append(f"Crossed out, and not learnt from: trials {number_ranges(out)}.")
-    if said := log_names.sentence(study.trials()):
-        paragraphs.append(said)
+    if void := [trial.number for trial in study.trials() if trial.void]:
+        paragraphs.append(f"Void, and not learned from: trials {number_ranges(void)}.")
+    if sentence := log_names.sentence(study.trials()):
+        paragraphs.append(sentence)
     return "\n\n".join(paragraphs)
 
 
-def view(study: Any) -> str:
+def view(study: StudyView) -> str:
     """How MLflow shows a study's trials: a list, the best first, with what matters as its columns."""
     shown = [("metrics", "score"), ("metrics", "score_standard_error"), ("tags", "state")]
     params = log_names.param_names(tuple(study.ranges())).values()
@@ -87,28 +88,28 @@ def page(experiment: str, study_name: str) -> str:
     return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={study_name}"
 
 
-def _question(task: ModuleType) -> str:
+def _question(task: Task) -> str:
     return tasks.doc_of(task)
 
 
-def _won(study: Any) -> str:
+def _winner(study: StudyView) -> str:
     """The winner, with its uncertainty, or why there is none."""
     try:
-        standing = winner.choose(study)
+        candidate = winner.choose(study)
     except NoWinner as none:
         return f"No winner: {none}."
-    trial, metric = standing.trial, study.description.metric
+    trial, metric = candidate.trial, study.description.metric
     first = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
-    if not standing.confirmed:
+    if not candidate.confirmed:
         return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
-    mean = f"{metric} **{standing.mean:.4g} ± {standing.standard_error:.2g}**"
-    seeds = f"the mean of {len(standing.scores)} fresh seeds"
-    misled = optimism(standing, study.description)
+    mean = f"{metric} **{candidate.mean:.4g} ± {candidate.standard_error:.2g}**"
+    seeds = f"the mean of {len(candidate.scores)} fresh seeds"
+    misled = optimism(candidate, study.description)
     return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {misled})."
 
 
 def _limits(budget: Mapping[str, Any]) -> str:
     """A budget in words."""
-    told = [f"{budget['trials']} trials"] if budget.get("trials") else []
-    told += [f"{budget['seconds']:g} seconds"] if budget.get("seconds") else []
-    return f"Budget: {' or '.join(told)}." if told else "No budget was set."
+    limits = [f"{budget['trials']} trials"] if budget.get("trials") else []
+    limits += [f"{budget['seconds']:g} seconds"] if budget.get("seconds") else []
+    return f"Budget: {' or '.join(limits)}." if limits else "No budget was set."

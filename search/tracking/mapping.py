@@ -1,21 +1,23 @@
-"""A Trial and a study as MLflow shows them: tags, hyperparameters, metrics, status and notes.
+"""Trials and studies as MLflow shows them: tags, hyperparameters, metrics, status and notes.
 
-Everything here is a pure function: the same trial gives the same entities, so writing them again changes
-nothing. Change what MLflow shows here.
+All functions are pure: the same trial gives the same entities, so writing them again changes nothing. The
+names of tags and metrics stay as they are, because older logs have them.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
+from optuna.distributions import BaseDistribution
 
 from search import tasks
 from search.strategy.describe import score_line
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, numbers
+from search.study.view import StudyDescription
 from search.tasks.provenance import commit_of
 from search.tracking import log_names
 from search.tracking.client import PARENT
@@ -28,11 +30,10 @@ STATUS = {
     "interrupted": "KILLED",
 }
 NAME = "mlflow.runName"
-NOTE = "mlflow.note.content"  # the description on MLflow's pages, which a person may change there
-NOTE_DIGEST = "note_digest"  # of the one that was written here last
+NOTE = "mlflow.note.content"  # the description on MLflow's pages, where a person may edit it
+NOTE_DIGEST = "note_digest"  # of the latest one that Trialbook wrote
 
 Entry = dict[str, Any]  # an epoch of a curve
-About = dict[str, Any]  # what a study is about
 Numbers = dict[str, Any]  # single numbers by name
 
 
@@ -40,7 +41,7 @@ Numbers = dict[str, Any]  # single numbers by name
 
 
 def status_of(trial: Trial) -> str:
-    """A trial's status as MLflow has it."""
+    """The status of a trial's run in MLflow."""
     return STATUS.get(trial.state, "FAILED")
 
 
@@ -52,9 +53,9 @@ def name_of(trial: Trial) -> str:
     return f"{name} ({trial.void.action})" if trial.void else name
 
 
-def beginning(trial: Trial, study_name: str, about: About, parent: str) -> dict[str, str]:
-    """The tags with which a trial's run begins; `parent` is the id of the study's run."""
-    where = trial.provenance
+def beginning(trial: Trial, study_name: str, description: StudyDescription, parent: str) -> dict[str, str]:
+    """The tags of a new run of a trial; `parent` is the id of the study's run."""
+    provenance = trial.provenance
     tags = {
         "kind": "trial",
         "study": study_name,
@@ -63,14 +64,14 @@ def beginning(trial: Trial, study_name: str, about: About, parent: str) -> dict[
         "draw": str(trial.draw),
         "state": "running",
         "why tried": trial.proposal,
-        "data": about.source,
-        "data_digest": about.digest,
+        "data": description.source,
+        "data_digest": description.digest,
         **{f"fingerprint.{part}": digest for part, digest in trial.fingerprint.items()},
-        "commit": commit_of({**where, "dirty": False}),
-        "dirty": str(where.get("dirty", "unknown")),
-        "packages": json.dumps(where.get("packages")),
-        "machine": json.dumps(where.get("machine")),
-        "threads": str(where.get("machine", {}).get("threads")),
+        "commit": commit_of({**provenance, "dirty": False}),
+        "dirty": str(provenance.get("dirty", "unknown")),
+        "packages": json.dumps(provenance.get("packages")),
+        "machine": json.dumps(provenance.get("machine")),
+        "threads": str(provenance.get("machine", {}).get("threads")),
     }
     if trial.retry_of is not None:
         tags["retry of"] = str(trial.retry_of)
@@ -80,7 +81,7 @@ def beginning(trial: Trial, study_name: str, about: About, parent: str) -> dict[
 
 
 def ending(trial: Trial) -> dict[str, str]:
-    """The tags that say how a trial ended, why, and whether it is crossed out."""
+    """The tags of an ended trial: its state, the reason, and whether it is void."""
     return as_tags(
         {
             "state": trial.state,
@@ -92,7 +93,7 @@ def ending(trial: Trial) -> dict[str, str]:
 
 
 def params_of(trial: Trial) -> list[Param]:
-    """A trial's hyperparameters, with names that MLflow takes, and long values cut."""
+    """A trial's hyperparameters, with valid names and shortened values."""
     names = log_names.param_names(tuple(trial.config))
     return [
         Param(names[name], log_names.log_text(str(value), PARAM_LETTERS))
@@ -101,7 +102,7 @@ def params_of(trial: Trial) -> list[Param]:
 
 
 def metrics_of(entry: Entry) -> list[Metric]:
-    """An epoch's numbers, at the time at which it ended."""
+    """The numbers of an epoch, at the time when it ended."""
     at, names = int(entry["time"] * 1000), {"seconds": "seconds", **log_names.metric_names(entry)}
     return [
         Metric(names[name], value, at, entry["epoch"])
@@ -111,7 +112,7 @@ def metrics_of(entry: Entry) -> list[Metric]:
 
 
 def texts_of(entry: Entry) -> Iterable[tuple[str, str]]:
-    """An epoch's texts: the path of each among the run's artifacts, and the text."""
+    """The texts of an epoch: for each its path among the run's artifacts, and the text."""
     names = log_names.metric_names(entry)
     for name in entry.keys() - numbers(entry).keys():
         yield (
@@ -120,8 +121,8 @@ def texts_of(entry: Entry) -> Iterable[tuple[str, str]]:
         )
 
 
-def summary(trial: Trial, about: About) -> Numbers:
-    """What the log shows of an ended trial as one number each; `about` is the study's."""
+def summary(trial: Trial, description: StudyDescription) -> Numbers:
+    """The numbers that the log shows of an ended trial; `description` is the study's."""
     metrics: Numbers = {"seconds_total": trial.seconds, "epochs_trained": len(trial.curve)}
     if trial.weights is not None:
         metrics["weights"] = trial.weights
@@ -131,78 +132,80 @@ def summary(trial: Trial, about: About) -> Numbers:
         last = trial.curve[-1]
         names = log_names.metric_names(last)
         metrics |= {f"last_{names[name]}": last[name] for name in names.keys() & numbers(last).keys()}
-        better = max if about.direction == "maximize" else min
-        scored = f"validation_{about.metric}"
+        better = max if description.direction == "maximize" else min
+        scored = f"validation_{description.metric}"
         metrics["best_validation_loss"] = min(entry["validation_loss"] for entry in trial.curve)
         metrics[log_names.log_name(f"best_{scored}")] = better(entry[scored] for entry in trial.curve)
     return metrics
 
 
 def as_metrics(values: Numbers, at: int, step: int = 0) -> list[Metric]:
-    """Single numbers by name as metrics; `at` is in ms."""
+    """Numbers by name as metrics; `at` is in ms."""
     return [Metric(name, value, at, step) for name, value in values.items()]
 
 
 # A study
 
 
-def tags_of_study(study_name: str, about: About) -> dict[str, str]:
-    """The tags with which a study's run begins."""
+def tags_of_study(study_name: str, description: StudyDescription) -> dict[str, str]:
+    """The tags of a new run of a study."""
     tags = {
         "kind": "study",
         "study": study_name,
-        "data": about.source,
-        "data_digest": about.digest,
-        "seed": str(about.seed),
-        "metric": about.metric,
-        "direction": about.direction,
+        "data": description.source,
+        "data_digest": description.digest,
+        "seed": str(description.seed),
+        "metric": description.metric,
+        "direction": description.direction,
     }
     return as_tags(tags)
 
 
-def tags_of_ranges(ranges: dict[str, Any]) -> dict[str, str]:
+def tags_of_ranges(ranges: Mapping[str, BaseDistribution]) -> dict[str, str]:
     """The ranges of a study, each as a tag in words."""
     names = log_names.param_names(tuple(ranges))
     return as_tags({f"space.{names[name]}": tasks.describe(range_) for name, range_ in ranges.items()})
 
 
-def winner_of(standing: Candidate, about: About) -> tuple[str, Numbers]:
-    """A study's winner in a line, and as metrics."""
-    trial = standing.trial
+def winner_of(candidate: Candidate, description: StudyDescription) -> tuple[str, Numbers]:
+    """The winner of a study in one line, and as metrics."""
+    trial = candidate.trial
     metrics: Numbers = {
         "best_score": trial.score,
         "best_standard_error": trial.standard_error,
         "best_trial": trial.number,
     }
-    if not standing.confirmed:
+    if not candidate.confirmed:
         return f"trial {trial.number} (unconfirmed: one seed)", metrics
-    metrics |= {"winner_mean": standing.mean, "winner_standard_error": standing.standard_error}
-    return f"trial {trial.number}, confirmed: {score_line(standing, about)}", metrics
+    metrics |= {"winner_mean": candidate.mean, "winner_standard_error": candidate.standard_error}
+    return f"trial {trial.number}, confirmed: {score_line(candidate, description)}", metrics
 
 
-def confirmation(standing: Candidate, about: About, at: datetime) -> tuple[list[Metric], list[RunTag]]:
-    """What the repeats of a confirmed configuration say of it, for the run of its first trial.
+def confirmation(
+    candidate: Candidate, description: StudyDescription, at: datetime
+) -> tuple[list[Metric], list[RunTag]]:
+    """The metrics and tags that the replicates of a configuration add to the run of its first trial.
 
-    `at` is when the last of them ended.
+    `at` is the end of the last replicate.
     """
-    values = {"confirmed_mean": standing.mean, "confirmed_standard_error": standing.standard_error}
-    tags = as_tags({"confirmed": score_line(standing, about)})
-    return as_metrics(values, ms(at), len(standing.scores)), as_run_tags(tags)
+    values = {"confirmed_mean": candidate.mean, "confirmed_standard_error": candidate.standard_error}
+    tags = as_tags({"confirmed": score_line(candidate, description)})
+    return as_metrics(values, ms(at), len(candidate.scores)), as_run_tags(tags)
 
 
-def note(known: dict[str, str], text: str, letters: int) -> dict[str, str]:
-    """The tags that describe a run or an experiment in words: none where a person wrote the note it has.
+def note(tags: dict[str, str], text: str, letters: int) -> dict[str, str]:
+    """The tags that describe a run or an experiment; none if a person wrote its note.
 
     Args:
-        known: the tags it has.
-        text: the description, of which so many letters are kept.
+        tags: the tags that it has.
+        text: the description, which is cut to so many letters.
     """
-    text, there = log_names.log_text(text, letters), known.get(NOTE)
-    digest = known.get(NOTE_DIGEST)
-    if digest is None:  # an earlier Trialbook wrote none: its note begins as this one does
-        is_ours = not there or there.startswith(text.partition("\n\n")[0])
+    text, existing = log_names.log_text(text, letters), tags.get(NOTE)
+    digest = tags.get(NOTE_DIGEST)
+    if digest is None:  # an earlier version wrote no digest: its note begins like this one
+        is_ours = not existing or existing.startswith(text.partition("\n\n")[0])
     else:
-        is_ours = not there or digest == _digest(there)
+        is_ours = not existing or digest == _digest(existing)
     return {NOTE: text, NOTE_DIGEST: _digest(text)} if is_ours else {}
 
 
@@ -213,8 +216,8 @@ def _digest(text: str) -> str:
 # Both
 
 
-def as_tags(texts: dict[str, Any]) -> dict[str, str]:
-    """Texts by name as tags that MLflow takes."""
+def as_tags(texts: Mapping[str, str]) -> dict[str, str]:
+    """Texts by name as valid tags."""
     return {log_names.log_name(name): log_names.log_text(text, TAG_LETTERS) for name, text in texts.items()}
 
 
@@ -224,5 +227,5 @@ def as_run_tags(tags: dict[str, str]) -> list[RunTag]:
 
 
 def ms(at: datetime) -> int:
-    """A time in ms, as MLflow has it."""
+    """A time in ms since 1970."""
     return int(at.timestamp() * 1000)

@@ -1,20 +1,20 @@
-"""Keeps the log of a study in step with the study: one experiment a task, one parent run a study, one child
-run a trial.
+"""Write a study to the log: one experiment a task, one parent run a study, one child run a trial.
 
-The log can be brought up to date from the studies alone, whatever it missed and wherever it was deleted.
+The study alone is enough to complete the log, or to write it again after it was deleted.
 """
 
 import json
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlflow.entities import RunTag
 
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
+from search.study.study import Study
 from search.study.trial import Trial
 from search.text import one_line
 from search.tracking import descriptions, mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXPERIMENT_TAG_LETTERS = 5000  # that any MLflow keeps
 VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
 
-Files = Callable[[Any], dict[str, str]]  # of a study: file name -> text
+Files = Callable[[Study], dict[str, str]]  # of a study: file name -> text
 
 
 class Projection:
@@ -37,12 +37,12 @@ class Projection:
         study: a Study that is held.
         store: where the log lies.
         files: makes the files that the log keeps beside the study's run, such as its report.
-        overdue: () -> whether what can be written later is to be left.
+        overdue: returns whether to stop, and leave the rest to a later command.
     """
 
     def __init__(
         self,
-        study: Any,
+        study: Study,
         store: TrackingStore,
         files: Files,
         overdue: Callable[[], bool] = lambda: False,
@@ -50,12 +50,12 @@ class Projection:
         self.study, self.store, self.overdue = study, store, overdue
         self.behind: str | None = None  # why the log is incomplete, after `bring_up_to_date`
         self._files = files
-        # Trials, before more are begun: by this process alone, or nobody knows.
+        # The trials that exist before this process starts more; unknown if others start some too.
         self._known = math.inf if study.is_shared else sum(1 for _ in study.trials())
         self._is_open = False
 
     def write(self, trial: Trial) -> None:
-        """Write what the log lacks of a trial. Raises whatever the store does; nothing is made twice then."""
+        """Write the parts of a trial that the log lacks. After an error, nothing is written twice."""
         try:
             if not self._is_open:
                 self._open()
@@ -65,11 +65,11 @@ class Projection:
             self._write_texts(trial)
             self._write_run(trial)
         except Exception:
-            self._is_open = False  # what is there is found out again
+            self._is_open = False  # the runs are read again
             raise
 
     def bring_up_to_date(self) -> None:
-        """Write what the log lacks of trials that have ended, and of the study's own run."""
+        """Write the parts that the log lacks of ended trials, and of the study's own run."""
         self.behind = None
         try:
             self.study.exclusive(self._complete)
@@ -80,7 +80,7 @@ class Projection:
         """The address of the study's trials within MLflow's pages."""
         return descriptions.page(self._experiment, self.study.name)
 
-    # The runs that are there
+    # The existing runs
 
     def _open(self) -> None:
         """Find or make the experiment and the study's run, and find the runs of its trials."""
@@ -100,12 +100,12 @@ class Projection:
         self._epochs: dict[int, int] = {}  # trial number -> epochs of its curve that are known to be written
         for run in runs:
             if PARENT in run.data.tags and run.data.tags.get("trial", "").isdecimal():
-                self._take(run)
+                self._adopt(run)
         self._known = math.inf
         self._is_open = True
 
-    def _take(self, run: "Run") -> None:
-        """Take a run for that of its trial; or set it aside, if that has one or a machine lost the trial."""
+    def _adopt(self, run: "Run") -> None:
+        """Use a run for its trial, or set it aside: its trial may have another run, or be lost."""
         number = int(run.data.tags["trial"])
         of_another = run.data.tags[PARENT] != self.parent
         if of_another or number in self._runs or number >= self._known:
@@ -114,7 +114,7 @@ class Projection:
             self._runs[number], self._shown[number] = run.info.run_id, run.data.tags
 
     def _revive(self, run_id: str) -> None:
-        """Restore a run that was deleted in the browser: there is more to be written of it."""
+        """Restore a run that was deleted in the browser, to write to it."""
         if run_id in self._deleted:
             self._client.restore_run(run_id)
             self._deleted.discard(run_id)
@@ -143,7 +143,7 @@ class Projection:
                 self._client.log_text(self._runs[trial.number], text, path)
 
     def _write_run(self, trial: Trial) -> None:
-        """Write what is new in a trial's curve, and how it ended where it did."""
+        """Write the new epochs of a trial, and its end if it ended."""
         run_id, known = self._runs[trial.number], self._epochs.get(trial.number)
         metrics = [metric for entry in trial.curve[known or 0 :] for metric in mapping.metrics_of(entry)]
         params = mapping.params_of(trial) if known is None else []  # they never change
@@ -169,7 +169,7 @@ class Projection:
             raise TimeoutError("there was no time to write all of it")
 
     def _mend(self) -> None:
-        """Write the trials that have ended and that the log does not show as they ended."""
+        """Write the ended trials that the log does not show as they ended."""
         for trial in self.study.trials():
             shown = self._shown.get(trial.number, {})
             if trial.state == "running" or mapping.ending(trial).items() <= shown.items():
@@ -178,16 +178,16 @@ class Projection:
             self.write(trial)
 
     def _conclude(self) -> None:
-        """Write the study's own run: budget, winner, numbers, and the files that are kept of a study."""
+        """Write the study's own run: budget, winner, numbers and files."""
         study, known = self.study, self.study.revision()
         if known == self._concluded:
             study.set_projected_revision(known)
             return
         self._revive(self.parent)
         self._describe_experiment()
-        for standing in winner.candidates(study):
-            if standing.confirmed:
-                self._write_confirmation(standing)
+        for candidate in winner.candidates(study):
+            if candidate.confirmed:
+                self._write_confirmation(candidate)
         tags, values = self._conclusion()
         now = int(time.time() * 1000)
         self._client.set_terminated(self.parent, "FINISHED", now)
@@ -204,18 +204,18 @@ class Projection:
         tags = {"budget": json.dumps(study.budget())}
         values: mapping.Numbers = {"trials": study.n_finished()}
         try:
-            tags["winner"], found = mapping.winner_of(winner.choose(study), study.description)
-            values |= found
-        except NoWinner as none:
-            tags["winner"] = str(none)
+            tags["winner"], numbers = mapping.winner_of(winner.choose(study), study.description)
+            values |= numbers
+        except NoWinner as reason:
+            tags["winner"] = str(reason)
         text = descriptions.of_study(study, self.page())
         tags |= mapping.note(self._client.get_run(self.parent).data.tags, text, TAG_LETTERS)
-        for number, look in enumerate(study.test_evaluations(), 1):
-            tags[f"look {number} at the test data"] = json.dumps(look)
+        for number, evaluation in enumerate(study.test_evaluations(), 1):
+            tags[f"look {number} at the test data"] = json.dumps(evaluation)  # the name in older logs
         return mapping.as_tags(tags), values
 
     def _describe_experiment(self) -> None:
-        """Say in words what the experiment is, and how its runs are best looked at."""
+        """Write the description of the experiment, and the view of its runs."""
         with self.store.exclusive():
             known = self._client.get_experiment(self._experiment).tags
             tags = {f"{VIEW}{self.study.name}": descriptions.view(self.study)}
@@ -228,9 +228,11 @@ class Projection:
         for name, text in self._files(self.study).items():
             self._client.log_text(self.parent, text, name)
 
-    def _write_confirmation(self, standing: winner.Candidate) -> None:
-        """Write what its repeats say of a configuration to the run of its first trial."""
-        number = standing.trial.number
-        last = max(trial.ended for trial in self.study.trials() if trial.replicate_of == number)
-        metrics, tags = mapping.confirmation(standing, self.study.description, last)
+    def _write_confirmation(self, candidate: winner.Candidate) -> None:
+        """Write the result of the replicates to the run of the first trial."""
+        number = candidate.trial.number
+        last = max(
+            trial.ended for trial in self.study.trials() if trial.replicate_of == number and trial.ended
+        )
+        metrics, tags = mapping.confirmation(candidate, self.study.description, last)
         log_batches(self._client, self._runs[number], metrics, tags=tags)

@@ -1,9 +1,7 @@
 """Train one configuration after another on data that are loaded once."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy
@@ -12,7 +10,7 @@ import torch
 import data
 from objectives.replay import THREADS
 from search.errors import TrialbookError
-from search.tasks import device
+from search.tasks import Task, device
 from search.trainers.messages import (
     GO_ON,
     PAUSE,
@@ -48,7 +46,7 @@ class Trainer:
     """
 
     def __init__(
-        self, task: ModuleType, source: Path | str | Arrays, device: str = "cpu", digest: str | None = None
+        self, task: Task, source: Path | str | Arrays, device: str = "cpu", digest: str | None = None
     ) -> None:
         torch.set_num_threads(THREADS)
         torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports for seconds: on no trial's time
@@ -123,8 +121,10 @@ class Trainer:
             self.drop(number)
 
     def _training(self, config: Config) -> Training:
-        make_config = partial(self.task.Config, **config)
-        return Training(self.task, make_config, self.device, self._splits, self._globals)
+        values = dict(config)
+        return Training(
+            self.task, lambda: self.task.Config(**values), self.device, self._splits, self._globals
+        )
 
     def _moved(self, split: Split) -> Split:
         return split if self.device == "cpu" else device.moved(split, self.device)

@@ -12,13 +12,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, Literal
 
 import torch
 
 from objectives.replay import THREADS, seed_all
-from search.tasks import isolation
+from search.tasks import Task, isolation
 from search.trainers import received
 from search.trainers.messages import (
     GO_ON,
@@ -62,7 +61,7 @@ class Training:
 
     def __init__(
         self,
-        task: ModuleType,
+        task: Task,
         make_config: Callable[[], Any],
         device: str,
         splits: Splits,

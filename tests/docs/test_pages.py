@@ -14,8 +14,8 @@ PAGES = {
 }
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):(?!=)", MAKEFILE, re.MULTILINE))
-[LISTED] = re.findall(r"^VERBS := (.*)", MAKEFILE, re.MULTILINE)
-VERBS = {verb: option_names(verb) for verb in LISTED.split()}
+[LISTED] = re.findall(r"^COMMANDS := (.*)", MAKEFILE, re.MULTILINE)
+COMMANDS = {command: option_names(command) for command in LISTED.split()}
 OF_OTHERS = {"RAY_AUTH_MODE", "PGPASSFILE", "NAME"}  # variables of others, and what stands for any option
 OF_THE_MAKEFILE = {"TORCH_INDEX", "PYTHON", "GUIDE", "ONLY", "QUICK", "DEBUG"}
 
@@ -28,14 +28,14 @@ def typed(option):
 @pytest.mark.parametrize("name", PAGES)
 def test_page_commands_exist(name):
     commands = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", PAGES[name], re.MULTILINE))
-    assert commands <= VERBS.keys() | TARGETS
+    assert commands <= COMMANDS.keys() | TARGETS
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_options_exist(name):
     options = set(re.findall(r"(?<![A-Z_])([A-Z][A-Z_]*)=(?!=)", PAGES[name])) - OF_OTHERS - OF_THE_MAKEFILE
     options -= {option for option in options if option.startswith("MLFLOW_")}
-    assert options <= {typed(option) for names in VERBS.values() for option in names}
+    assert options <= {typed(option) for names in COMMANDS.values() for option in names}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -54,7 +54,7 @@ def test_page_files_exist(name):
 
 def test_search_page_explains_every_option_of_a_search():
     table = set(re.findall(r"`([A-Z_]+)=", PAGES["docs/search.md"].partition("## Trials")[0]))
-    assert len(VERBS["search"]) > 10 and {typed(option) for option in VERBS["search"]} <= table
+    assert len(COMMANDS["search"]) > 10 and {typed(option) for option in COMMANDS["search"]} <= table
 
 
 def test_readme_fits_on_two_screens():

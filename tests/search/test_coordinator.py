@@ -332,7 +332,7 @@ def test_repeats_that_were_interrupted_are_made_up_for(bowl):
         confirm(study, Inline(study), replicates=2, stopping=lambda: next(asked, 8) == 8)
         assert [trial.state for trial in study.trials()].count("interrupted") == 1
         confirm(study, Inline(study), replicates=2)
-        assert all(len(standing.scores) == 2 for standing in winner.candidates(study))
+        assert all(len(candidate.scores) == 2 for candidate in winner.candidates(study))
 
 
 def test_what_diverges_names_what_is_probably_to_blame():

@@ -230,16 +230,16 @@ def test_regression_for_real(tmp_path):
 @pytest.mark.integration
 def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monkeypatch):
     monkeypatch.setattr(searched.task, "TOLERANCE", 0)
-    standing = winner.choose(searched)
-    other = replace(standing, trial=replace(standing.trial, score=standing.trial.score - 1e-9))
+    candidate = winner.choose(searched)
+    other = replace(candidate, trial=replace(candidate.trial, score=candidate.trial.score - 1e-9))
     with pytest.raises(TrialbookError, match="does not reach its score, and was not written: .*MISSED"):
         export.export(searched, other, "run", tmp_path / "away")
     assert not (tmp_path / "away").exists()
-    assert export.export(searched, standing, "run", tmp_path / "away").exists()
+    assert export.export(searched, candidate, "run", tmp_path / "away").exists()
 
 
 @pytest.mark.integration
-def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(searched):
+def test_flag_of_a_void_trial_marks_its_script_until_the_trial_is_restored(searched):
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
     assert export.flag(searched) is None and path.read_text() == plain
@@ -247,17 +247,19 @@ def test_a_script_of_a_trial_that_is_crossed_out_says_so_until_it_is_restored(se
     searched.void("void", [number], "the data was wrong")
     assert export.flag(searched) == export.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
-    assert first.startswith("# CROSSED OUT, do not use: void: the data was wrong (") and rest == plain
+    assert first.startswith("# VOID, do not use: void: the data was wrong (") and rest == plain
+    path.write_text(first.replace("VOID", "CROSSED OUT") + "\n" + plain)  # as an earlier version wrote it
+    assert export.flag(searched) == path and path.read_text() == f"{first}\n{plain}"
     searched.void("restore", [number], "it was right")
     assert export.flag(searched) is None and path.read_text() == plain
 
 
 def test_the_head_says_what_the_score_is_worth(searched):
-    standing = winner.choose(searched)
-    assert "That was one seed, the best of several" in export.freeze(searched, standing, "run")
-    confirmed = replace(standing, scores=(0.25, 0.75), standard_error=0.125)
+    candidate = winner.choose(searched)
+    assert "That was one seed, the best of several" in export.freeze(searched, candidate, "run")
+    confirmed = replace(candidate, scores=(0.25, 0.75), standard_error=0.125)
     text = export.freeze(searched, confirmed, "run")
-    worse = 0.5 - standing.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
+    worse = 0.5 - candidate.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
     assert f'"tolerance": {worse!r}' in text
     assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text
 

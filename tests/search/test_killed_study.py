@@ -5,7 +5,7 @@ import shutil
 import signal
 
 import pytest
-from logs import projection
+from logs import log_store, projection
 from stores import here
 
 from search import paths
@@ -17,7 +17,6 @@ from search.strategy.strategy import Strategy
 from search.strategy.winner import choose
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
-from search.tracking import from_environment
 from search.tracking.background import Background
 
 NAME = "bowl-builtin"
@@ -85,7 +84,7 @@ def test_each_command_on_a_killed_study_leaves_its_trials_and_the_search_resumes
     shutil.copytree(killed, tmp_path / "untouched")
     with hold_study(here(), NAME) as study:  # as `make ui` does
         projection(study).bring_up_to_date()
-    assert audit.audit(here(), NAME, from_environment()) == []
+    assert audit.audit(here(), NAME, log_store()) == []
     for name, command in COMMANDS.items():
         code = main(command)
         assert code == 0, (name, capsys.readouterr().err)

@@ -4,6 +4,7 @@ import json
 
 import optuna
 import pytest
+from logs import log_store
 from proposals import fixed
 from stores import here
 
@@ -16,7 +17,6 @@ from search.maintenance import audit
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.study.stored import StoredStudy
-from search.tracking import from_environment
 
 X = 'Config(x=trial.suggest_float("x", 0, 1))'
 FIELDS = "    epochs: int = 4"
@@ -63,7 +63,7 @@ def test_a_conditional_space_is_searched_modelled_reported_and_audited(condition
     assert main(["report", "--task", "conditional"]) == 0
     said = capsys.readouterr().out
     assert "width3" in said and "4 to 64" in said
-    assert audit.audit(here(), "conditional-builtin", from_environment()) == []
+    assert audit.audit(here(), "conditional-builtin", log_store()) == []
 
 
 def test_a_draw_that_its_task_rejects_is_infeasible_and_the_search_goes_on(rejects):
@@ -235,7 +235,5 @@ def test_a_smaller_number_of_trials_than_had_begun_is_no_violation(bowl, databas
         written = json.loads(json.dumps(study.budget()))
     assert written == {"trials": 3, "seconds": None, "begun": 5}
     assert [
-        violation
-        for violation in audit.audit(here(), study.name, from_environment())
-        if violation.invariant == 7
+        violation for violation in audit.audit(here(), study.name, log_store()) if violation.invariant == 7
     ] == []

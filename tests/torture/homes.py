@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import forkserver
 
 import torch
+from logs import log_store
 from stores import here
 
 from objectives.replay import THREADS
@@ -27,7 +28,6 @@ from search.cli.app import main
 from search.cli.session import cores
 from search.study.stored import StoredStudy
 from search.study.trial import TrialState
-from search.tracking import from_environment
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0  # seconds that a process that nobody disturbs may take
@@ -240,7 +240,7 @@ def shares(count, size):
 
 def _make(folder):
     os.environ["TRIALBOOK_HOME"] = str(folder)
-    from_environment().connect()
+    log_store().connect()
 
 
 def _time(folder, database, arguments):

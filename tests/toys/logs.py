@@ -1,18 +1,24 @@
 """The log that the tests' environment names, as the commands open it."""
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
 
 from search import paths
 from search.reports.page import log_files
-from search.tracking import from_environment
+from search.tracking import TrackingStore, chosen
 from search.tracking.projection import Projection
+
+
+def log_store() -> TrackingStore:
+    """The log in the test's home, or on the server that the test has set."""
+    return chosen(os.environ.get("MLFLOW_TRACKING_URI"))
 
 
 def projection(study, **options):
     """The log of a study that is held."""
-    return Projection(study, from_environment(), log_files, **options)
+    return Projection(study, log_store(), log_files, **options)
 
 
 def copy_home(prepared, home):
@@ -26,4 +32,4 @@ def copy_home(prepared, home):
 
 def log_client():
     """A client that may write to the log."""
-    return from_environment().connect()
+    return log_store().connect()

@@ -1,9 +1,11 @@
-"""A search as a batch job of a cluster: scripts for Slurm, which `make slurm` prints, and a manifest for
-Kubernetes, which is filled in by hand. What is typed enters a script as text that its shell does not read.
+"""A search as a batch job: scripts that `make slurm` prints for Slurm, and a manifest for Kubernetes.
+
+Options enter a script as quoted text, which its shell does not interpret. A person fills in the manifest.
 """
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from search import redact, tasks
@@ -12,58 +14,60 @@ from search.storage import postgres
 from search.storage.base import check_name
 from search.study.opening import source_of
 
+Value = str | int | float  # of an option
+
 SCRIPTS = {"ray": "slurm-ray.sh", "join": "slurm-join.sh"}  # by HOW=
-RAY_ALONE = ("cpus", "gpus", "memory")
+FIXED: dict[str, dict[str, Value]] = {"ray": {"trainers": "ray", "address": "auto"}, "join": {"join": 1}}
+RAY_ONLY = ("cpus", "gpus", "memory")
 
 
-def slurm(how, jobs, options):
-    """A batch script for Slurm, as text.
+def slurm(how: str, jobs: int | None, task: str, options: Mapping[str, Value | None]) -> str:
+    """The text of a batch script for Slurm. Raises UsageError.
 
     Args:
         how: "ray": one search, on a Ray cluster of so many `jobs`; "join": so many coordinators of one study.
-        options: those of the search, by name, and its `storage`.
-
-    Raises UsageError.
+        task: the name of a task.
+        options: those of the search, by name, and its `storage`; None for the default.
     """
     if how not in SCRIPTS:
         raise unknown("HOW", how, SCRIPTS)
     if jobs is None:
         raise UsageError("JOBS is missing: on how many nodes? A whole number from 1 to 256")
-    said = {name: value for name, value in options.items() if value is not None}
-    _check(how, said)
-    fixed = {"ray": {"trainers": "ray", "address": "auto"}, "join": {"join": 1}}[how]
+    given = {name: value for name, value in options.items() if value is not None}
+    _check(how, task, given)
     script = (Path(__file__).parent / SCRIPTS[how]).read_text(encoding="utf-8")
-    filled = {"name": said["task"], "last": str(jobs - 1), "command": _command(said | fixed)}
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], script)
+    command = _command({"task": task} | given | FIXED[how])
+    values = {"name": task, "last": str(jobs - 1), "command": command}
+    return re.sub(r"\{\{(\w+)\}\}", lambda placeholder: values[placeholder[1]], script)
 
 
-def _check(how, said):
-    """Raises UsageError where the search would, or where the script could not hold what was said."""
-    task = tasks.find(said["task"])
-    if "study" in said:
-        check_name(said["study"])
-    source_of(task, said.get("data"))
+def _check(how: str, task: str, given: Mapping[str, Value]) -> None:
+    """Raise UsageError if the search would, or if a value does not fit into a script."""
+    texts = {"task": task} | {name: str(value) for name, value in given.items()}
+    if "study" in texts:
+        check_name(texts["study"])
+    source_of(tasks.find(task), texts.get("data"))
     if how == "join":
-        if "storage" not in said:
+        if "storage" not in texts:
             raise UsageError("HOW=join needs STORAGE=postgresql://..., the database that coordinators share")
-        if alone := [name.upper() for name in RAY_ALONE if name in said]:
+        if ray_only := [name.upper() for name in RAY_ONLY if name in texts]:
             raise UsageError(
-                f"{', '.join(alone)} is for HOW=ray alone: a coordinator has a trainer on each core"
+                f"{', '.join(ray_only)} is for HOW=ray alone: a coordinator has a trainer on each core"
             )
-    if "storage" in said:
-        postgres.check(said["storage"])
-    for name, value in said.items():
-        if not str(value).isprintable():
-            raise UsageError(f"{name.upper()} {value!r} is not valid: one line of text")
-        if redact.held(str(value).encode()):
-            raise UsageError(f"{name.upper()} holds a password: it belongs into a file that PGPASSFILE names")
+    if "storage" in texts:
+        postgres.check(texts["storage"])
+    for name, text in texts.items():
+        if not text.isprintable():
+            raise UsageError(f"{name.upper()} {text!r} is not valid: one line of text")
+        if redact.held(text.encode()):
+            raise UsageError(f"{name.upper()} holds a password: put it into a file that PGPASSFILE names")
 
 
-def _command(said):
+def _command(options: Mapping[str, Value]) -> str:
     """The search as a command, each word quoted.
 
-    Not by make: it hands on the signal before the end that Slurm sends to all, and the second of two ends a
-    search at once.
+    The command does not go through make. Slurm signals all processes before the end, and make would pass the
+    signal on: two signals end a search at once.
     """
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in said.items()]
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     return shlex.join([".venv/bin/python", "-m", "search", "search", *words])

@@ -23,16 +23,16 @@ SEVERAL_HOSTS = """\
 Each part may have a host of its own: STORAGE= and MLFLOW_TRACKING_URI may name other servers.
 For one Ray cluster of several hosts, with RAY_AUTH_MODE=token and one ~/.ray/auth_token on all of them:
 `.venv/bin/ray start --head` on the first, `.venv/bin/ray start --address=FIRST:6379` on each other, then
-`make search TASK=.. TRAINERS=ray ADDRESS=auto` on the first. docs/cluster.md tells the rest."""
+`make search TASK=.. TRAINERS=ray ADDRESS=auto` on the first. docs/cluster.md explains the rest."""
 
 
-def serve(port: int, host: str = mlflow_ui.HERE) -> int:
+def serve(port: int, host: str = mlflow_ui.LOCALHOST) -> int:
     """Run MLflow on a port, and PostgreSQL on the next, until a signal comes. Returns the exit code.
 
     If other machines reach the `host`, MLflow needs a password: see `mlflow_ui.serve`. Raises UsageError,
     StoreError, StudyConflict.
     """
-    host = mlflow_ui.HERE if host == "localhost" else host
+    host = mlflow_ui.LOCALHOST if host == "localhost" else host
     guarded = mlflow_ui.guard(host)
     database.programs()
     lock = paths.stack() / "stack"
@@ -55,7 +55,7 @@ def _require_free_ports(host: str, port: int) -> None:
     for each in (port, port + 1):
         while _is_open(host, each) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        mlflow_ui.must_be_free(host, each)
+        mlflow_ui.require_free(host, each)
 
 
 def _run(host: str, port: int, guarded: dict[str, str], stopping: Callable[[], bool]) -> None:
@@ -68,7 +68,7 @@ def _run(host: str, port: int, guarded: dict[str, str], stopping: Callable[[], b
                 processes.append(running.enter_context(SupervisedProcess(server)))
                 processes[-1].start(stopping)
         if not stopping():
-            print(_instructions(mlflow_ui.names_of(host)[0], port, guarded), flush=True)
+            print(_instructions(mlflow_ui.host_names(host)[0], port, guarded), flush=True)
         while not stopping():
             for process in processes:
                 process.watch()

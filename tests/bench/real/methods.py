@@ -131,14 +131,14 @@ def ours(work):
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRIALBOOK_HOME"] = home
         from search.reports.page import log_files
-        from search.tracking import from_environment
+        from search.tracking import chosen
         from search.tracking.background import Background
         from search.tracking.projection import Projection
 
         with (
             open_study(here(), work.module, source=work.source, seed=work.seed) as study,
             Processes(study, work.cores) as trainers,
-            Background(Projection(study, from_environment(), log_files)) as log,
+            Background(Projection(study, chosen(None), log_files)) as log,
         ):
             for _ in range(work.cores):
                 trainers.listen(None, 10)  # until they are ready

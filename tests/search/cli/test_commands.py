@@ -184,7 +184,7 @@ def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, 
     assert "Study bowl-builtin is new" in out and "make export TASK=bowl" in out
     assert main([*search, "--trials", "3"]) == 0
     out, _ = said(capsys)
-    assert "goes on after 2 trials" in out and "trial 2 starts" in out and "trial 1 starts" not in out
+    assert "resumes after 2 trials" in out and "trial 2 starts" in out and "trial 1 starts" not in out
     assert main([*search, "--trials", "3"]) == 0
     out, _ = said(capsys)
     assert "Nothing to do: it has 3 trials, and 3 were asked for in total." in out
@@ -283,10 +283,10 @@ def test_void_and_unvoid_are_said_and_logged(searched, database, capsys):
     assert main(["void", *named, "--trials", f"{number},0-1", "--reason", "the mask was wrong"]) == 0
     out, _ = said(capsys)
     assert "are void" in out and "was made from a trial that is void" in out
-    assert "CROSSED OUT" in paths.frozen("bowl").read_text()
+    assert "# VOID, do not use" in paths.frozen("bowl").read_text()
     assert main(["unvoid", *named, "--trials", "0-11"]) == 0
     assert "12 trials count" in said(capsys)[0]
-    assert "CROSSED OUT" not in paths.frozen("bowl").read_text()
+    assert "# VOID, do not use" not in paths.frozen("bowl").read_text()
     assert main(["unvoid", *named, "--code", searched.trial(0).fingerprint["code"]]) == 2
     assert "no trial is meant" in said(capsys)[1]
 
@@ -347,7 +347,8 @@ def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
 def test_an_option_before_make_is_hinted_at_where_it_is_missing(typed, capsys, monkeypatch):
     monkeypatch.setenv("TASK", "bowl")
     assert main([typed]) == 2
-    assert "That of the environment, 'bowl', is not read: make VERB TASK=...," in said(capsys)[1]
+    hint = "TASK='bowl' of the environment is not read: type it after the command"
+    assert hint in said(capsys)[1]
 
 
 def test_an_option_of_the_environment_is_not_hinted_at_where_it_is_given(monkeypatch, capsys):

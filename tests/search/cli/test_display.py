@@ -62,11 +62,11 @@ def test_of_many_that_train_the_display_shows_a_few(bowl):
     with open_study(here(), bowl) as study:
         console = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None)
         drawn = display.watch(console, display.Tally(study, 100, 3600, 20))
-        for _ in range(display.ROWS + 4):
+        for _ in range(display.MAX_ROWS + 4):
             drawn.started(Strategy(study).ask())
         console.print(drawn.get_renderable())
         text = console.file.getvalue()
-    assert text.count("0/5") == display.ROWS and "and 4 more" in text
+    assert text.count("0/5") == display.MAX_ROWS and "and 4 more" in text
 
 
 def test_a_terminal_gets_a_display_and_a_line_for_each_trial(bowl):
@@ -87,24 +87,24 @@ def test_time_left_is_that_of_the_nearer_limit(bowl):
     assert 90 < far <= 100 and 0 < near < 10 and none is None
 
 
-def test_time_left_while_it_searches_has_the_repeats_that_follow(bowl, tell):
+def test_time_left_while_it_searches_includes_the_replicates_that_follow(bowl, tell):
     with open_study(here(), bowl) as study:
         tell(study, 0.5)  # 5 epochs of 0.1 s
         tell(study, 0.4)
         alone = display.Tally(study, 4, 100, 1).seconds_left()
-        followed = display.Tally(study, 4, 100, 1, repeats=5).seconds_left()
-        by_two = display.Tally(study, 4, 100, 2, repeats=5).seconds_left()
+        followed = display.Tally(study, 4, 100, 1, replicates=5).seconds_left()
+        by_two = display.Tally(study, 4, 100, 2, replicates=5).seconds_left()
     assert (alone, followed, by_two) == pytest.approx((1.0, 1.0 + 3 * 5 * 0.5, 0.5 + 3 * 5 * 0.5 / 2))
 
 
-def test_time_left_while_it_repeats_is_that_of_all_repeats_from_the_start(bowl):
+def test_time_left_of_replicates_is_that_of_all_replicates_from_the_start(bowl):
     with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
         few = study.completed()[:3]
-        left = [display.Repeats(study, few, 2, 1).seconds_left()]
+        left = [display.ReplicateTally(study, few, 2, 1).seconds_left()]
         assert left[0] == pytest.approx(2 * sum(trial.seconds for trial in few))
         confirm(study, Inline(study), replicates=2)
-        left.append(display.Repeats(study, few, 2, 1).seconds_left())
+        left.append(display.ReplicateTally(study, few, 2, 1).seconds_left())
     assert left[1] < left[0]
 
 

@@ -7,6 +7,7 @@ import sys
 
 import forks
 import pytest
+from logs import log_store
 from mlflow import MlflowClient
 from stores import here
 
@@ -14,7 +15,6 @@ from search import paths
 from search.cli.app import main
 from search.maintenance import audit
 from search.study.stored import StoredStudy
-from search.tracking import from_environment
 
 SEARCH = ("search", "--task", "regression", "--study", "s")
 UNCONFIRMED = ("--confirm", "0")
@@ -87,7 +87,7 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
     os.killpg(process.pid, number)
     said = process.stdout.read()
     assert process.wait(30) == code
-    assert "Stopped. `make search TASK=regression STUDY=s` goes on from here." in said
+    assert "Stopped. `make search TASK=regression STUDY=s` resumes it." in said
     assert "Traceback" not in said
     assert "The log is incomplete (" not in said
     assert 1 <= list(agreed_states().values()).count("interrupted") <= 2
@@ -144,11 +144,11 @@ def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_
     process.wait(30)
     process.stdout.read()
     assert 6 in {
-        each.invariant for each in audit.audit(here(), "s", from_environment())
+        each.invariant for each in audit.audit(here(), "s", log_store())
     }  # at least the study's own run
     said = go_on("--trials", "3")
     assert "Nothing to do" in said and "Writing the table of trials" in said
-    assert audit.audit(here(), "s", from_environment()) == []
+    assert audit.audit(here(), "s", log_store()) == []
     said = go_on("--trials", "3")
     assert "Nothing to do" in said and "Writing" not in said
 

@@ -56,7 +56,7 @@ def test_a_search_whose_reader_goes_is_finished_and_says_so_once(database):
     process, output, errors = forks.start(*options.split())
     assert output.readline().startswith("Task bowl")
     output.close()
-    assert errors.read() == "The reader of this output has gone: the search goes on in silence.\n"
+    assert errors.read() == "The reader of this output has gone: the search continues in silence.\n"
     errors.close()
     process.join()
     assert process.exitcode == 0

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from logs import projection
+from logs import log_store, projection
 from planted import PLANTED, TOKEN
 from stores import here
 
@@ -12,7 +12,6 @@ from search.cli.app import main
 from search.maintenance import audit
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
-from search.tracking import from_environment
 
 
 def test_a_search_that_ended_well_violates_nothing(audited, capsys):
@@ -27,7 +26,7 @@ def test_a_search_that_ended_well_violates_nothing(audited, capsys):
 def test_each_violation_is_found_by_its_number(audited, planted, capsys):
     number, plant = PLANTED[planted]
     plant()
-    assert number in {violation.invariant for violation in audit.audit(here(), audited, from_environment())}
+    assert number in {violation.invariant for violation in audit.audit(here(), audited, log_store())}
     assert main(["audit", "--task", "bowl"]) == 6
     assert f"  {number}: " in capsys.readouterr().out
 
@@ -38,7 +37,7 @@ def test_every_invariant_has_a_violation_among_those():
 
 def test_a_damaged_study_is_a_violation(audited):
     here().path(audited).write_bytes(b"not a journal\n")
-    assert [violation.invariant for violation in audit.audit(here(), audited, from_environment())] == [9]
+    assert [violation.invariant for violation in audit.audit(here(), audited, log_store())] == [9]
 
 
 def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, database, monkeypatch):
@@ -49,7 +48,7 @@ def test_a_trial_that_was_killed_while_it_was_drawn_violates_nothing(bowl, datab
     with open_study(here(), bowl, "drawn") as study:
         projection(study).bring_up_to_date()
     assert [trial.params for trial in study.trials()] == [{"x": 0.9, "y": 50}]
-    assert audit.audit(here(), "drawn", from_environment()) == []
+    assert audit.audit(here(), "drawn", log_store()) == []
 
 
 def test_a_study_that_is_searched_is_not_audited(audited, capsys):
@@ -58,7 +57,7 @@ def test_a_study_that_is_searched_is_not_audited(audited, capsys):
     assert "searches it: not audited" in capsys.readouterr().out
 
 
-def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
+def test_no_secret_gets_into_the_study_or_the_log(bowl, database, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "open sesame")
     with open_study(here(), bowl, "secretive") as study:
         Strategy(study).ask()
@@ -66,7 +65,7 @@ def test_no_secret_gets_into_the_books(bowl, database, monkeypatch):
         study.void("void", [0], "said open sesame")
         projection(study).bring_up_to_date()
     assert study.trial(0).reason == "[hidden] [hidden] [hidden]c/d"
-    assert not [each for each in audit.audit(here(), "secretive", from_environment()) if each.invariant == 10]
+    assert not [each for each in audit.audit(here(), "secretive", log_store()) if each.invariant == 10]
 
 
 def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database):
@@ -79,7 +78,7 @@ def test_a_trial_that_was_killed_while_it_began_violates_nothing(bowl, database)
         with opened() as study:
             projection(study).bring_up_to_date()
             assert study.trial(0).params and study.trial(0).state == state
-        assert audit.audit(here(), "killed", from_environment()) == []
+        assert audit.audit(here(), "killed", log_store()) == []
 
 
 def test_secrets_are_sought_in_no_time_in_letters_without_end():

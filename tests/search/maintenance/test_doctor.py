@@ -11,7 +11,7 @@ from contextlib import closing
 import forks
 import pytest
 from alembic import command
-from logs import log_client
+from logs import log_client, log_store
 from mlflow.store.db.utils import _get_alembic_config
 from planted import PLANTED, in_log, run_of
 from stores import here
@@ -19,17 +19,17 @@ from stores import here
 from search import paths
 from search.cli.app import main
 from search.maintenance import audit, doctor
+from search.maintenance.study_and_log import StudyAndLog
 from search.storage import backups
 from search.study.opening import hold_study
 from search.study.stored import StoredStudy
-from search.tracking import from_environment
 
-BEYOND = {  # what is planted and cannot be repaired: that is said
-    "a hyperparameter of the study": "trial 0 was not trained with the y it drew: make void",
+BEYOND = {  # planted violations that cannot be repaired, and the line about each
+    "a hyperparameter of the study": "trial 0 was not trained with the y that was drawn: make void",
     "an infinite score": "has the score inf: make void",
     "a draw counted twice": "draw 0 counts twice",
-    "a retry of nothing": "tries draw .* again and does not name trial",
-    "a frozen value": "bowl.py has another values than its trial .*: make export",
+    "a retry of nothing": "retries draw .* and does not name trial",
+    "a frozen value": "bowl.py has other values than its trial .*: make export",
     "a frozen digest": "bowl.py has another digest than its trial .*: make export",
     "a token in the study": "audited.journal holds a password or a token: change the secret",
     "a token in the log": "mlflow.db holds a password or a token: change the secret",
@@ -88,14 +88,14 @@ def rows(database):
 def shown(home, monkeypatch):
     """All that the log of a home shows of the trials, without the ids of their runs."""
     monkeypatch.setenv("TRIALBOOK_HOME", str(home))
-    books = audit.Books(StoredStudy.read(here(), "audited"), from_environment(), log_client())
+    both = StudyAndLog.read(StoredStudy.read(here(), "audited"), log_store(), log_client())
     return {
         number: (
             (run.info.status, run.info.start_time, run.info.end_time, run.data.params),
             {name: value for name, value in run.data.tags.items() if name != "mlflow.parentRunId"},
-            {name: books.history(run, name) for name in run.data.metrics},
+            {name: both.history(run, name) for name in run.data.metrics},
         )
-        for number, [run] in books.runs.items()
+        for number, [run] in both.runs.items()
     }
 
 
@@ -112,16 +112,16 @@ def test_what_is_planted_is_said_then_repaired_and_then_there_is_nothing_to_do(a
     held = rows(database)
 
     assert main(["doctor"]) == 6
-    assert re.search(r"^error: [1-9]\d* to repair: the same with FIX=1", capsys.readouterr().err)
+    assert re.search(r"^error: [1-9]\d* to repair: FIX=1", capsys.readouterr().err)
     assert all_bytes() == before
 
     assert main(["doctor", "--fix"]) == 0
     out = capsys.readouterr().out
-    assert "  repaired; as it was: " in out and "cannot be repaired" not in out
+    assert "  repaired; backup: " in out and "cannot be repaired" not in out
     for file in (journal, paths.frozen("bowl")):
         assert kept(file).read_bytes() and before[file] == hashlib.sha256(kept(file).read_bytes()).hexdigest()
     assert rows(kept(database)) == held
-    assert audit.audit(here(), audited, from_environment()) == []
+    assert audit.audit(here(), audited, log_store()) == []
 
     assert main(["doctor", "--fix"]) == 0
     assert capsys.readouterr().out == "audited: nothing to repair\n"
@@ -193,11 +193,11 @@ def test_a_database_of_an_older_mlflow_is_upgraded_and_nothing_of_it_is_lost(aud
     command.downgrade(_get_alembic_config(f"sqlite:///{copy / 'mlflow.db'}"), "-1")
     shutil.copyfile(copy / "mlflow.db", paths.mlflow_database())
     was = paths.mlflow_database().read_bytes()
-    assert doctor.fault(here(), from_environment())
+    assert doctor.fault(here(), log_store())
     assert main(["doctor", "--fix"]) == 0
     assert kept(paths.mlflow_database()).read_bytes() == was
     assert log_client().get_run(own).info.status == "RUNNING"
-    assert audit.audit(here(), audited, from_environment()) == []
+    assert audit.audit(here(), audited, log_store()) == []
 
 
 def test_what_a_killed_process_left_half_written_in_the_database_is_undone(audited, home, tmp_path):
@@ -253,8 +253,8 @@ def test_a_trial_that_is_wrong_itself_is_no_measure_but_has_one_run(audited, cap
     in_log("UPDATE tags SET value = '99' WHERE key = 'trial' AND value = '0'")
     assert main(["doctor", "--fix"]) == 0
     assert "audited: 2 to repair" in capsys.readouterr().out
-    assert {violation.said for violation in audit.audit(here(), audited, from_environment())} == {
-        "trial 0 was not trained with the y it drew"
+    assert {violation.message for violation in audit.audit(here(), audited, log_store())} == {
+        "trial 0 was not trained with the y that was drawn"
     }
 
 
@@ -276,7 +276,7 @@ def test_of_a_log_elsewhere_the_runs_alone_are_repaired(audited, home, tmp_path,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere.db'}")
     assert main(["doctor"]) == 6
     assert main(["doctor", "--fix"]) == 0
-    assert audit.audit(here(), audited, from_environment()) == []
+    assert audit.audit(here(), audited, log_store()) == []
     assert not paths.mlflow_database().exists()
 
 
@@ -295,8 +295,8 @@ def test_a_database_of_a_newer_mlflow_is_mended_by_the_command_that_a_search_nam
         opened.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
     code, said = forks.run("search", *options, "--trials", "3")
     assert code == 0 and "The log is incomplete (" in said
-    assert "`make doctor FIX=1` mends it or makes it anew" in said and "`make ui` completes" not in said
+    assert "`make doctor FIX=1` mends it or makes it again" in said and "`make ui` completes" not in said
     code, said = forks.run("ui", "--port", "59999")
-    assert code == 3 and "`make doctor FIX=1` mends it or makes it anew" in said
+    assert code == 3 and "`make doctor FIX=1` mends it or makes it again" in said
     assert forks.run("doctor", "--fix")[0] == 0
-    assert audit.audit(here(), "s", from_environment()) == []
+    assert audit.audit(here(), "s", log_store()) == []

@@ -57,7 +57,7 @@ def test_a_port_that_is_taken_is_wrong_usage(searched, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            UsageError, match=f"PORT {port} cannot be had: Address already in use; choose another PORT=$"
+            UsageError, match=f"PORT {port} cannot be opened: Address already in use; choose another PORT=$"
         ):
             dashboard.serve(searched, port)
     assert main(["dashboard", "--task", "bowl", "--study", "none"]) == 2

@@ -76,4 +76,4 @@ def test_a_port_that_is_taken_is_said_before_anything_is_written(bowl, home, cap
         before = sorted(home.rglob("*"))
         assert main(["ui", "--port", str(taken.getsockname()[1])]) == 2
         assert sorted(home.rglob("*")) == before
-    assert "cannot be had: Address already in use" in capsys.readouterr().err
+    assert "cannot be opened: Address already in use" in capsys.readouterr().err

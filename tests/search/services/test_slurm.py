@@ -52,7 +52,7 @@ def storage(monkeypatch):
 def script(how="ray", jobs=3, **options):
     """A batch script of the bowl."""
     storage = {"storage": os.environ.get("TRIALBOOK_STORAGE")}  # as the command line passes it
-    return slurm.slurm(how, jobs, {"task": "bowl", **options, **storage})
+    return slurm.slurm(how, jobs, "bowl", {**options, **storage})
 
 
 def command_of(text):

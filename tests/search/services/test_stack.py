@@ -292,7 +292,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_written(home, free, mon
     monkeypatch.setattr(serve, "RELEASE_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", free + 1)):
         assert main(["stack", "--port", str(free)]) == 2
-    assert f"PORT {free + 1} of 127.0.0.1 cannot be had" in capsys.readouterr().err and not home.exists()
+    assert f"PORT {free + 1} of 127.0.0.1 cannot be opened" in capsys.readouterr().err and not home.exists()
 
 
 @pytest.mark.parametrize("guarded", [{}, {"MLFLOW_FLASK_SERVER_SECRET_KEY": "hush"}])

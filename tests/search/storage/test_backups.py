@@ -63,7 +63,7 @@ def test_a_torn_end_is_kept_before_it_is_cut_and_that_is_said(searched, capsys):
         with open_study(here(), searched.task, "searched"):
             assert file.read_bytes() == whole
         said = capsys.readouterr().err
-        assert f"its last {len(end)} bytes are cut off; as it was: " in said and said.count("\n") == 1
+        assert f"its last {len(end)} bytes are cut off; backup: " in said and said.count("\n") == 1
         assert backups.of(file)[0].read_bytes() == whole + end
 
 

@@ -11,7 +11,7 @@ import forks
 import optuna
 import pytest
 from databases import end_backends
-from logs import projection
+from logs import log_store, projection
 from stores import here
 
 from search import paths
@@ -24,7 +24,6 @@ from search.storage import connection, postgres
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
-from search.tracking import from_environment
 
 pytestmark = pytest.mark.skipif(
     not databases.tool("initdb"),
@@ -55,7 +54,7 @@ def test_a_search_goes_on_and_its_books_agree(bowl, storage, database):
             study.set_budget(trials, None)
             projection(study).bring_up_to_date()
     assert here().names() == ["bowl-builtin"] and StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
-    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
+    assert audit.audit(here(), "bowl-builtin", log_store()) == []
 
 
 def test_one_that_searches_alone_is_not_disturbed(bowl, storage):
@@ -129,7 +128,7 @@ def test_a_database_that_is_not_there_is_said_in_one_line(bowl, monkeypatch, cap
     assert main([*typed, "postgresql://nobody@127..0.1:1/none"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("error: the database of STORAGE: ") and "connection" in said[0]
-    assert said[1] == "error: STORAGE holds a password: it belongs into PGPASSWORD or into ~/.pgpass"
+    assert said[1] == "error: STORAGE holds a password: put it into PGPASSWORD or ~/.pgpass"
     assert all(line.startswith("error: STORAGE is not valid") for line in said[2:]) and len(said) == 4
 
 
@@ -189,7 +188,7 @@ def test_four_coordinators_try_each_draw_once(bowl, storage, database):
     with hold_study(here(), "bowl-builtin") as study:
         study.set_budget(40, None)
         projection(study).bring_up_to_date()
-    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
+    assert audit.audit(here(), "bowl-builtin", log_store()) == []
 
 
 def test_what_coordinators_that_died_left_is_tried_by_the_others(bowl, storage):
@@ -220,7 +219,7 @@ def test_coordinators_whose_sessions_are_ended_at_random_try_each_draw_once(bowl
     with hold_study(here(), "bowl-builtin") as study:
         study.set_budget(40, None)
         projection(study).bring_up_to_date()
-    assert audit.audit(here(), "bowl-builtin", from_environment()) == []
+    assert audit.audit(here(), "bowl-builtin", log_store()) == []
 
 
 def test_draw_whose_turn_is_lost_in_its_middle_is_tried_once(bowl, storage, monkeypatch):
@@ -332,7 +331,7 @@ def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
         process.join()
     assert [process.exitcode for process in processes] == [0, 0], printed
     assert StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
-    assert audit.audit(here(), "bowl-builtin", from_environment()) == [], printed
+    assert audit.audit(here(), "bowl-builtin", log_store()) == [], printed
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):

@@ -1,4 +1,4 @@
-"""What is missing in a study's records, or of another type, is damage that is said in one line."""
+"""A value that is missing in a study's records, or has another type, is damage, named in one line."""
 
 import json
 
@@ -53,8 +53,11 @@ def test_a_value_of_another_type_is_damage(searched, home, where, names, value, 
     inner[names[-1]] = value
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"searched\.journal is damaged: "):
+    with pytest.raises(StoreError, match=r"searched\.journal is damaged: ValueError ") as damage:
         StoredStudy.read(here(), "searched")
+    assert (names[-1] in str(damage.value) or names[0] in str(damage.value)) and repr(value) in str(
+        damage.value
+    )
     searched.__exit__()
     assert main(["search", "--task", "bowl", "--study", "searched", "--trials", "13"]) == 3
     assert main(["winner", "--task", "bowl", "--study", "searched"]) == 3

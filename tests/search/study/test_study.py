@@ -152,7 +152,7 @@ def test_a_study_of_something_else_is_refused(bowl, moody):
     with open_study(here(), bowl, "mine", seed=1):
         pass
     for task, seed, what in ((moody(), None, "task"), (bowl, 2, "seed")):
-        with pytest.raises(StudyConflict, match=f"'mine' has as its {what}"):
+        with pytest.raises(StudyConflict, match=f"'mine' has the {what}"):
             open_study(here(), task, "mine", seed=seed)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from logs import log_store
 from stores import here
 
 import data
@@ -33,7 +34,10 @@ def test_without_a_gpu_the_reason_is_a_phrase():
 def test_without_a_gpu_a_search_says_so_in_one_line_and_goes_on(bowl, database, capsys):
     assert (
         session.run(
-            bowl, here(), SearchOptions(trials=2, trainers="inline", device="cuda", study="s", confirm=0)
+            bowl,
+            here(),
+            log_store(),
+            SearchOptions(trials=2, trainers="inline", device="cuda", study="s", confirm=0),
         )
         == 0
     )
@@ -47,7 +51,8 @@ def test_without_a_gpu_a_search_says_so_in_one_line_and_goes_on(bowl, database, 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 def test_a_gpu_is_what_a_trial_was_trained_on(bowl, database):
-    session.run(bowl, here(), SearchOptions(trials=1, trainers="inline", device="cuda", study="s", confirm=0))
+    options = SearchOptions(trials=1, trainers="inline", device="cuda", study="s", confirm=0)
+    session.run(bowl, here(), log_store(), options)
     recorded = StoredStudy.read(here(), "s").trial(0).provenance["machine"]
     assert recorded == provenance("cuda")["machine"] != machine()
     assert recorded.keys() == machine().keys()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import forks
 import pytest
 from faulty import FAULTS, PATIENCE
-from logs import log_client, projection
+from logs import log_client, log_store, projection
 from stores import here
 
 from search.coordinator import search
@@ -20,7 +20,7 @@ from search.executors.inline import Inline
 from search.maintenance import audit
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
-from search.tracking import from_environment, writers
+from search.tracking import writers
 from search.tracking.background import Background
 from search.tracking.client import find_runs
 
@@ -46,7 +46,7 @@ def searched(study, log, meanwhile=lambda: None):
 def is_whole(study, log):
     log.bring_up_to_date()
     assert log.behind is None
-    assert audit.audit(here(), study.name, from_environment()) == []
+    assert audit.audit(here(), study.name, log_store()) == []
 
 
 def runs(study):
@@ -109,7 +109,7 @@ def test_a_server_that_is_down_is_written_to_when_it_is_there(study, server, mon
     written.bring_up_to_date()
     assert "refused" in written.behind or "Connection" in written.behind
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
-    written.store = from_environment()
+    written.store = log_store()
     is_whole(study, written)
 
 

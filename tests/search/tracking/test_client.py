@@ -8,11 +8,11 @@ import time
 from contextlib import closing
 
 import pytest
-from logs import projection
+from logs import log_store, projection
 
 from search import paths
 from search.errors import StoreError
-from search.tracking import chosen, from_environment
+from search.tracking import chosen
 from search.tracking.client import LocalTracking, ServerTracking, run_of
 from search.tracking.writers import ClientWriter
 
@@ -21,16 +21,14 @@ ADDRESS = "http://127.0.0.1:9"  # where nobody answers
 
 def test_store_is_local_unless_an_address_is_given(monkeypatch):
     local = LocalTracking(paths.mlflow_database(), paths.artifacts())
-    assert chosen(None) == chosen("") == from_environment() == local
+    assert chosen(None) == chosen("") == log_store() == local
     monkeypatch.setenv("MLFLOW_TRACKING_URI", ADDRESS)
-    assert isinstance(from_environment(), ServerTracking) and from_environment().uri == ADDRESS
+    assert isinstance(log_store(), ServerTracking) and log_store().uri == ADDRESS
 
 
 @pytest.mark.integration
 def test_choosing_a_store_imports_no_mlflow_and_writes_nothing(home):
-    code = (
-        "import sys, search.tracking as t; t.from_environment().exists(); sys.exit('mlflow' in sys.modules)"
-    )
+    code = "import sys, search.tracking as t; t.chosen(None).exists(); sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False).returncode == 0
     assert not home.exists()
 

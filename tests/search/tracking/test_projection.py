@@ -8,7 +8,7 @@ import shutil
 import forks
 import mlflow
 import pytest
-from logs import copy_home, log_client, projection
+from logs import copy_home, log_client, log_store, projection
 from mlflow import MlflowClient
 from stores import here
 
@@ -19,7 +19,7 @@ from search.maintenance import audit, doctor
 from search.strategy import winner
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
-from search.tracking import artifact_locations, from_environment
+from search.tracking import artifact_locations
 from search.tracking.client import find_runs
 
 
@@ -176,7 +176,7 @@ def test_the_experiment_and_the_study_say_in_words_what_they_are(logged):
         f"({page})",
         "Data: builtin, digest",
         "| `y` | 0 to 100 |",
-        "Crossed out, and not learnt from: trials 2.",
+        "Void, and not learned from: trials 2.",
     ):
         assert part in told
 
@@ -338,7 +338,7 @@ def test_odd_names_and_values_are_the_same_in_any_log(odd):
     assert len(run.data.params) == len(trial.config)
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"sample", "confusion: _"} <= files
-    assert audit.audit(here(), odd.name, from_environment()) == []
+    assert audit.audit(here(), odd.name, log_store()) == []
 
 
 def test_names_that_differ_in_the_log_are_said_in_the_description(odd):
@@ -382,7 +382,7 @@ def test_a_home_with_any_letters_in_its_path_has_a_log(name, bowl, fresh_databas
     with open_study(here(), bowl, "s") as study:
         search(study, Inline(study), trials=2)
         up_to_date(study)
-    assert audit.audit(here(), "s", from_environment()) == []
+    assert audit.audit(here(), "s", log_store()) == []
     assert list(home.glob("mlruns/artifacts/bowl/*/artifacts/report.html"))
     assert [each.name for each in (tmp_path / "homes").iterdir()] == [name]
     assert sorted(each.name for each in home.iterdir()) == ["mlflow.db", "mlruns"]
@@ -395,10 +395,10 @@ def test_a_home_that_was_moved_has_its_artifacts_where_it_is_now(new, bowl, data
     old = paths.home()
     old.rename(tmp_path / new)
     monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / new))
-    [violation] = audit.audit(here(), "s", from_environment())
-    assert violation.invariant == 9 and f"3 runs in {old}/mlruns/artifacts/bowl" in violation.said
-    found, errors = doctor.doctor(here(), ["s"], from_environment(), fix=True, say=lambda _: None)
-    assert (found, errors, audit.audit(here(), "s", from_environment())) == (1, {}, [])
+    [violation] = audit.audit(here(), "s", log_store())
+    assert violation.invariant == 9 and f"3 runs in {old}/mlruns/artifacts/bowl" in violation.message
+    found, errors = doctor.doctor(here(), ["s"], log_store(), fix=True, say=lambda _: None)
+    assert (found, errors, audit.audit(here(), "s", log_store())) == (1, {}, [])
     with open_study(here(), bowl, "s") as study:
         search(study, Inline(study), trials=3)
         up_to_date(study)
