@@ -74,7 +74,7 @@ lint: .venv/ready  ## check style and types: ruff, mypy
 bench: .venv-bench/ready  ## measure speed beside the course's way and other searches: SEEDS=
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/throughput.py
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/trial_overhead.py
-	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/scale.py
+	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.scale
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/log_rates.py
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 

@@ -1,20 +1,17 @@
 """What tests share: a home of their own, tasks that train in no time, and a ready log."""
 
-import os
 import shutil
+import signal
 import socket
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
+import forks
 import plain
 import pytest
 import torch
-from logs import log_client, log_store, projection
+from logs import copy_home, log_client, log_store, projection
 from proposals import fixed
 from stores import here
 from task_files import TaskFiles, changed
@@ -43,6 +40,7 @@ NEEDS = {  # fixture -> what a test that uses it is: see `markers` in pyproject.
 SHARED = {"storage", "running", "cluster", "stack", "members"}  # the tests of each run in one process
 
 torch.set_num_threads(THREADS)  # as trainers do
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -128,11 +126,25 @@ def moody(monkeypatch):
     return in_moods
 
 
+@pytest.fixture(scope="session")
+def searched_records(tmp_path_factory):
+    """The records of the study `searched`, which is searched once."""
+    from objectives import bowl
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("searched")))
+        patch.delenv("TRIALBOOK_STORAGE", raising=False)
+        with open_study(here(), bowl, "searched") as study:
+            search(study, Inline(study), trials=12)
+        return list(here().open("searched").read_logs(0))
+
+
 @pytest.fixture
-def searched(bowl):
+def searched(bowl, searched_records):
     """A study of the bowl, of 12 trials."""
+    paths.studies().mkdir(parents=True)
+    here().create("searched", searched_records)
     with open_study(here(), bowl, "searched") as study:
-        search(study, Inline(study), trials=12)
         yield study
 
 
@@ -162,11 +174,7 @@ def audited_home(tmp_path_factory, fresh_database):
 @pytest.fixture
 def audited(home, audited_home):
     """A study of 8 trials, one of which was interrupted and retried; confirmed, logged and frozen."""
-    shutil.copytree(audited_home, home)
-    with closing(sqlite3.connect(paths.mlflow_database())) as database, database:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
-            database.execute(moved, (str(audited_home), str(home)))
+    copy_home(audited_home, home)
     return "audited"
 
 
@@ -212,18 +220,16 @@ def serve(tmp_path, listens):
     def start(verb, *options):
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "toys")}
-        command = [sys.executable, "-m", "search", verb, *options, "--port", str(port)]
-        with open(tmp_path / "said", "w") as said:
-            servers.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said))
+        servers.append(forks.start_into(tmp_path / "printed", verb, *options, "--port", str(port)))
         deadline = time.monotonic() + PATIENCE
         while not listens("127.0.0.1", port):
-            ended = servers[-1].poll() is not None or time.monotonic() > deadline
-            assert not ended, (tmp_path / "said").read_text()
+            ended = servers[-1].exitcode is not None or time.monotonic() > deadline
+            assert not ended, (tmp_path / "printed").read_text()
             threading.Event().wait(0.1)
         return port
 
     yield start
     for server in servers:
         server.terminate()
-        server.wait(10)
+        server.join(10)
+        assert server.exitcode is not None

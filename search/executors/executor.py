@@ -2,10 +2,12 @@
 
 from collections.abc import Set
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from search.tasks import Task
 from search.trainers.messages import GO_ON, PAUSE, STOP, Config, Entry, Score, Verdict
+
+if TYPE_CHECKING:  # importing it imports torch, which the coordinator's process does not need
+    from search.tasks import Task
 
 __all__ = ["GO_ON", "PAUSE", "STOP", "Executor", "Listener", "TrainingSource", "Verdict"]
 
@@ -14,7 +16,7 @@ class TrainingSource(Protocol):
     """What an executor trains on: a study, or anything that names a task and its data."""
 
     @property
-    def task(self) -> Task: ...
+    def task(self) -> "Task": ...
 
     @property
     def data_path(self) -> Path:

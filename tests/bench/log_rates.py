@@ -1,12 +1,12 @@
 """What the log costs, and how far it lags: rows in a local store's tables against MLflow's public calls.
 
-    rates   trials of 20 epochs in a second end at a steady rate, as a search's watcher hears of them:
-            processor time of the log's thread a trial, and seconds from its end until the log shows it
-    search  a real search with 32 trainers that only pretend, whose trainings take a second or more: the share
-            of time in which they compute. "long" trains 20 epochs of 50 ms and never pauses; "real" pauses as
-            searches do, after epochs of 2 s. "then" is how long the log needs once the search has ended
+    rates   trials of 20 epochs, one second each, end at a steady rate: processor time of the log's thread a
+            trial, and seconds from a trial's end until the log shows it
+    search  a real search with 32 trainers that only pretend: the share of time in which they compute.
+            "long" trains 20 epochs of 50 ms and never pauses; "real" pauses after epochs of 2 s. "s then" is
+            how long the log needs once the search has ended
 
-Each writer has its turn in each repetition. Figures are medians (min..max), beside the machine's load.
+Each writer takes its turn in each repetition. Figures are medians (min..max), beside the machine's load.
 """
 
 import argparse
@@ -28,30 +28,30 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 from rich.table import Table
-from stores import here
 
 from objectives import chargpt
+from search import paths, storage
 from search.coordinator import search, train_all
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
-from search.tracking import chosen
 from search.tracking.background import Background
 from search.tracking.client import LocalTracking
 from search.tracking.projection import Projection
 from search.tracking.writers import ClientWriter
-from tests.bench.scale import Clock, Counts, Pretended, entry, load
+from tests.bench.scale.__main__ import load
+from tests.bench.scale.trainers import Counts, PretendedPool, RealTime, count_within, entry
 
 RATES = (1, 10, 60)  # trials a second
 EPOCHS, EPOCH_SECONDS = 20, 0.05
 PARAMS = 12
 JOBS = 32
-WARM = 3.0  # seconds of a search before the measuring begins
+WARM_UP = 3.0  # seconds of a search before the measuring begins
 PATIENCE = 120  # seconds that the log may lag
 
 
 @dataclass(frozen=True)
 class PublicTracking(LocalTracking):
-    """A local log that is written by MLflow's public calls alone."""
+    """A local log that only MLflow's public calls write."""
 
     def writer(self, client, experiment):
         return ClientWriter(client, experiment)
@@ -61,10 +61,14 @@ WRITERS = {"tables": LocalTracking, "public": PublicTracking}
 
 
 class Timed(Projection):
-    """Writes down what writing takes, and when the ends of trials are shown."""
+    """A log that records the time of its writes, and the lag of each trial's end.
+
+    The end of a search does not wait for it; `complete` does.
+    """
 
     def __init__(self, study, store):
-        super().__init__(study, store, lambda _: {}, overdue=lambda: True)
+        super().__init__(study, store, lambda _: {}, overdue=lambda: self._is_overdue)
+        self._is_overdue = True
         self.processor, self.lags = 0.0, {}
 
     def write(self, trial):
@@ -75,11 +79,20 @@ class Timed(Projection):
             self.lags[trial.number] = time.time() - trial.ended.timestamp()
 
     def reset(self):
+        """Record anew, and wait for nothing again."""
+        self._is_overdue = True
         self.processor, self.lags = 0.0, {}
+
+    def complete(self):
+        """Write all that is missing."""
+        self._is_overdue = False
+        self.bring_up_to_date()
+        if self.behind:
+            raise SystemExit(f"the log is incomplete: {self.behind}")
 
 
 class Home:
-    """Homes with an empty log, which is made once."""
+    """Homes with a copy of an empty log, which is made once."""
 
     def __init__(self, folder):
         self._folder = Path(folder)
@@ -87,30 +100,29 @@ class Home:
         LocalTracking(self._fresh, self._folder / "artifacts").connect()
 
     def new(self, writer):
-        """Make a home of its own for what follows. Returns the store of its log."""
+        """Make another home the current one. Returns the store of its log."""
         os.environ["TRIALBOOK_HOME"] = tempfile.mkdtemp(dir=self._folder)
-        local = chosen(None)
-        shutil.copyfile(self._fresh, local.database)
-        return WRITERS[writer](local.database, local.artifacts)
+        shutil.copyfile(self._fresh, paths.mlflow_database())
+        return WRITERS[writer](paths.mlflow_database(), paths.artifacts())
 
 
 def rates(home, writer, rate, seconds):
-    """Processor ms a trial, the lag of the log's median and last trial in seconds."""
+    """Processor ms a trial, and the lag of the median and of the last trial in seconds."""
     store, count = home.new(writer), max(1, int(rate * seconds))
-    with open_study(here(), chargpt, "rates", "builtin") as study:
+    with open_study(storage.chosen(None), chargpt, "rates", "builtin") as study:
         log = Timed(study, store)
         log.write(first := Strategy(study).ask())
         log.reset()
         with Background(log) as background:
-            for trial in lived(first, rate, count):
+            for trial in trials_at_rate(first, rate, count):
                 background.started(trial)
             wait_for(lambda: len(log.lags) == count)
     lags = [log.lags[number] for number in sorted(log.lags)]
     return 1000 * log.processor / count, statistics.median(lags), lags[-1]
 
 
-def lived(like, rate, count):
-    """Trials that begin at a rate, each as it begins, after each epoch and as it ends, in their time."""
+def trials_at_rate(like, rate, count):
+    """Trials that start at a rate: each at its start, after each epoch and at its end, on time."""
     config = like.config | {f"h{number}": number / 7 for number in range(PARAMS - len(like.config))}
     began, curves = time.time(), defaultdict(list)
     steps = [
@@ -138,51 +150,36 @@ def lived(like, rate, count):
 def searching(home, writer, shape, seconds):
     """The share of time in which trainers compute, trials a second, the log's lag, and its completion.
 
-    The last two are seconds. `writer` None is no log.
+    The last two are in seconds.
+
+    Args:
+        writer: one of WRITERS; None for no log.
     """
-    store, clock = home.new(writer or "tables"), Clock()
-    with open_study(here(), chargpt, "search", "builtin") as study, ExitStack() as ends:
-        search(study, Pretended(4, 0.0, clock), trials=100)
-        counts, log = Ends(clock), Timed(study, store)
+    store, clock = home.new(writer or "tables"), RealTime()
+    with open_study(storage.chosen(None), chargpt, "search", "builtin") as study, ExitStack() as ends:
+        search(study, PretendedPool(4, 0.0, clock), trials=100)
+        counts, log = Counts(clock), Timed(study, store)
         watchers = [counts]
         if writer:
-            log.bring_up_to_date()
+            log.complete()
             log.reset()
             watchers.append(ends.enter_context(Background(log)))
-        begin = clock.now() + WARM
-        trainers = Pretended(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
+        begin = clock.now() + WARM_UP
+        trainers = PretendedPool(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if shape == "long":
-            best, repeat, strategy = study.best(), itertools.count(1), Strategy(study)
-            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(repeat)), **limits)
+            best, replicate, strategy = study.best(), itertools.count(1), Strategy(study)
+            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(replicate)), **limits)
         else:
             search(study, trainers, **limits)
-        ended = sum(begin <= at < begin + seconds for at in counts.ended)
+        ended = count_within(counts.ended_at, begin, begin + seconds)
         lag = statistics.median(log.lags.values()) if log.lags else math.nan
         busy = trainers.busy(begin, begin + seconds)
         ends.close()
         after = clock.now()
         if writer:
-            complete(log)
+            log.complete()
         return busy, ended / seconds, lag, clock.now() - after
-
-
-class Ends(Counts):
-    """A watcher that writes down when trials ended."""
-
-    def __init__(self, clock):
-        super().__init__(clock)
-        self.ended = []
-
-    def finished(self, trial):
-        self.ended.append(self._clock.now())
-
-
-def complete(log):
-    log.overdue = lambda: False
-    log.bring_up_to_date()
-    if log.behind:
-        raise SystemExit(f"the log is incomplete: {log.behind}")
 
 
 def wait_for(condition):
@@ -210,11 +207,11 @@ def rates_table(home, options):
     ):
         shown.add_column(column, justify="right")
     for rate in options.rates:
-        found = defaultdict(list)
+        rows = defaultdict(list)
         for _ in range(options.repetitions):
             for writer in WRITERS:
-                found[writer].append(rates(home, writer, rate, options.seconds))
-        for writer, turns in found.items():
+                rows[writer].append(rates(home, writer, rate, options.seconds))
+        for writer, turns in rows.items():
             cells = (spread(values, digits) for values, digits in zip(zip(*turns), (1, 2, 1)))
             shown.add_row(str(rate), writer, *cells, load())
     return shown
@@ -225,12 +222,12 @@ def search_table(home, options):
     for column in ("trials", "log", "trainers compute, %", "trials a second", "s behind", "s then", "load"):
         shown.add_column(column, justify="right")
     for shape in ("long", "real"):
-        found = defaultdict(list)
+        rows = defaultdict(list)
         for _ in range(options.repetitions):
             for writer in (None, *WRITERS):
                 busy, *others = searching(home, writer, shape, options.seconds)
-                found[writer].append((100 * busy, *others))
-        for writer, turns in found.items():
+                rows[writer].append((100 * busy, *others))
+        for writer, turns in rows.items():
             cells = (spread(values, digits) for values, digits in zip(zip(*turns), (1, 1, 2, 1)))
             shown.add_row(shape, writer or "none", *cells, load())
     return shown

@@ -48,6 +48,7 @@ def test_words_are_the_same_everywhere(builtin):
 
 
 @pytest.mark.integration
+@pytest.mark.thorough
 def test_words_are_built_once_and_reproducibly(builtin, tmp_path, monkeypatch):
     monkeypatch.setattr(words, "CACHE", tmp_path)
     first = words.prepare("builtin")

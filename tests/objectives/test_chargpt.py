@@ -42,6 +42,7 @@ def test_one_attention_learns_it_too(round_text):
 
 
 @pytest.mark.parametrize("prompt", ["Pacman", "", "naïve", "What " * 30])
+@pytest.mark.integration
 def test_each_report_holds_a_sample(round_text, prompt):
     heard, _ = train(chargpt, replace(SMALL, epochs=2, prompt=prompt), round_text)
     kept = prompt.replace("ï", "")
@@ -49,6 +50,7 @@ def test_each_report_holds_a_sample(round_text, prompt):
     assert all(metrics["sample"].startswith(kept) for metrics in heard)
 
 
+@pytest.mark.integration
 def test_the_sample_does_not_change_the_training(round_text, monkeypatch):
     with_sample, _ = train(chargpt, replace(SMALL, epochs=2), round_text)
     again, _ = train(chargpt, replace(SMALL, epochs=2, prompt="Ghost"), round_text)
@@ -58,6 +60,7 @@ def test_the_sample_does_not_change_the_training(round_text, monkeypatch):
     assert losses[0] == losses[1] == losses[2]
 
 
+@pytest.mark.integration
 def test_the_learning_rate_rises_during_the_first_epoch_and_falls_to_zero(round_text):
     heard, _ = train(chargpt, replace(SMALL, epochs=5), round_text)
     rates = [metrics["learning_rate"] / SMALL.learning_rate for metrics in heard]

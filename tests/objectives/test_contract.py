@@ -85,6 +85,7 @@ def test_a_training_reports_and_is_scored(task, splits):
     assert weights == tasks.count_weights(task, brief(task))
 
 
+@pytest.mark.integration
 def test_equal_seeds_give_equal_scores_and_what_was_trained_before_does_not_matter(task, splits):
     def trained(seed):
         heard = []

@@ -31,6 +31,7 @@ def assert_all_right(model, training):
         assert torch.equal(torch.where(net(x_NK)[:, 0] >= 0, 1, -1), y_N)
 
 
+@pytest.mark.integration
 def test_the_winner_of_a_search_makes_no_mistake_on_its_training_points(splits):
     with open_study(here(), perceptron, "few") as study:
         search(study, Inline(study), trials=4)

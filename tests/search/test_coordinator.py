@@ -165,6 +165,7 @@ def lives(bowl, name, events):
 
 
 @pytest.mark.parametrize("events", [3, 8, 13])
+@pytest.mark.integration
 def test_a_search_that_is_killed_again_and_again_finds_the_same_best(bowl, events):
     kills = 0
     while lives(bowl, "killed", events + kills):

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from forks import run_script
 from stores import here
 
 import objectives
@@ -31,15 +32,10 @@ def carried(searched, tmp_path):
     return folder
 
 
-def run(script, *arguments):
-    """Run a script in a clean interpreter that sees no project."""
-    return subprocess.run(
-        [sys.executable, "-I", script.name, *arguments], cwd=script.parent, capture_output=True, text=True
-    )
-
-
+@pytest.mark.integration
 def test_it_reaches_its_score_to_the_last_bit(carried, searched):
-    done = run(carried / "bowl.py")
+    alone = [sys.executable, "-I", "bowl.py"]  # a clean interpreter, which sees no project
+    done = subprocess.run(alone, cwd=carried, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"recorded {searched.best().score!r}" in done.stdout
     assert "As recorded: expected equal to the last bit" in done.stdout
@@ -58,25 +54,25 @@ def test_a_changed_score_is_a_miss(carried, searched):
         f'"score": {searched.best().score!r}',
         f'"score": {searched.best().score + 1e-15!r}',
     )
-    done = run(carried / "bowl.py")
+    done = run_script(carried / "bowl.py")
     assert done.returncode == 1 and "MISSED" in done.stdout
 
 
 def test_elsewhere_it_is_compared_within_the_tolerance(carried, searched):
     changed(carried / "bowl.py", '"python": "', '"python": "other ')
-    done = run(carried / "bowl.py")
+    done = run_script(carried / "bowl.py")
     assert (
         done.returncode == 0 and "As recorded: expected within 1e-06, as these differ: python" in done.stdout
     )
     changed(carried / "bowl.py", f'"score": {searched.best().score!r}', '"score": -1.0')
-    assert run(carried / "bowl.py").returncode == 1
+    assert run_script(carried / "bowl.py").returncode == 1
 
 
 def test_another_seed_or_setting_is_tried_from_the_command_line(carried):
-    done = run(carried / "bowl.py", "--epochs", "2", "--x", "0.5")
+    done = run_script(carried / "bowl.py", "--epochs", "2", "--x", "0.5")
     assert "epochs=2" in done.stdout and "epoch   3" not in done.stdout
     assert done.returncode == 1 and "as these differ: config" in done.stdout
-    assert run(carried / "bowl.py", "--x", "five").returncode == 2
+    assert run_script(carried / "bowl.py", "--x", "five").returncode == 2
 
 
 NOTEBOOK = """
@@ -90,6 +86,7 @@ print("and the next cell")
 """
 
 
+@pytest.mark.integration
 def test_a_script_pasted_into_a_notebook_trains_with_its_defaults_and_goes_on(carried):
     done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
@@ -100,13 +97,14 @@ def test_a_script_pasted_into_a_notebook_trains_with_its_defaults_and_goes_on(ca
 def test_a_script_pasted_into_a_notebook_finds_the_data_in_the_cache_below(carried):
     (carried / "data" / "cache").mkdir(parents=True)
     (carried / "sine-builtin.npz").rename(carried / "data" / "cache" / "sine-builtin.npz")
-    done = subprocess.run([sys.executable, "-I", "-c", NOTEBOOK], cwd=carried, capture_output=True, text=True)
+    (carried / "notebook.py").write_text(NOTEBOOK)
+    done = run_script(carried / "notebook.py")
     assert done.returncode == 0 and "As recorded" in done.stdout
 
 
 def test_other_data_is_said(carried, searched):
     changed(carried / "bowl.py", f'"digest": "{searched.description.digest}"', '"digest": "0123456789ab"')
-    done = run(carried / "bowl.py")
+    done = run_script(carried / "bowl.py")
     assert done.returncode == 0 and "as these differ: data" in done.stdout
 
 
@@ -119,7 +117,7 @@ def test_missing_or_damaged_data_is_one_line(carried, content, said):
     data.unlink()
     if content is not None:
         data.write_bytes(content)
-    done = run(carried / "bowl.py")
+    done = run_script(carried / "bowl.py")
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.count("\n") == 1
 
@@ -216,6 +214,7 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
     compile(text, name, "exec")
 
 
+@pytest.mark.integration
 def test_regression_for_real(tmp_path):
     """A real network, trained in a search, and again in another process from the script alone."""
     from objectives import regression
@@ -223,11 +222,12 @@ def test_regression_for_real(tmp_path):
     with open_study(here(), regression, "real") as study:
         search(study, Inline(study), trials=1)
         files.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
-        done = run(tmp_path / "regression.py", "--data-file", str(study.data_path))
+        done = run_script(tmp_path / "regression.py", "--data-file", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
 
 
+@pytest.mark.integration
 def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monkeypatch):
     monkeypatch.setattr(searched.task, "TOLERANCE", 0)
     candidate = winner.choose(searched)
@@ -238,6 +238,7 @@ def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monke
     assert export.export(searched, candidate, "run", tmp_path / "away").exists()
 
 
+@pytest.mark.integration
 def test_flag_of_a_void_trial_marks_its_script_until_the_trial_is_restored(searched):
     path = export.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
@@ -273,11 +274,12 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
         text = export.freeze(study, winner.choose(study), "run")
         digest = study.description.digest
         files.write(tmp_path / "edited.py", text)
-        done = run(tmp_path / "edited.py", "--data-file", str(study.data_path))
+        done = run_script(tmp_path / "edited.py", "--data-file", str(study.data_path))
     assert f'"digest": "{digest}"' in text
     assert done.returncode == 0 and "equal to the last bit" in done.stdout
 
 
+@pytest.mark.integration
 def test_an_export_after_the_task_was_edited_says_that_the_code_changed(edited_bowl, capsys):
     with open_study(here(), edited_bowl(), "edited-builtin") as study:
         search(study, Inline(study), trials=2)

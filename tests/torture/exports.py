@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import hypothesis
 from hypothesis import strategies as st
 
-from search import export, paths
+from search import export, paths, storage
 from search.errors import TrialbookError
 from search.frozen_script import files
 from search.reports import page, report
@@ -22,7 +22,7 @@ from search.storage.base import NAME
 from search.strategy import winner
 from search.study.stored import StoredStudy
 from search.study.trial import VoidEntry
-from tests.torture.command_line import at_home, call, wrongs
+from tests.torture.in_process import at_home, run_here, violations
 
 TITLE = "what is exported holds hostile values as data, or refuses them"
 QUICK, FULL = 300, 10_000
@@ -128,7 +128,7 @@ def run(random, count, folder):
     here.mkdir()
     with at_home(folder / "home"), contextlib.chdir(here):
         yield from of_a_search(here)
-        study = StoredStudy.read(here(), "hostile")
+        study = StoredStudy.read(storage.chosen(None), "hostile")
         plain = tree_of(export.freeze(study, put(study, PLAIN), PLAIN.run_id))
     for number in range(count - len(SHOWN) - 1):
         if number % BATCH == 0:
@@ -162,14 +162,16 @@ def of_a_search(here):
     """A search of a task whose words are hostile, and each verb that shows what came of it."""
     study = ["--task", "texts", "--study", "hostile"]
     budget = ["--trials", "25", "--confirm", "2", "--trainers", "inline"]
-    for verb, *options in [["search", *budget], *SHOWN]:
-        named = study if verb != "status" else []
-        code, said, complained = call([verb, *named, *options])
-        wrong = wrongs(verb, code, said, complained) + [f"exit code {code}: {complained[:200]}"] * (code != 0)
-        if verb == "report" and not wrong:
+    for command, *options in [["search", *budget], *SHOWN]:
+        named = study if command != "status" else []
+        outcome = run_here([command, *named, *options])
+        wrong = violations(command, outcome)
+        if outcome.code != 0:
+            wrong.append(f"exit code {outcome.code}: {outcome.errors[:200]}")
+        if command == "report" and not wrong:
             wrong = planted((paths.reports() / "hostile.html").read_text(encoding="utf-8"))
         wrong += ["a canary"] * any(here.iterdir())
-        yield f"{verb}: {'; '.join(wrong)}" if wrong else None
+        yield f"{command}: {'; '.join(wrong)}" if wrong else None
 
 
 def case(study, plain, drawn, here, with_page):
@@ -181,13 +183,24 @@ def case(study, plain, drawn, here, with_page):
             wrong += of_page(study)
     except Exception as error:
         wrong = [f"{type(error).__name__}: {error}"[:200]]
-    return ascii(f"{'; '.join(wrong)}: {drawn}") if wrong else None
+    return ascii(f"{'; '.join(wrong)}: {shown(drawn)}") if wrong else None
+
+
+def shown(drawn):
+    """Values as text, if Python can show them: it refuses integers of many digits."""
+    try:
+        return str(drawn)
+    except ValueError as error:
+        return f"values that cannot be shown: {error}"
 
 
 def put(study, drawn):
     """Put what was drawn into its places. Returns the standing of the trial that has it now."""
+    from objectives.texts import WORDS  # of tests/toys, which is on the path only once the torture runs
+
     first = winner.choose(study)
-    ranges = {"name": "CategoricalDistribution", "attributes": {"choices": drawn.choices}}
+    choices = [*drawn.choices, *WORDS]  # the trials have these, and a page shows them
+    ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
     study.name = drawn.name
     space = study.description.space | {"word": json.dumps(ranges)}
     study.description = replace(study.description, digest=drawn.digest, space=space)

@@ -4,6 +4,7 @@
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -11,6 +12,7 @@ SHARED = {"errors", "paths", "text", "redact", "signals", "values"}  # small mod
 FRONT = {"__init__", "__main__", "api"}  # what is in front of all packages
 
 
+@cache
 def modules() -> dict[str, Path]:
     """All modules of `search/` by dotted name, but for the course's own files."""
     found = {}
@@ -21,6 +23,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The modules of `search/` that a module imports anywhere, but for its annotations alone."""
     known, found = modules(), set()
@@ -47,6 +50,7 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else "__init__"
 
 
+@cache
 def edges() -> dict[str, set[str]]:
     """Package -> the packages that it imports; shared small modules are left out."""
     graph: dict[str, set[str]] = {}

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 
+import forks
 import pytest
 from stores import here
 from typed import options_of
@@ -334,10 +335,11 @@ def test_what_is_wrong_is_one_line_that_can_be_read_whatever_was_typed(searched,
 @pytest.mark.integration
 def test_a_name_that_is_no_text_can_be_said(searched, tmp_path):
     folder = os.fsencode(tmp_path) + b"/\xff"
-    command = [sys.executable, "-m", "search", "report", "--task", "bowl", "--study", "searched", "--out"]
-    toys = os.environ | {"PYTHONPATH": str(paths.ROOT / "tests" / "toys")}
-    done = subprocess.run([*command, folder], cwd=paths.ROOT, env=toys, capture_output=True)
-    assert done.returncode == 0 and done.stderr == b"" and b"/\\udcff/searched.html" in done.stdout
+    process, output, errors = forks.start(*["report", "--task", "bowl", "--out"], os.fsdecode(folder))
+    with output, errors:
+        assert "/\\udcff/searched.html" in output.read() and errors.read() == ""
+    process.join()
+    assert process.exitcode == 0
     assert os.path.exists(folder + b"/searched.html")
 
 
@@ -415,8 +417,10 @@ def test_a_copy_of_a_study_is_said_to_be_one(audited, capsys):
     "name",
     [
         "two words",
-        "模型",
-        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("MLPv2", "my-net", "Größe", "n" * 90)),
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("模型", "MLPv2", "my-net", "Größe", "n" * 90)
+        ),
     ],
 )
 def test_a_task_of_any_name_is_found_by_every_verb(name, database, edited_bowl, tmp_path, capsys):

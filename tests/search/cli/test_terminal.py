@@ -1,13 +1,9 @@
 """What is printed for a person: whole names and commands, and an output whose reader goes."""
 
-import os
-import subprocess
-import sys
-
+import forks
 import pytest
 from stores import here
 
-from search import paths
 from search.cli import terminal
 from search.cli.app import main
 from search.coordinator import search
@@ -55,20 +51,15 @@ def test_search_prints_paths_and_commands_whole_in_a_narrow_terminal(database, c
     assert any(line.startswith(f"make report TASK=bowl STUDY={NAME} ") for line in lines)
 
 
-def start(*arguments, **pipes):
-    """`python -m search` with these arguments."""
-    toys = os.environ | {"PYTHONPATH": str(paths.ROOT / "tests" / "toys")}
-    command = [sys.executable, "-u", "-m", "search", *arguments]
-    return subprocess.Popen(command, cwd=paths.ROOT, env=toys, text=True, **pipes)
-
-
 def test_a_search_whose_reader_goes_is_finished_and_says_so_once(database):
     options = "search --task bowl --study s --trainers inline --trials 4 --confirm 0"
-    process = start(*options.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout.readline().startswith("Task bowl")
-    process.stdout.close()
-    assert process.stderr.read() == "The reader of this output has gone: the search continues in silence.\n"
-    assert process.wait(60) == 0
+    process, output, errors = forks.start(*options.split())
+    assert output.readline().startswith("Task bowl")
+    output.close()
+    assert errors.read() == "The reader of this output has gone: the search continues in silence.\n"
+    errors.close()
+    process.join()
+    assert process.exitcode == 0
     assert StoredStudy.read(here(), "s").n_finished() == 4
 
 

@@ -67,6 +67,7 @@ def test_the_questions_are_the_courses():
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.integration
 def test_a_sound_winner_holds_every_check(name, frozen):
     frozen(QUESTIONS[name].task)
     result = graded(name)
@@ -193,6 +194,7 @@ def test_the_text_that_a_network_writes_is_shown(frozen, capsys):
     assert "what it writes: Pacman" in out and "0 of 0 points" in out
 
 
+@pytest.mark.integration
 def test_without_graphics_matplotlib_stays_away(frozen):
     frozen("perceptron")
     code = (

@@ -18,6 +18,7 @@ def script(searched):
     return files.write(paths.frozen("bowl"), export.freeze(searched, winner.choose(searched), "run"))
 
 
+@pytest.mark.integration
 def test_train_with_a_script_runs_it_on_its_data_and_shows_what_it_prints(script, capfd):
     assert main(["train", "--task", "bowl"]) == 0
     lines = capfd.readouterr().out.splitlines()
@@ -25,6 +26,7 @@ def test_train_with_a_script_runs_it_on_its_data_and_shows_what_it_prints(script
     assert lines[-1].startswith("As recorded: expected equal to the last bit")
 
 
+@pytest.mark.integration
 def test_train_with_a_script_that_misses_its_score_returns_its_exit_code(script, capfd):
     text = script.read_text()
     files.write(script, text.replace('"score": ', '"score": -1 + '))
@@ -36,6 +38,7 @@ def test_train_with_a_script_that_misses_its_score_returns_its_exit_code(script,
     assert "MISSED" in said.out and "as these differ: data" in said.out
 
 
+@pytest.mark.integration
 def test_train_with_a_script_of_an_earlier_version_names_the_data_as_that_has_it(script, capfd):
     files.write(
         script, script.read_text().replace('"--data-file", dest="data file"', '"--data", dest="data file"')

@@ -22,7 +22,8 @@ from search.executors.processes import Processes
 from search.trainers.messages import GO_ON, PAUSE, STOP
 from search.trainers.trainer import Trainer
 
-ELSEWHERE = ["process", "two processes", RAY]  # where a trainer can end, and the coordinator lives on
+PROCESSES = [pytest.param(each, marks=pytest.mark.integration) for each in ("process", "two processes")]
+ELSEWHERE = [*PROCESSES, RAY]  # where a trainer can end, and the coordinator lives on
 WELL, WELL_SCORE = {"mood": "well"}, ("finished", (0.5, 0.01))
 in_each_elsewhere = pytest.mark.parametrize("kind", ELSEWHERE, indirect=True, scope="module")
 
@@ -192,6 +193,7 @@ def test_trials_that_wait_for_a_trainer_that_dies_are_trained_by_the_next(moody)
         assert listener.epochs(number) == [1, 1, 2, 3]  # its trainer had ended: it began anew
 
 
+@pytest.mark.thorough  # it waits out how long a trainer is patient, twice
 @pytest.mark.parametrize("kind", ["process", RAY], indirect=True, scope="module")
 def test_a_trainer_whose_training_does_not_stop_is_replaced(moody):
     listener = Recorder(lambda number, entry: STOP if number == 0 else GO_ON)

@@ -24,6 +24,8 @@ from search.errors import TrialbookError
 from search.trainers.messages import GO_ON, PAUSE
 from search.trainers.trainer import Trainer
 
+pytestmark = pytest.mark.integration
+
 WELL = {"mood": "well"}
 each_kind = pytest.mark.parametrize("kind", ["inline", "process", "two processes", RAY])
 each_elsewhere = pytest.mark.parametrize("kind", ["process", RAY])

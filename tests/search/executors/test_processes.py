@@ -25,6 +25,8 @@ from search.executors.inline import Inline
 from search.executors.processes import Processes
 from search.study.opening import open_study
 
+pytestmark = pytest.mark.integration
+
 EXECUTORS = {
     "inline": Inline,
     "one": lambda study: Processes(study, 1),
@@ -72,7 +74,7 @@ def test_a_search_goes_on_where_a_trainer_dies(moody, mood, reason):
 
 
 def test_a_search_ends_a_trainer_that_hangs(moody, monkeypatch):
-    monkeypatch.setattr("search.coordinator.MIN_SILENCE", 2.0)
+    monkeypatch.setattr("search.coordinator.MIN_SILENCE", 1.0)
     monkeypatch.setattr("search.coordinator.FIRST_SILENCE", 30.0)
     with open_study(here(), moody("hang", baseline="hang")) as study:
         with Processes(study, 1) as executor:

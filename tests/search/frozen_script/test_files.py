@@ -9,6 +9,7 @@ from search.frozen_script import files
 from search.strategy import winner
 
 
+@pytest.mark.integration
 def test_a_proof_on_other_data_is_none(searched, tmp_path):
     other = tmp_path / "sine-builtin.npz"
     arrays = read(searched.data_path)

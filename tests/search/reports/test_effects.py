@@ -40,7 +40,7 @@ def studied(tell):
         chance, study = random.Random(0), open_study(here(), regression, "told")
         for _ in range(trials):
             params = drawn(chance)
-            tell(study, score(params, chance), **params)
+            tell(study, score(params, chance), curve=({},), **params)
         return study
 
     return studied
@@ -124,6 +124,7 @@ def test_what_an_epoch_costs(tell):
     assert "twice the layers" not in text and "no other effect is certain" in text
 
 
+@pytest.mark.integration
 def test_learning_rate_against_batch_size(tell):
     chance = random.Random(0)
     with open_study(here(), regression, "told") as study:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 
 import pytest
 from stores import here
@@ -50,13 +51,14 @@ def test_a_copy_is_shown_on_this_machine_alone_and_the_study_is_not_touched(sear
     assert sorted(path.parent.iterdir()) == files
 
 
-def test_a_port_that_is_taken_is_wrong_usage(searched, serve, capsys):
+def test_a_port_that_is_taken_is_wrong_usage(searched, capsys):
     from search.services import dashboard
 
-    port = serve("dashboard", "--task", "bowl")
-    with pytest.raises(
-        UsageError, match=f"PORT {port} cannot be opened: Address already in use; choose another PORT=$"
-    ):
-        dashboard.serve(searched, port)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            UsageError, match=f"PORT {port} cannot be opened: Address already in use; choose another PORT=$"
+        ):
+            dashboard.serve(searched, port)
     assert main(["dashboard", "--task", "bowl", "--study", "none"]) == 2
     assert "unknown STUDY 'none': valid are searched" in capsys.readouterr().err

@@ -2,13 +2,12 @@
 
 import itertools
 import os
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from random import Random
 
 import databases
+import forks
 import optuna
 import pytest
 from databases import end_backends
@@ -321,17 +320,18 @@ def test_a_study_is_taken_along_with_its_log_and_back(audited, storage, monkeypa
 
 
 def test_coordinators_that_search_as_commands_keep_one_log(storage, database):
-    path = os.pathsep.join(map(str, (paths.ROOT, paths.ROOT / "tests" / "toys")))
-    command = [sys.executable, "-m", "search", "search", "--task", "bowl", "--storage", storage, "--join"]
+    command = ["search", "--task", "bowl", "--storage", storage, "--join"]
     command += ["--trainers", "inline", "--trials", "12", "--confirm", "2"]
-    together = [
-        subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    said = [each.communicate(timeout=120)[0] for each in together]
-    assert [each.returncode for each in together] == [0, 0], said
+    processes, *streams = zip(*(forks.start(*command) for _ in range(2)))
+    printed = []
+    for stream in itertools.chain(*streams):
+        with stream:
+            printed.append(stream.read())
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0], printed
     assert StoredStudy.read(here(), "bowl-builtin").n_finished() == 12
-    assert audit.audit(here(), "bowl-builtin", log_store()) == [], said
+    assert audit.audit(here(), "bowl-builtin", log_store()) == [], printed
 
 
 def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monkeypatch):

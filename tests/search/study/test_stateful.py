@@ -199,10 +199,11 @@ def _run(examples, steps):
     )
 
 
+@pytest.mark.integration
 def test_files_and_memory_do_what_the_model_says(monkeypatch):
     monkeypatch.setenv("TRIALBOOK_HOME", "")
     monkeypatch.setattr(StudyInStores, "address", None)
-    _run(examples=8, steps=15)
+    _run(examples=4, steps=15)
 
 
 @pytest.mark.thorough

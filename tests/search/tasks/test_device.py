@@ -86,4 +86,4 @@ def test_what_a_training_makes_is_on_the_device_of_its_data(name, monkeypatch):
     splits = [device.moved(task.DATA.load(arrays, split), "meta") for split in ("train", "validation")]
     wrong = pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta tensors")
     with torch.device("meta"), wrong:
-        task.train(replace(task.Config(), epochs=1), *splits, lambda epoch, metrics: None)
+        task.train(replace(task.Config(), epochs=1, batch_size=100), *splits, lambda epoch, metrics: None)

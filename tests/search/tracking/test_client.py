@@ -26,6 +26,7 @@ def test_store_is_local_unless_an_address_is_given(monkeypatch):
     assert isinstance(log_store(), ServerTracking) and log_store().uri == ADDRESS
 
 
+@pytest.mark.integration
 def test_choosing_a_store_imports_no_mlflow_and_writes_nothing(home):
     code = "import sys, search.tracking as t; t.chosen(None).exists(); sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False).returncode == 0

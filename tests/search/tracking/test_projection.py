@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import shutil
 
 import forks
+import mlflow
 import pytest
-from logs import log_client, log_store, projection
+from logs import copy_home, log_client, log_store, projection
 from mlflow import MlflowClient
 from stores import here
 
@@ -61,14 +63,28 @@ class Shown:
         }
 
 
+@pytest.fixture(scope="session")
+def logged_home(tmp_path_factory, fresh_database):
+    """A home with the study `logged`: it was made once, and is copied."""
+    from objectives import bowl
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("logged")))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        shutil.copyfile(fresh_database, paths.mlflow_database())
+        with open_study(here(), bowl, "logged") as study:
+            count = iter(range(3))
+            search(study, Inline(study), trials=12, stopping=lambda: next(count, 2) == 2)
+            search(study, Inline(study), trials=12)
+            up_to_date(study)
+        return paths.home()
+
+
 @pytest.fixture
-def logged(bowl, database):
+def logged(bowl, home, logged_home):
     """A study of 12 trials with one that was interrupted among them, in the log."""
+    copy_home(logged_home, home)
     with open_study(here(), bowl, "logged") as study:
-        count = iter(range(3))
-        search(study, Inline(study), trials=12, stopping=lambda: next(count, 2) == 2)
-        search(study, Inline(study), trials=12)
-        up_to_date(study)
         yield study
 
 
@@ -285,20 +301,23 @@ ODD = (  # of a task: names and values that MLflow does not take as they are
 
 
 @pytest.fixture(params=["local", "server"])
-def odd(request, edited_bowl, database, monkeypatch):
-    """A study of a task with odd names, in a local log or on a tracking server."""
-    with open_study(here(), edited_bowl(*ODD, name="odd"), "odd") as study:
+def odd(request, edited_bowl, database, server, monkeypatch):
+    """A study of a task with odd names, in a local log or on a tracking server, which other studies share."""
+    if request.param == "local":
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    name = request.function.__name__.replace("_", "-")[-40:]
+    with open_study(here(), edited_bowl(*ODD, name="odd"), name) as study:
         search(study, Inline(study), trials=2)
-        if request.param == "server":
-            port = request.getfixturevalue("serve")("ui")
-            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         up_to_date(study)
+        if request.param == "server":  # it lives in this process, and has set the address of its database
+            mlflow.set_tracking_uri(server.address)
         yield study
 
 
 def test_odd_names_and_values_are_the_same_in_any_log(odd):
     client = log_client()
-    runs = find_runs(client, client.get_experiment_by_name("odd").experiment_id, "tags.trial = '0'")
+    experiment = client.get_experiment_by_name("odd").experiment_id
+    runs = find_runs(client, experiment, f"tags.trial = '0' AND tags.study = '{odd.name}'")
     [run] = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     metrics, trial = run.data.metrics, odd.trial(0)
     for name, value in {
@@ -319,13 +338,13 @@ def test_odd_names_and_values_are_the_same_in_any_log(odd):
     assert len(run.data.params) == len(trial.config)
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"sample", "confusion: _"} <= files
-    assert audit.audit(here(), "odd", log_store()) == []
+    assert audit.audit(here(), odd.name, log_store()) == []
 
 
 def test_names_that_differ_in_the_log_are_said_in_the_description(odd):
     client = log_client()
     experiment = client.get_experiment_by_name("odd").experiment_id
-    [run] = find_runs(client, experiment, "tags.kind = 'study'")
+    [run] = find_runs(client, experiment, f"tags.kind = 'study' AND tags.study = '{odd.name}'")
     assert "'MAP@5' is called 'MAP_5'" in run.data.tags["mlflow.note.content"]
     assert run.data.tags["space.x"] == "0.0 to 1.0"
 
