@@ -10,13 +10,13 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import data
 from search.errors import NoWinner, TrialbookError, TrialLost
 from search.executors.executor import GO_ON, PAUSE, STOP, Executor, Verdict
 from search.strategy import explain
-from search.strategy.allocation import Outlook
 from search.strategy.strategy import Limits, Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import require_same_code
@@ -46,29 +46,26 @@ class Watcher(Protocol):
 def search(
     study: Study,
     executor: Executor,
+    limits: Limits | None = None,
     *,
-    trials: float = math.inf,
-    replicates: int = 0,
-    threshold: float | None = None,
-    stops: bool = False,
     seconds: float = math.inf,
     watchers: Iterable[Watcher] = (),
     stopping: Callable[[], bool] = lambda: False,
-) -> Outlook | None:
+    **fields: Any,
+) -> Strategy:
     """Search until more promises too little, a limit is reached, or `stopping()`.
 
     Args:
         executor: where training runs.
-        trials, replicates, threshold, stops: see `search.strategy.strategy.Limits`.
+        limits: how far the search goes; or its fields, by name.
         seconds: until the search ends, its confirmation included.
 
     Trials that still train then are closed as interrupted, and retried when the study is resumed; those in
-    their last quarter end first. Paused ones are closed as pruned. Returns what as much time again would
-    promise. Raises TrialbookError if trial after trial fails with one cause.
+    their last quarter end first. Paused ones are closed as pruned. Returns the strategy, which knows what as
+    much time again would promise. Raises TrialbookError if trial after trial fails with one cause.
     """
-    limits = Limits(trials, replicates, threshold, stops, executor.jobs)
-    strategy = Strategy(study)
-    clock = Clock(seconds, stopping)
+    limits = replace(limits or Limits(**fields), jobs=executor.jobs)
+    strategy, clock = Strategy(study), Clock(seconds, stopping)
     coordinator = Coordinator(strategy, executor, watchers, clock)
     try:
         while not clock.is_over(coordinator):
@@ -87,14 +84,14 @@ def search(
             executor.listen(coordinator, min(LISTENING, max(0.0, clock.left())))
             coordinator.end_hanging()
             study.heartbeat()
-        return strategy.outlook(strategy.situation(limits))
     finally:
         coordinator.interrupt(clock.why() or "the search ended with an error")
+    return strategy
 
 
-def confirm(study: Study, executor: Executor, *, replicates: int, **limits: Any) -> None:
+def confirm(study: Study, executor: Executor, *, replicates: int, **options: Any) -> None:
     """Train the contenders of a study on fresh seeds, and draw no other configuration: see `search`."""
-    search(study, executor, trials=0, replicates=replicates, **limits)
+    search(study, executor, trials=0, replicates=replicates, **options)
 
 
 def evaluate_on_test(study: Study, candidate: Candidate) -> tuple[float, float, int]:

@@ -114,4 +114,4 @@ def _confidence(candidate: Candidate) -> str:
     if not candidate.confirmed:
         return "That was one seed, the best of several trials: another seed may well do a little worse."
     mean = f"{candidate.mean:.5g} (standard error {candidate.standard_error:.2g})"
-    return f"Confirmed: the mean of {len(candidate.scores)} trainings on fresh seeds is {mean}."
+    return f"Confirmed on {len(candidate.scores)} fresh seeds: its score is estimated as {mean}."

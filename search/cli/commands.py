@@ -10,7 +10,6 @@ from search.cli import selection, terminal
 from search.cli.options import (
     CHOSEN,
     TIMEOUT,
-    TRIALS,
     Out,
     SearchOptions,
     Store,
@@ -52,7 +51,7 @@ def search(
     from search.cli import session
 
     if options.trials is None and options.timeout is None:
-        options = dataclasses.replace(options, trials=TRIALS, timeout=TIMEOUT)
+        options = dataclasses.replace(options, timeout=TIMEOUT)
     return session.run(selection.task_named(task), store, tracking, options)
 
 

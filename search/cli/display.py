@@ -3,6 +3,7 @@
 Both displays are watchers of the search: see `search.coordinator`.
 """
 
+import contextlib
 import math
 import time
 from collections import Counter
@@ -15,50 +16,46 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search.errors import NoWinner
 from search.strategy import winner
-from search.strategy.describe import score_line
+from search.strategy.explain import score_line
+from search.strategy.posterior import Posterior
+from search.strategy.winner import Candidate
 from search.study.study import Study
 from search.study.trial import Trial, TrialState
-from search.study.view import StudyDescription
 from search.text import duration, settings
 
 BARS = "▁▂▃▄▅▆▇█"
 MAX_ROWS = 16  # of running trials: drawing hundreds of them again and again would slow the search down
-TRAINED = (TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED)
+LEADS = " leads)"  # at the end of the news of a new leader
 
 
 class Tally:
-    """Trials of a search by state, the best of them, and the time that is left.
+    """Trials of a search by state, its leader, and the time that is left.
 
     Args:
         study: the study, when the search starts.
         trials, seconds: the limits of the search; inf for no limit.
-        jobs: the number of trials that train at once.
-        replicates: the fresh seeds on which each finalist is trained after the search.
     """
 
-    unit = "trials"
-
-    def __init__(self, study: Study, trials: float, seconds: float, jobs: int, replicates: int = 0) -> None:
-        self.study, self.trials, self.seconds, self.jobs = study, trials, seconds, jobs
-        self.replicates = replicates
+    def __init__(self, study: Study, trials: float, seconds: float) -> None:
+        self.study, self.trials, self.seconds = study, trials, seconds
         self.running: dict[int, Trial] = {}  # by number
         self.paused_numbers: set[int] = set()
-        self.best: Trial | None = None
         self.states: Counter[TrialState] = Counter()
+        self.n_fresh = 0  # completed trainings on fresh seeds
+        self.candidate: Candidate | None = None  # the leader
+        self._posterior = Posterior(study.sign, study.description.score_name)
         self._start = time.monotonic()
-        self._n_trained, self._seconds_trained = 0, 0.0
-        self._n_completed, self._seconds_completed = 0, 0.0
         for trial in study.trials():
-            if self.includes(trial) and trial.ended:
+            self._posterior.observe(trial)
+            if trial.ended:
                 self._count(trial)
-
-    def includes(self, trial: Trial) -> bool:
-        """Whether a trial of the study belongs to this tally."""
-        return trial.counts
+        self._find_leader()
 
     def started(self, trial: Trial) -> None:
         self.running[trial.number] = trial
+        self._posterior.observe(trial)
 
     def reported(self, trial: Trial) -> None:
         self.running[trial.number] = trial
@@ -68,98 +65,54 @@ class Tally:
         self.running.pop(trial.number, None)
         self.paused_numbers.add(trial.number)
 
-    def finished(self, trial: Trial) -> bool:
-        """Count an ended trial. Returns whether it is the best so far."""
+    def finished(self, trial: Trial) -> str | None:
+        """Count an ended trial. Returns the news, if it is any."""
         self.running.pop(trial.number, None)
         self.paused_numbers.discard(trial.number)
-        return self._count(trial)
+        self._posterior.observe(trial)
+        self._count(trial)
+        if trial.state == TrialState.INTERRUPTED or trial.state == TrialState.PRUNED:
+            return None  # what falls behind is only counted
+        news = f"trial {trial.number} {ending(trial)}"
+        if trial.state != TrialState.COMPLETED:
+            return news
+        before = self.candidate
+        self._find_leader()
+        after = self.candidate
+        changed = after and (before is None or before.trial.number != after.trial.number)
+        return f"{news} (trial {after.trial.number}{LEADS}" if after and changed else news
 
     @property
     def done(self) -> int:
-        """The number of ended trials, without interrupted ones."""
+        """The number of ended trials, without interrupted ones and fresh seeds."""
         return self.states.total() - self.states[TrialState.INTERRUPTED]
 
     def seconds_left(self) -> float | None:
-        """Estimate the time until a limit is reached and the finalists are trained again.
-
-        Returns None if there is no limit, or no trained trial to estimate from.
-        """
+        """The time until the search ends at the latest; None if it has no limit of time."""
         left = self.seconds - (time.monotonic() - self._start)
-        if self._n_trained and math.isfinite(self.trials):
-            remaining = self.trials - self.done
-            left = min(left, remaining * self._seconds_trained / self._n_trained / self.jobs)
-        return max(0, left) + self._seconds_to_confirm() if math.isfinite(left) else None
-
-    def _seconds_to_confirm(self) -> float:
-        """Estimate the time that the replicates of the finalists take."""
-        mean = self._seconds_completed / max(1, self._n_completed)
-        return winner.MIN_FINALISTS * self.replicates * mean / self.jobs
+        return max(0.0, left) if math.isfinite(left) else None
 
     def leader(self) -> str:
-        """The best trial so far, in one line."""
-        if self.best is None:
-            return "best so far: none"
-        return f"best so far: {scored(self.best, self.study.description)}, {settings(self.best.params)}"
+        """The leader and its estimate, in one line."""
+        if self.candidate is None:
+            return "no trial has a score yet"
+        line = score_line(self.candidate, self.study.description)
+        kind = "leader" if self.candidate.confirmed else "leader, not confirmed yet"
+        return f"{kind}: {line}, {settings(self.candidate.trial.params)}"
 
-    def _count(self, trial: Trial) -> bool:
-        self.states[trial.state] += 1
-        if trial.state in TRAINED:
-            self._n_trained += 1
-            self._seconds_trained += trial.seconds
-        if trial.state != TrialState.COMPLETED:
-            return False
-        self._n_completed += 1
-        self._seconds_completed += trial.seconds
-        sort_key = self.study.sort_key
-        if self.best is None or sort_key(trial) < sort_key(self.best):
-            self.best = trial
-            return True
-        return False
+    def _count(self, trial: Trial) -> None:
+        if trial.counts:
+            self.states[trial.state] += 1
+        elif trial.replicate_of is not None and not trial.void:
+            self.n_fresh += trial.state == TrialState.COMPLETED
 
-
-class ReplicateTally(Tally):
-    """The same while the finalists are trained again.
-
-    Args:
-        study: the study, when the first replicate starts.
-        finalists: the trials that made them finalists.
-        replicates: of each finalist, at most.
-        jobs: the number of trials that train at once.
-    """
-
-    unit = "replicates, or fewer"
-
-    def __init__(self, study: Study, finalists: Sequence[Trial], replicates: int, jobs: int) -> None:
-        self._seconds_of = {trial.number: trial.seconds for trial in finalists}
-        self._remaining = dict.fromkeys(self._seconds_of, replicates)
-        super().__init__(study, len(finalists) * replicates, math.inf, jobs)
-
-    def includes(self, trial: Trial) -> bool:
-        return trial.replicate_of in self._remaining and not trial.void
-
-    def seconds_left(self) -> float:
-        """Estimate the time until all replicates are trained: each takes as long as its finalist."""
-        seconds = sum(count * self._seconds_of[number] for number, count in self._remaining.items())
-        return seconds / self.jobs
-
-    def leader(self) -> str:
-        """The winner so far, in one line."""
-        candidate = winner.choose(self.study)
-        if not candidate.confirmed:
-            return "winner so far: none is confirmed"
-        line = score_line(candidate, self.study.description)
-        return f"winner so far: {line}, {settings(candidate.trial.params)}"
-
-    def _count(self, trial: Trial) -> bool:
-        super()._count(trial)
-        finalist = trial.replicate_of
-        if trial.state != TrialState.INTERRUPTED and finalist is not None:
-            self._remaining[finalist] = max(0, self._remaining[finalist] - 1)
-        return False  # a single score decides nothing
+    def _find_leader(self) -> None:
+        with contextlib.suppress(NoWinner):
+            self.candidate = winner.choose(self.study, self._posterior)
 
 
 class Lines:
-    """A display that prints one line for each event."""
+    """A display that prints a line for news only."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self.console, self.tally = console, tally
@@ -172,32 +125,26 @@ class Lines:
 
     def started(self, trial: Trial) -> None:
         self.tally.started(trial)
-        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial.params)}")
 
     def reported(self, trial: Trial) -> None:
         self.tally.reported(trial)
-        entry, description = trial.curve[-1], self.tally.study.description
-        if entry["epoch"] % max(1, trial.config["epochs"] // 4) == 0:
-            epochs = f"epoch {entry['epoch']} of {trial.config['epochs']}"
-            score = f"validation {description.metric} {entry[description.score_name]:.4g}"
-            self._print(f"trial {trial.number} {epochs}: {score}")
 
     def paused(self, trial: Trial) -> None:
         self.tally.paused(trial)
 
     def finished(self, trial: Trial) -> None:
-        best = " (best so far)" if self.tally.finished(trial) else ""
-        self._print(f"trial {trial.number} {ending(trial)}{best}")
+        if news := self.tally.finished(trial):
+            self._print(news)
 
     def _print(self, line: str) -> None:
         left, tally = self.tally.seconds_left(), self.tally
         limit = f"/{tally.trials}" if math.isfinite(tally.trials) else ""
-        time_left = f", about {duration(left)} left" if left is not None else ""
+        time_left = f", at most {duration(left)} left" if left is not None else ""
         self.console.print(f"[{tally.done}{limit}{time_left}] {line}", markup=False, soft_wrap=True)
 
 
 class Display(Live):
-    """A display that is drawn in place. Each trial leaves one line above it when it ends."""
+    """A display that is drawn in place. News leaves a line above it."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self.tally = tally
@@ -213,9 +160,8 @@ class Display(Live):
         self.tally.paused(trial)
 
     def finished(self, trial: Trial) -> None:
-        best = self.tally.finished(trial)
-        line = f"trial {trial.number} {ending(trial)}{' (best so far)' if best else ''}"
-        self.console.print(Text(line, style="bold green" if best else ""))
+        if news := self.tally.finished(trial):
+            self.console.print(Text(news, style="bold green" if news.endswith(LEADS) else ""))
 
     def get_renderable(self) -> Group:
         tally = self.tally
@@ -235,8 +181,8 @@ def _bar(tally: Tally) -> Table:
     limit = f" of {tally.trials}" if is_limited else ""
     line.add_row(
         ProgressBar(tally.trials if is_limited else 1, tally.done if is_limited else 0, width=24),
-        f"{tally.done}{limit} {tally.unit}: {states or 'none yet'}, {running}",
-        f"{duration(left)} left" if left is not None else "",
+        f"{tally.done}{limit} trials: {states or 'none yet'}, {running}, {tally.n_fresh} on fresh seeds",
+        f"at most {duration(left)} left" if left is not None else "",
     )
     return line
 
@@ -267,15 +213,10 @@ def sparkline(values: Sequence[float], width: int = 20) -> str:
     return "".join(BARS[round((value - low) / (span or 1) * (len(BARS) - 1))] for value in values)
 
 
-def scored(trial: Trial, description: StudyDescription) -> str:
-    """A trial's score with its standard error."""
-    error = f"{trial.standard_error:.2g}"
-    return f"{description.metric} {trial.score:.4g} ± {error} (trial {trial.number}, one seed)"
-
-
 def ending(trial: Trial) -> str:
     """How a trial ended, in one line."""
     if trial.state == TrialState.COMPLETED:
         error = f"{trial.standard_error:.2g}"
-        return f"completed in {duration(trial.seconds)}: {trial.score:.4g} ± {error}"
+        fresh = "" if trial.replicate_of is None else f" on a fresh seed of trial {trial.replicate_of}"
+        return f"completed{fresh} in {duration(trial.seconds)}: {trial.score:.4g} ± {error}"
     return f"{trial.state} after {duration(trial.seconds)}: {trial.reason}"

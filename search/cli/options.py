@@ -23,7 +23,7 @@ Reader = Callable[[str, str], Any]
 Group = TypeVar("Group")
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
-TRIALS, TIMEOUT = 100, 180  # the default budget: whichever is reached first
+TIMEOUT = 300  # seconds: the default budget
 
 
 def whole(low: int, high: int) -> Reader:
@@ -264,14 +264,14 @@ class Budget:
     """The limits of a search, its study and data, and the resources of each trainer."""
 
     trials: Annotated[
-        int | None, option(whole(1, 1_000_000), "N", "trials in total, with earlier ones", str(TRIALS))
+        int | None, option(whole(1, 1_000_000), "N", "trials in total, with earlier ones", "no limit")
     ] = None
     timeout: Annotated[
         float | None,
-        option(seconds, "S", "seconds to search; one limit alone is the only limit", str(TIMEOUT)),
+        option(seconds, "S", "seconds to search; with TRIALS= alone no limit", str(TIMEOUT)),
     ] = None
     confirm: Annotated[
-        int | None, option(replicates, "N", "fresh seeds for each of the best few; 0 skips this", "5")
+        int | None, option(replicates, "N", "fresh seeds of a configuration at most; 0 confirms none", "5")
     ] = None
     bar: Threshold = None
     study: Study = None

@@ -4,20 +4,20 @@ import math
 import os
 import shlex
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import data
 from search import coordinator, paths, tasks
 from search.cli import display, terminal
 from search.cli.options import SearchOptions
-from search.coordinator import Watcher
 from search.errors import NoWinner, UsageError, unknown
 from search.executors.executor import Executor
 from search.reports import tables
 from search.signals import Signals
 from search.storage import StudyStore
 from search.strategy import winner
+from search.strategy.allocation import Situation
+from search.strategy.strategy import Limits, Strategy
 from search.study.opening import default_name, open_study
 from search.study.study import Study
 from search.tasks import Task
@@ -32,16 +32,8 @@ TRAINERS = ("processes", "inline", "ray")
 CLUSTER_OPTIONS = ("address", "cpus", "gpus", "memory")
 
 
-@dataclass(frozen=True)
-class _Limits:
-    """The limits of a search; inf for no limit."""
-
-    trials: float
-    seconds: float
-
-
 def run(task: Task, store: StudyStore, tracking: TrackingStore, options: SearchOptions) -> int:
-    """Search a task, or resume a study of it; then train the finalists again.
+    """Search a task, or resume a study of it.
 
     Args:
         task: the module of a task.
@@ -99,21 +91,71 @@ def _open(task: Task, store: StudyStore, options: SearchOptions) -> Study:
 
 
 def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signals: Signals) -> None:
-    """Train the trials and the replicates that are missing, if any are."""
-    trials, done = options.trials, study.n_finished()
-    replicates = winner.REPLICATES if options.confirm is None else options.confirm
-    limits = None
-    if not trials or done < trials:
-        study.set_budget(trials, options.timeout)
-        limits = _Limits(trials or math.inf, options.timeout or math.inf)
-    if limits or (replicates and winner.next_replicate(study, replicates, options.bar)):
-        max_jobs = limits.trials - done if limits and not replicates else math.inf
-        with _executor(study, options, max_jobs) as executor:  # trainers start while MLflow is imported
-            _Training(study, tracking, executor, signals).run(limits, replicates, options.bar)
+    """Train what is worth its time, if anything is."""
+    limits = Limits(
+        trials=options.trials or math.inf,
+        replicates=winner.REPLICATES if options.confirm is None else options.confirm,
+        threshold=options.bar,
+        stops=True,
+    )
+    strategy, say = Strategy(study), terminal.console().print
+    now = strategy.situation(limits)
+    if strategy.is_over(now, limits, 0):
+        say(f"Nothing to do: it has {study.n_finished()} trials. {prospects(strategy, now)}")
+        if (
+            study.projected_revision() != study.revision()
+        ):  # the search was killed before it completed the log
+            _bring_up_to_date(_projection(study, tracking, signals))
         return
-    terminal.console().print(f"Nothing to do: it has {done} trials, and {trials} were asked for in total.")
-    if study.projected_revision() != study.revision():  # the search was killed before it completed the log
-        _bring_up_to_date(_projection(study, tracking, signals))
+    study.set_budget(options.trials, options.timeout)
+    max_jobs = math.inf if limits.replicates else limits.trials - study.n_finished() + len(strategy.paused)
+    with _executor(study, options, max_jobs) as executor:  # trainers start while MLflow is imported
+        strategy = _train(study, tracking, executor, limits, options.timeout or math.inf, signals)
+    say(prospects(strategy, strategy.situation(limits)))
+
+
+def _train(
+    study: Study,
+    tracking: TrackingStore,
+    executor: Executor,
+    limits: Limits,
+    seconds: float,
+    signals: Signals,
+) -> Strategy:
+    """Search, shown in the terminal and written to the log."""
+    from search.tracking.background import Background
+
+    jobs = f"{executor.jobs} trainer{'s' if executor.jobs > 1 else ''}"
+    terminal.console().print(f"Starting {jobs} and opening the log ...")
+    log = _projection(study, tracking, signals)
+    tally = display.Tally(study, limits.trials, seconds)
+    try:
+        with Background(log) as live, display.watch(terminal.console(soft_wrap=False), tally) as shown:
+            return coordinator.search(
+                study,
+                executor,
+                limits,
+                seconds=seconds,
+                watchers=(shown, live),
+                stopping=lambda: signals.received is not None,
+            )
+    finally:
+        _bring_up_to_date(log)
+
+
+def prospects(strategy: Strategy, now: Situation) -> str:
+    """What as much time again would promise, in a sentence or two."""
+    outlook = strategy.outlook(now)
+    if outlook is None:
+        return "Too few trials say what more time would bring."
+    amount = strategy.knowledge.posterior.scale.describe(
+        strategy.difference, strategy.study.description.metric
+    )
+    gain = "less than" if outlook.gain < strategy.difference else "probably more than"
+    return (
+        f"As much time again would gain {gain} {amount}. "
+        f"The odds that no configuration in the ranges is better by more than that: {outlook.odds:.0%}."
+    )
 
 
 def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor:
@@ -133,67 +175,6 @@ def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor
     from search.executors.processes import Processes
 
     return Processes(study, int(min(options.jobs or cores(), max_jobs)))
-
-
-class _Training:
-    """A search and then replicates of its finalists, shown in the terminal and written to the log."""
-
-    def __init__(self, study: Study, tracking: TrackingStore, executor: Executor, signals: Signals) -> None:
-        self._study, self._executor, self._signals = study, executor, signals
-        self._say = terminal.console().print
-        jobs = f"{executor.jobs} trainer{'s' if executor.jobs > 1 else ''}"
-        self._say(f"Starting {jobs} and opening the log ...")
-        self._log = _projection(study, tracking, signals)
-
-    def run(self, limits: _Limits | None, replicates: int, threshold: float | None) -> None:
-        """Search within the limits, if there are any. Then train the finalists again."""
-        from search.tracking.background import Background
-
-        try:
-            with Background(self._log) as log:
-                if limits:
-                    self._search(log, limits, replicates)
-                if replicates and self._signals.received is None:
-                    self._confirm(log, replicates, threshold)
-        finally:
-            _bring_up_to_date(self._log)
-
-    def _search(self, log: Watcher, limits: _Limits, replicates: int) -> None:
-        study, executor = self._study, self._executor
-        tally = display.Tally(study, limits.trials, limits.seconds, executor.jobs, replicates)
-        with _shown(tally) as shown:
-            coordinator.search(
-                study,
-                executor,
-                trials=limits.trials,
-                seconds=limits.seconds,
-                watchers=(shown, log),
-                stopping=self._stopping,
-            )
-
-    def _confirm(self, log: Watcher, replicates: int, threshold: float | None) -> None:
-        study, executor = self._study, self._executor
-        finalists = winner.finalists(study, threshold)
-        if not finalists:
-            return
-        numbers = ", ".join(str(trial.number) for trial in finalists)
-        self._say(f"The finalists, trials {numbers}, are trained again on up to {replicates} fresh seeds ...")
-        with _shown(display.ReplicateTally(study, finalists, replicates, executor.jobs)) as shown:
-            coordinator.confirm(
-                study,
-                executor,
-                replicates=replicates,
-                threshold=threshold,
-                watchers=(shown, log),
-                stopping=self._stopping,
-            )
-
-    def _stopping(self) -> bool:
-        return self._signals.received is not None
-
-
-def _shown(tally: display.Tally) -> display.Display | display.Lines:
-    return display.watch(terminal.console(soft_wrap=False), tally)
 
 
 def _projection(study: Study, tracking: TrackingStore, signals: Signals) -> "Projection":

@@ -23,7 +23,7 @@ from search.reports.evidence import (
     tried,
     within_noise,
 )
-from search.strategy.describe import optimism
+from search.strategy.explain import optimism
 from search.strategy.winner import Candidate
 from search.study.trial import Trial
 from search.study.view import StudyView
@@ -220,4 +220,6 @@ def first_score(study: StudyView, candidate: Candidate) -> Sentence:
         text = f"the winner's score, {first}, is the best of several with one seed each: it is too good. "
         return Sentence("optimism", f"{text}CONFIRM=5 trains the finalists on fresh seeds.")
     seeds = f"{len(candidate.scores)} fresh seeds {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
-    return Sentence("optimism", f"first score {first}, on {seeds}: {optimism(candidate, study.description)}.")
+    return Sentence(
+        "optimism", f"first score {first}, with {seeds}: {optimism(candidate, study.description)}."
+    )

@@ -83,9 +83,8 @@ def _range(study: StudyView, name: str) -> str:
 def _score(candidate: Candidate | None) -> str:
     if candidate is None:
         return "none"
-    score, error = candidate.estimate
-    seeds = f"mean of {len(candidate.scores)} fresh seeds" if candidate.confirmed else "one seed, unconfirmed"
-    return f"{score:.5g} ± {error:.2g} ({seeds})"
+    seeds = f"estimate from {candidate.known.n_seeds} seeds" if candidate.confirmed else "unconfirmed"
+    return f"{candidate.mean:.5g} ± {candidate.standard_error:.2g} ({seeds})"
 
 
 # The verdict
@@ -119,5 +118,5 @@ def verdict(a: StudyView, b: StudyView) -> str:
 
 def difference(one: Candidate, other: Candidate) -> tuple[float, float]:
     """By how much the second winner is better than the first, and the standard error of that."""
-    (score, error), (other_score, other_error) = one.estimate, other.estimate
-    return one.sign * (other_score - score), math.hypot(error or 0.0, other_error or 0.0)
+    lead = one.scale.sign * (other.mean - one.mean)
+    return lead, math.hypot(one.standard_error, other.standard_error)

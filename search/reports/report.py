@@ -82,11 +82,8 @@ def answer(study: StudyView, candidate: Candidate | None) -> str:
     if candidate is None:
         return "There is no answer yet: no trial has been trained to the end."
     trial, metric = candidate.trial, study.description.metric
-    if candidate.confirmed:
-        score = f"{candidate.mean:.4g} ± {candidate.standard_error:.2g}"
-        score += f", the mean of {len(candidate.scores)} fresh seeds"
-    else:
-        score = f"{trial.score:.4g} ± {trial.standard_error:.2g} with one seed, unconfirmed"
+    how = f"the estimate from {candidate.known.n_seeds} seeds" if candidate.confirmed else "unconfirmed"
+    score = f"{candidate.mean:.4g} ± {candidate.standard_error:.2g}, {how}"
     return f"Trial {trial.number} wins: {settings(trial.params)}. Its validation {metric} is {score}."
 
 
@@ -111,8 +108,7 @@ def against_defaults(study: StudyView, candidate: Candidate, defaults: Trial) ->
     """The winner's lead over the trial of the task's defaults."""
     if defaults.number == candidate.trial.number:
         return "the winner is the task's defaults."
-    score, error = candidate.estimate
-    lead = study.sign * (score - score_of(defaults))
-    error = math.hypot(error or 0.0, error_of(defaults))
+    lead = study.sign * (candidate.mean - score_of(defaults))
+    error = math.hypot(candidate.standard_error, error_of(defaults))
     size = f"{abs(lead):.2g} ± {error:.2g} {'better' if lead >= 0 else 'worse'}"
     return f"{size} than trial {defaults.number}, which scored {defaults.score:.4g} with one seed."

@@ -16,7 +16,7 @@ from rich.text import Text
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
-from search.strategy.describe import optimism
+from search.strategy.explain import optimism
 from search.strategy.winner import Candidate
 from search.study.trial import Trial
 from search.study.view import StudyView
@@ -63,10 +63,8 @@ def _best_score(study: StudyView) -> str:
     candidate = winner_of(study)
     if candidate is None:
         return "none"
-    if candidate.confirmed:
-        return f"{study.description.metric}\n{candidate.mean:.4g} ± {candidate.standard_error:.2g}"
-    trial = candidate.trial
-    return f"{study.description.metric}\n{trial.score:.4g} ± {trial.standard_error:.2g}\nunconfirmed"
+    score = f"{study.description.metric}\n{candidate.mean:.4g} ± {candidate.standard_error:.2g}"
+    return score if candidate.confirmed else f"{score}\nunconfirmed"
 
 
 # A winner
@@ -90,12 +88,14 @@ def of_winner(study: StudyView, candidate: Candidate) -> Table:
 def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]:
     """The winner's score, how sure it is, and the other finalists."""
     trial, metric = candidate.trial, study.description.metric
-    if not candidate.confirmed:
-        yield "score", f"validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
-        yield "confirmed", "no: one training with one seed, the best of several"
-        return
     yield "score", f"validation {metric} {candidate.mean:.5g} ± {candidate.standard_error:.2g}"
-    yield "confirmed", f"yes: the mean of {len(candidate.scores)} fresh seeds"
+    if not candidate.confirmed:
+        yield "confirmed", "no: too few fresh seeds; its first score is the best of several"
+        return
+    yield (
+        "confirmed",
+        f"yes, on {len(candidate.scores)} fresh seeds; the score is estimated from all seeds",
+    )
     yield "first score", f"{trial.score:.5g}, {optimism(candidate, study.description)}"
     for other in finalists(study, trial):
         yield f"against {other.trial.number}", result(other)

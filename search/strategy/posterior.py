@@ -76,6 +76,14 @@ class Scale:
         """The standard error of a score, from that of its level."""
         return self.score(level) * deviation if self.relative else deviation
 
+    def describe(self, difference: float, metric: str) -> str:
+        """A difference of levels, as people say it: "0.2 points", "12%"."""
+        if self.relative:
+            return (
+                f"{math.expm1(difference):.2g}" if difference > 1 else f"{100 * math.expm1(difference):.2g}%"
+            )
+        return f"{100 * difference:.2g} points" if metric == "accuracy" else f"{difference:.2g}"
+
     def levels(self, scores: Iterable[float]) -> Levels:
         """The levels of scores, as an array."""
         values = np.asarray(list(scores), dtype=float)

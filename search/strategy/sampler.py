@@ -1,7 +1,7 @@
-"""Where the next configuration is drawn from: winners of other tasks, then Optuna's TPE, some draws at random.
+"""Where the next configuration is drawn from: the winners of other tasks, then Optuna's TPE.
 
-Similar networks want similar values, so the first draws take over what won other tasks. The frozen scripts are
-read, never run. A task's own winner is left out: a search must find it by itself.
+Similar networks want similar values, so the first draws take over what won other tasks. The frozen scripts
+are read, never run. A task's own winner is left out: a search must find it by itself. Some draws are random.
 
 Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011.
 """
@@ -87,8 +87,8 @@ def warm_starts(task: Task) -> list[dict[str, Any]]:
 def _as_near_as_possible(ranges: Mapping[str, BaseDistribution], won: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration that won, moved into the ranges. Raises KeyError, ValueError if it cannot be.
 
-    A smaller batch has noisier gradients and wants a lower rate: the rate follows the square root of the batch
-    (Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, 2014).
+    A smaller batch has noisier gradients and wants a lower rate: the rate follows the square root of the
+    batch (Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, 2014).
     """
     start = {name: _nearest(range_, won[name]) for name, range_ in ranges.items()}
     if {"batch_size", "learning_rate"} <= start.keys() and start["batch_size"] != won["batch_size"]:

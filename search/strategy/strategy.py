@@ -45,7 +45,7 @@ class Strategy:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        study.on_change, study.on_void = self._observe, self._start_over
+        study.on_change, study.on_void = self._take_in, self._start_over
 
     # What is trained next
 
@@ -58,7 +58,7 @@ class Strategy:
         now = self.situation(limits, seconds_left)
         if self.is_over(now, limits, n_running):
             return None
-        rungs = self._knowledge.rungs
+        rungs = self.knowledge.rungs
         must_resume = not now.may_draw and self._n_ending(n_running) < MIN_COMPLETED
         promoted = rungs.best_paused() if must_resume else rungs.next_promotion()
         if promoted is not None:
@@ -69,7 +69,7 @@ class Strategy:
             case ("resume", int(number), _):
                 return self.resume(number)
             case ("replicate", int(number), _):
-                seed = self._knowledge.posterior.next_seed(number)
+                seed = self.knowledge.posterior.next_seed(number)
                 return self.replicate(self.study.trial(number), seed)
         return None
 
@@ -83,7 +83,7 @@ class Strategy:
         is_start = draw < len(self._starts)
         fixed = earlier.params if earlier else self._starts[draw] if is_start else {}
         enqueued = None if is_start or earlier else min(history.waiting, default=None)
-        levels = self._knowledge.rungs.observations()
+        levels = self.knowledge.rungs.observations()
         running = history.training.difference(levels, self.paused)
         seen = sampler.select_observations(levels, history.rejected, running)
         completed = history.completed
@@ -116,7 +116,7 @@ class Strategy:
     def resume(self, number: int) -> Trial:
         """Resume a paused trial."""
         trial = self.study.resume(number)
-        self._knowledge.rungs.resume(number)
+        self.knowledge.rungs.resume(number)
         return trial
 
     # What became of it
@@ -133,7 +133,7 @@ class Strategy:
     def pause(self, number: int) -> Trial:
         """Let a running trial wait. Returns the trial. Raises TrialLost."""
         trial = self.study.pause(number)
-        self._knowledge.rungs.pause(number)
+        self.knowledge.rungs.pause(number)
         return trial
 
     def tell(
@@ -151,15 +151,15 @@ class Strategy:
     @property
     def paused(self) -> list[int]:
         """The numbers of the paused trials, sorted."""
-        return self._knowledge.rungs.paused
+        return self.knowledge.rungs.paused
 
     def overflow(self) -> int | None:
         """A trial that waits in vain: see `SuccessiveHalving.overflow`."""
-        return self._knowledge.rungs.overflow()
+        return self.knowledge.rungs.overflow()
 
     def why_behind(self, number: int) -> str:
         """Why a paused trial is given up, in words."""
-        entry, (rank, among) = self.study.trial(number).curve[-1], self._knowledge.rungs.rank_at_rung(number)
+        entry, (rank, among) = self.study.trial(number).curve[-1], self.knowledge.rungs.rank_at_rung(number)
         value = entry[self.study.description.score_name]
         resumes = f"{rank} of {among} there; one in {REDUCTION_FACTOR} goes on"
         return f"at epoch {entry['epoch']}: {value:.4g}, {resumes}"
@@ -168,7 +168,7 @@ class Strategy:
 
     def situation(self, limits: Limits, seconds_left: float = math.inf) -> Situation:
         """What is known now, as `allocation` weighs it."""
-        posterior, costs = self._knowledge.posterior, self._knowledge.costs
+        posterior, costs = self.knowledge.posterior, self.knowledge.costs
         recent = costs.recent_draws()
         first = [self.study.trial(number).curve for number in recent]
         name, rung = self.study.description.score_name, costs.first_rung
@@ -195,7 +195,7 @@ class Strategy:
             return False
         if limits.stops and any(each.surely_reaches for each in now.contenders):
             return True
-        if now.may_draw and (not limits.stops or self._knowledge.costs.n_draws() < MIN_DRAWS):
+        if now.may_draw and (not limits.stops or self.knowledge.costs.n_draws() < MIN_DRAWS):
             return False
         outlook = self.outlook(now)
         return not now.paused if outlook is None else outlook.gain < self.difference
@@ -203,11 +203,11 @@ class Strategy:
     @property
     def difference(self) -> float:
         """The difference of levels that means something: see `Posterior.difference`."""
-        return self._knowledge.posterior.difference(self.study.task)
+        return self.knowledge.posterior.difference(self.study.task)
 
     def outlook(self, now: Situation) -> Outlook | None:
         """What as much time again promises."""
-        n_draws = self._knowledge.costs.n_draws() if now.may_draw else 0
+        n_draws = self.knowledge.costs.n_draws() if now.may_draw else 0
         return allocation.outlook(now, n_draws, self.difference)
 
     def _is_settled(self, now: Situation, limits: Limits) -> bool:
@@ -235,7 +235,7 @@ class Strategy:
     # Inside
 
     def _begun(self, number: int, estimate: Any, at_first_rung: bool = False) -> Begun:
-        costs, epochs = self._knowledge.costs, self.study.trial(number).config["epochs"]
+        costs, epochs = self.knowledge.costs, self.study.trial(number).config["epochs"]
         full = costs.full(number)
         rest = full * max(0.0, 1 - costs.first_rung / epochs) if at_first_rung else costs.rest(number)
         return Begun(number, estimate, rest, full)
@@ -249,14 +249,18 @@ class Strategy:
         return [tasks.baseline(self.study.task), *sampler.warm_starts(self.study.task)]
 
     @cached_property
-    def _knowledge(self) -> Knowledge:
+    def knowledge(self) -> Knowledge:
         """What all trials taught so far."""
         return Knowledge(self.study)
 
     def _start_over(self) -> None:
         """Forget what is known: other trials count than before."""
-        self.__dict__.pop("_knowledge", None)
+        self.__dict__.pop("knowledge", None)
+
+    def _take_in(self, trial: Trial) -> None:
+        """Take in a trial that another coordinator changed."""
+        self._observe(trial)
 
     def _observe(self, trial: Trial) -> bool:
         """Take in how far a trial is, or how it ended. Returns whether it reached a rung."""
-        return self._knowledge.observe(trial)
+        return self.knowledge.observe(trial)

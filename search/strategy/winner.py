@@ -75,9 +75,13 @@ class Candidate:
         return max(0.0, self.optimism) + 2 * seeds
 
 
-def choose(study: StudyView) -> Candidate:
-    """The winner: of the confirmed candidates, else the best estimate. Raises NoWinner."""
-    posterior = Posterior.of(study)
+def choose(study: StudyView, posterior: Posterior | None = None) -> Candidate:
+    """The winner: of the confirmed candidates, else the best estimate. Raises NoWinner.
+
+    Args:
+        posterior: that of the study, if it is known.
+    """
+    posterior = posterior or Posterior.of(study)
     few = candidates(study, posterior)
     if won := simplest(few, posterior.difference(study.task)):
         return won

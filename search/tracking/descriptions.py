@@ -10,7 +10,7 @@ from typing import Any
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
-from search.strategy.describe import optimism
+from search.strategy.explain import optimism
 from search.study.trial import number_ranges
 from search.study.view import StudyView
 from search.tasks import Task
@@ -103,7 +103,7 @@ def _winner(study: StudyView) -> str:
     if not candidate.confirmed:
         return f"Winner so far: trial {trial.number}, {metric} {first} with one seed, and so optimistic."
     mean = f"{metric} **{candidate.mean:.4g} ± {candidate.standard_error:.2g}**"
-    seeds = f"the mean of {len(candidate.scores)} fresh seeds"
+    seeds = f"the estimate from {candidate.known.n_seeds} seeds"
     misled = optimism(candidate, study.description)
     return f"Winner: trial {trial.number}, {mean} ({seeds}; first {first}, {misled})."
 

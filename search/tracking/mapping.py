@@ -14,7 +14,7 @@ from mlflow.entities import Metric, Param, RunTag
 from optuna.distributions import BaseDistribution
 
 from search import tasks
-from search.strategy.describe import score_line
+from search.strategy.explain import score_line
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, numbers
 from search.study.view import StudyDescription

@@ -116,7 +116,7 @@ def test_the_rate_of_a_draw_breaks_even():
 
 
 class Simulated:
-    """A study of 30 configurations whose true means and spreads are known; larger ones are better, and slower."""
+    """A study of 30 configurations of known means and spreads; larger ones are better, and slower."""
 
     def __init__(self, seed):
         self.chance = random.Random(seed)
@@ -159,7 +159,7 @@ class Simulated:
         return min(near or confirmed, key=lambda each: self.full(each.number)).number
 
     def by_mean(self, budget):
-        """The best plain mean of the best first scores, each trained on as many seeds as the budget allows."""
+        """The best plain mean of the five best first scores, each trained on as many seeds as can be."""
         best = sorted(range(30), key=lambda number: -self.scores[number][0])[:5]
         spent, means = 0.0, {number: [] for number in best}
         while spent < budget or not all(len(each) > 1 for each in means.values()):

@@ -1,6 +1,11 @@
-"""Seeds: one for each purpose and draw. What a draw is made from."""
+"""Seeds: one for each purpose and draw. What a draw is made from. What won other tasks comes first."""
 
+import pytest
+
+from search import paths, tasks
+from search.frozen_script import files
 from search.strategy import sampler
+from search.strategy.sampler import warm_starts
 
 
 def test_seeds_are_distinct_and_reproducible():

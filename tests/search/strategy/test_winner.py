@@ -77,7 +77,8 @@ def trained(trial, number, replicate, score):
     """A completed trial of a configuration."""
     return SimpleNamespace(
         number=trial, state=TrialState.COMPLETED, void=None, params={"x": number}, standard_error=0.003,
-        replicate_of=None if replicate is None else number, replicate=replicate, score=score, curve=[], epochs=1,
+        replicate_of=None if replicate is None else number, replicate=replicate, score=score, curve=[],
+        epochs=1,
     )  # fmt: skip
 
 
