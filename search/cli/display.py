@@ -112,7 +112,7 @@ class Tally:
 
 
 class Lines:
-    """A display that prints a line for news only."""
+    """A display that prints a line for each start and each end, and a few on the way."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self.console, self.tally = console, tally
@@ -125,16 +125,22 @@ class Lines:
 
     def started(self, trial: Trial) -> None:
         self.tally.started(trial)
+        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial.params)}")
 
     def reported(self, trial: Trial) -> None:
         self.tally.reported(trial)
+        entry, description = trial.curve[-1], self.tally.study.description
+        if entry["epoch"] % max(1, trial.config["epochs"] // 4) == 0:
+            epochs = f"epoch {entry['epoch']} of {trial.config['epochs']}"
+            score = f"validation {description.metric} {entry[description.score_name]:.4g}"
+            self._print(f"trial {trial.number} {epochs}: {score}")
 
     def paused(self, trial: Trial) -> None:
         self.tally.paused(trial)
 
     def finished(self, trial: Trial) -> None:
-        if news := self.tally.finished(trial):
-            self._print(news)
+        news = self.tally.finished(trial)
+        self._print(news or f"trial {trial.number} {ending(trial)}")
 
     def _print(self, line: str) -> None:
         left, tally = self.tally.seconds_left(), self.tally
