@@ -261,7 +261,7 @@ def test_the_head_says_what_the_score_is_worth(searched):
     text = export.freeze(searched, confirmed, "run")
     worse = 0.5 - candidate.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
     assert f'"tolerance": {worse!r}' in text
-    assert "the mean of 2 trainings on fresh seeds is 0.5 (standard error 0.12)." in text
+    assert "Confirmed on 2 fresh seeds: its score is estimated as 0.5 (standard error 0.12)." in text
 
 
 def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bowl, tmp_path):

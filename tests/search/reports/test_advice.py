@@ -133,8 +133,7 @@ def test_what_fresh_seeds_said_of_the_winner(searched):
     assert "CONFIRM=5" in said(searched, "optimism")
     confirm(searched, Inline(searched), replicates=2)
     won = winner.choose(searched)
-    replicates = [t.score for t in searched.trials() if t.replicate_of == won.trial.number]
-    assert f"on 2 fresh seeds {statistics.fmean(replicates):.4g} ±" in said(searched, "optimism")
+    assert f"with 2 fresh seeds {won.mean:.4g} ±" in said(searched, "optimism")
 
 
 def test_a_study_without_trials_has_no_advice_but_more(study):

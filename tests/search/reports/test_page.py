@@ -90,11 +90,12 @@ def test_the_figures_are_those_of_the_journal(confirmed):
     for trial in trials:
         if "confirms" in about[trial.number]:
             repeats.setdefault(about[trial.number]["confirms"], []).append(trial.value)
-    best = min(repeats, key=lambda number: statistics.fmean(repeats[number]))
+    best = min(repeats, key=lambda number: trials[number].value)
     params = trials[best].params
     assert page.text.count(f"Trial {best} wins: x {params['x']:.3g}, y {params['y']}.") == 1
-    assert f"Its validation height is {statistics.fmean(repeats[best]):.4g} ± " in page.text
-    assert f"the mean of {len(repeats[best])} fresh seeds" in page.text
+    scores = [trials[best].value, *repeats[best]]  # without noise, the estimate is about all of them
+    assert f"Its validation height is {statistics.fmean(scores):.4g} ± " in page.text
+    assert f"the estimate from {len(scores)} seeds" in page.text
     own = [trial for trial in trials if trial.number not in (2, 3) and "confirms" not in about[trial.number]]
     states = [trial.user_attrs["outcome"]["state"] for trial in own]
     repeated = sum(map(len, repeats.values()))

@@ -225,8 +225,8 @@ def test_a_figure_that_the_trials_do_not_give_is_found(members, line):
 
 def test_a_page_that_says_what_the_trials_do_not_is_found(members):
     page = members["report.html"]
-    assert b"mean of 2 fresh seeds" in page
-    told = page.replace(b"mean of 2 fresh seeds", b"mean of 9 fresh seeds")
+    assert b"the estimate from 3 seeds" in page
+    told = page.replace(b"the estimate from 3 seeds", b"the estimate from 9 seeds")
     assert failures(members | {"report.html": told}).keys() == {"the page"}
 
 
