@@ -120,7 +120,7 @@ def test_setup_with_another_python_is_one_line_and_installs_nothing(set_up, tmp_
     done, ran = set_up(version)
     said = done.stderr.splitlines()
     assert done.returncode == 2 and ran == [] and not (tmp_path / ".venv").exists()
-    shown = version or "not there"
+    shown = version or "not found"
     assert said[0] == (
         f"error: PYTHON '{tmp_path}/python' is {shown}: Python 3.11 to 3.13 is needed: "
         "make setup PYTHON=python3.13"
