@@ -15,6 +15,6 @@ def optimism(standing: Candidate, about: StudyDescription) -> str:
     """By how much the first score was better than the mean: "optimistic by 1.2 points"."""
     size = abs(standing.optimism)
     amount = f"{100 * size:.2g} points" if about.metric == "accuracy" else f"{size:.2g}"
-    if size <= standing.standard_error:
+    if standing.standard_error is not None and size <= standing.standard_error:
         return f"as good as the mean, to {amount}"
     return f"{'optimistic' if standing.optimism > 0 else 'pessimistic'} by {amount}"
