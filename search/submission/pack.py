@@ -155,7 +155,10 @@ def _without_folders(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    """The text of plain values; of a list, one item a line, so that a diff shows which trials differ."""
+    """The text of plain values; of a list, one item a line, so that a diff shows which trials differ.
+
+    Names keep their order: the page lists hyperparameters in it, and the check makes the page again.
+    """
     if isinstance(value, list):
-        return "[\n" + ",\n".join(json.dumps(each, sort_keys=True) for each in value) + "\n]\n"
-    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+        return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]\n"
+    return json.dumps(value, indent=1) + "\n"

@@ -138,7 +138,7 @@ class LocalTracking:
     def connect(self) -> "MlflowClient":
         with self.exclusive():  # a fresh database must be made by one process
             if self.database.exists():
-                self._require_database()
+                self._require_database("rw")  # sqlite then takes back what a killed process left half written
             client = open_client(self.backend_uri)
         artifact_locations.relocate(self.database, self.artifacts)
         return client
@@ -194,13 +194,13 @@ class LocalTracking:
     def backend_uri(self) -> str:
         return paths.store_uri(self.database)
 
-    def _require_database(self) -> None:
+    def _require_database(self, mode: str) -> None:
         """Raise sqlite3.Error if the file is no database: MLflow would try for two minutes to open it."""
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode={mode}", uri=True)) as database:
             database.execute("PRAGMA schema_version")
 
     def _read_only(self) -> "MlflowClient":
-        self._require_database()
+        self._require_database("ro")
         return open_client(paths.read_only_store_uri(self.database))
 
 

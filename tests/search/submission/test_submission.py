@@ -398,3 +398,16 @@ def test_a_task_whose_trials_make_text_is_handed_in_too(moody):
         search(study, Inline(study), trials=12)
         files.write(paths.frozen("moody"), export.freeze(study, winner.choose(study), "run"))
         assert failures(pack.members_of(study, lambda _: "run")) == {}
+
+
+def test_write_task_whose_names_are_not_in_alphabetical_order_passes_its_check():
+    from objectives import texts
+
+    with open_study(here(), texts, "texts") as study:
+        search(study, Inline(study), trials=12)
+        assert list(study.ranges()) == ["word", "share"]
+        assert list(winner.choose(study).trial.config) != sorted(winner.choose(study).trial.config)
+        files.write(paths.frozen("texts"), export.freeze(study, winner.choose(study), "run"))
+        members = read(pack.write(study, lambda _: "run"))
+    assert failures(members) == {}
+    assert list(json.loads(members["study.json"])["space"]) == ["word", "share"]

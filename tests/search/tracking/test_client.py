@@ -1,6 +1,8 @@
 """Where the log lies: on this machine or on a server."""
 
 import multiprocessing
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +58,29 @@ def test_a_reader_changes_nothing(searched, database):
     with pytest.raises(Exception, match="readonly"):
         client.set_tag(run, "a", "b")
     assert database.read_bytes() == before
+
+
+def killed_while_writing(database):
+    """Half of a transaction is in the file, as a killed process leaves it."""
+    with closing(sqlite3.connect(database)) as opened:
+        opened.execute("PRAGMA cache_size = 1")  # page: what changes reaches the file before the commit
+        for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
+            opened.execute(f"DELETE FROM {table}")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_connect_after_a_writer_was_killed_keeps_what_was_committed(searched, database):
+    store = chosen(None)
+    projection(searched).bring_up_to_date()
+    writer = multiprocessing.get_context("spawn").Process(target=killed_while_writing, args=(database,))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    before = database.read_bytes()
+    assert len(list(store.damage())) == 1 and database.read_bytes() == before
+    store.connect()
+    assert list(store.damage()) == [] and store.fault() is None
+    assert run_of(store, searched, 3) != "unknown"
 
 
 def test_a_folder_in_the_place_of_the_log_is_said_at_once(home):
