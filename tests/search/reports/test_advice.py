@@ -1,7 +1,6 @@
 """What to do next, recomputed from hand-told trials."""
 
 import math
-import statistics
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
