@@ -195,8 +195,8 @@ class Projection:
         log_batches(self._client, self.parent, metrics, tags=mapping.as_run_tags(tags))
         self._write_files()
         self._client.set_tag(self.parent, "concluded", known)
-        study.set_projected_revision(known)
         self.store.analyze()
+        study.set_projected_revision(known)  # last: a search with nothing to do does not open the log again
 
     def _conclusion(self) -> tuple[dict[str, str], mapping.Numbers]:
         """The tags and the numbers of the study's own run."""

@@ -61,7 +61,12 @@ class Stack:
         self.process = None
 
     def start(self, ready="docs/cluster.md"):
-        """Start it, and wait until it says that it is `ready`. Returns what it said."""
+        """Start it, and wait until it says that it is `ready`. Returns what it said.
+
+        One that runs ends first.
+        """
+        if self.process and self.process.poll() is None:
+            self.end(signal.SIGTERM)
         said = self.home / "said"
         with open(said, "w") as file:
             environment = {**os.environ, "TRIALBOOK_HOME": str(self.home)}
