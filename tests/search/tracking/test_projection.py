@@ -410,3 +410,13 @@ def test_a_home_that_was_moved_has_its_artifacts_where_it_is_now(new, bowl, data
     [parent] = [run for run in runs if run.data.tags["kind"] == "study"]
     assert client.download_artifacts(parent.info.run_id, "report.html")
     assert not old.exists()
+
+
+def test_a_log_is_called_complete_only_after_the_last_that_is_written_to_it(searched, database, monkeypatch):
+    def killed(store):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("search.tracking.client.LocalTracking.analyze", killed)
+    with pytest.raises(KeyboardInterrupt):
+        projection(searched).bring_up_to_date()
+    assert searched.projected_revision() != searched.revision()
