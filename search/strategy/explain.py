@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from search.strategy.sampler import N_BEST
 from search.study.study import Proposal
@@ -59,7 +59,7 @@ def _apart(
     for name, ranges in distributions.items():
         if name not in one:
             apart[name] = 1.0
-        elif isinstance(ranges, CategoricalDistribution):
+        elif not isinstance(ranges, FloatDistribution | IntDistribution):
             apart[name] = float(one[name] != other[name])
         else:
             low, high, a, b = (
@@ -74,7 +74,7 @@ def why_diverged(params: Mapping[str, Any], distributions: Mapping[str, BaseDist
     """The probable cause of a loss that is no longer finite, in words; "" if nothing stands out."""
     name = "learning_rate"
     range_, rate = distributions.get(name), params.get(name)
-    if rate is None or not getattr(range_, "log", False):
+    if rate is None or not isinstance(range_, FloatDistribution) or not range_.log:
         return ""
     low, high = math.log(range_.low), math.log(range_.high)
     if (math.log(rate) - low) < 0.5 * (high - low):

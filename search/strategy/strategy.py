@@ -24,7 +24,7 @@ class Strategy:
     def __init__(self, study: Study) -> None:
         self.study = study
         self._observed: dict[int, int] = {}  # trial -> its epochs that the rungs know
-        study.on_change, study.on_void = self._observe, self._start_over
+        study.on_change, study.on_void = self._take_in, self._start_over
 
     # What is trained next
 
@@ -142,6 +142,10 @@ class Strategy:
         """Forget the rungs: other trials count than before."""
         self.__dict__.pop("_halving", None)
         self._observed.clear()
+
+    def _take_in(self, trial: Trial) -> None:
+        """Take in a trial that another coordinator changed."""
+        self._observe(trial)
 
     def _observe(self, trial: Trial) -> bool:
         """Take in how far a trial is, or how it ended. Returns whether it reached a rung."""

@@ -3,14 +3,22 @@
 The frozen scripts are read, never run. A task's own winner is left out: a search must find it by itself.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+
 import objectives
 from search import paths, tasks
 from search.frozen_script import files
+from search.tasks import Task
 
 
-def starts(task):
+def starts(task: Task) -> list[dict[str, Any]]:
     """Configurations to begin with, each a dict of searched hyperparameters, as near as the ranges allow."""
-    ranges, found = tasks.ranges(task), []
+    ranges = tasks.ranges(task)
+    found: list[dict[str, Any]] = []
     for name in objectives.names():
         path = paths.frozen(name)
         if name == tasks.name_of(task) or not path.exists():
@@ -21,7 +29,7 @@ def starts(task):
     return found
 
 
-def _start(ranges, path):
+def _start(ranges: Mapping[str, BaseDistribution], path: Path) -> dict[str, Any] | None:
     """What a frozen script holds of these ranges; None where that is not all of them, or cannot be read."""
     try:
         won = files.values(path)
@@ -30,7 +38,7 @@ def _start(ranges, path):
         return None
 
 
-def _nearest(range_, value):
+def _nearest(range_: BaseDistribution, value: Any) -> Any:
     """The value of a range that is nearest to one that won. Raises ValueError where none is like it."""
     choices = getattr(range_, "choices", [0])
     numbers = all(isinstance(each, (int, float)) for each in (value, *choices))
