@@ -74,7 +74,7 @@ class Projection:
     def write_estimates(self, posterior: Posterior) -> int:
         """Write the estimates of trials where the log shows others. Returns the number of trials' runs."""
         try:
-            self._write_estimates(posterior)
+            self._write_estimates(posterior, lambda: None)
         except Exception:
             self._is_open = False  # the runs are read again
             raise
@@ -173,8 +173,11 @@ class Projection:
 
     # All trials
 
-    def _write_estimates(self, posterior: Posterior) -> None:
-        """Write the estimates that changed. A run that was deleted in the browser stays deleted."""
+    def _write_estimates(self, posterior: Posterior, check: Callable[[], None]) -> None:
+        """Write the estimates that changed. A run that was deleted in the browser stays deleted.
+
+        `check` is called between two transactions, and may raise.
+        """
         estimates, now, changed = mapping.estimates(posterior), int(time.time() * 1000), {}
         for number, run_id in self._runs.items():
             values = mapping.differing(self._estimates.get(number, {}), estimates.get(number, {}))
@@ -182,7 +185,7 @@ class Projection:
                 changed[number] = values
         numbers = iter(changed)
         while some := list(itertools.islice(numbers, RUNS_AT_ONCE)):
-            self._must_be_in_time()
+            check()
             metrics = {self._runs[number]: mapping.as_metrics(changed[number], now) for number in some}
             self._writer.add_each(metrics)
             for number in some:
@@ -221,7 +224,7 @@ class Projection:
     def _conclude(self) -> None:
         """Write all estimates, and the study's own run: budget, winner, numbers and files."""
         study, known, posterior = self.study, self.study.revision(), Posterior.of(self.study)
-        self._write_estimates(posterior)
+        self._write_estimates(posterior, self._must_be_in_time)
         if known == self._concluded:
             study.set_projected_revision(known)
             return

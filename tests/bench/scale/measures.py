@@ -13,7 +13,7 @@ from rich.console import Console
 from objectives import bowl, chargpt
 from search import storage
 from search.cli.display import Tally, watch
-from search.coordinator import search, train_all
+from search.coordinator import search
 from search.executors.processes import Processes
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
@@ -30,6 +30,7 @@ from tests.bench.scale.trainers import (
     RealTime,
     count_within,
     entry,
+    train_all,
 )
 
 WARM_UP = 3  # epochs before the measuring begins
@@ -72,7 +73,7 @@ def reports(studies, size, whole, watched, seconds):
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if whole:
             best, replicate, strategy = study.best(), itertools.count(1), Strategy(study)
-            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(replicate)), **limits)
+            train_all(strategy, trainers, lambda: strategy.replicate(best, next(replicate)), **limits)
         else:
             search(study, trainers, **limits)
     first, *_, last = (at for at, each in enumerate(counts.reported_at) if begin <= each < begin + seconds)
