@@ -304,7 +304,8 @@ class Coordinator:
         self._tell(number, TrialState.PRUNED, self.strategy.why_behind(number))
 
     def _blame(self, number: int) -> str:
-        return explain.why_diverged(self.study.trial(number).params, self.study.ranges())
+        others = (each for each in self.study.trials() if each.number != number)
+        return explain.why_diverged(self.study.trial(number), others, self.study.ranges())
 
     def _tell(
         self,
