@@ -16,7 +16,7 @@ from search.errors import StoreError, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.strategy.sampler import N_STARTUP_TRIALS
-from search.strategy.strategy import MIN_COMPLETED, MIN_DRAWS, Strategy
+from search.strategy.strategy import MIN_COMPLETED, MIN_DRAWS, Limits, Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
 from search.study.trial import numbers
@@ -341,7 +341,7 @@ def test_a_search_confirms_as_it_goes_and_stops_by_itself(bowl):
         kinds = [trial.replicate_of is not None for trial in study.trials()]
         assert winner.choose(study).confirmed and winner.choose(study).mean < 0.05
         assert kinds.index(True) < MIN_DRAWS  # long before the end
-    assert outlook.odds > 0.5
+        assert strategy.outlook(strategy.situation(Limits(replicates=2))).odds > 0.5
 
 
 def test_a_search_is_over_once_its_threshold_is_surely_reached(bowl):
