@@ -17,7 +17,7 @@ from search.study.trial import Trial, TrialState
 
 MIN_COMPLETED = 3  # configurations that are trained to the end, if so many are drawn
 N_DRAWS = 64  # the best draws so far, which tell what others may be worth
-MIN_DRAWS = 40  # without which a search does not stop by itself: some of them are modelled
+MIN_DRAWS = 25  # without which a search does not stop by itself: fewer say too little of the ranges
 
 
 @dataclass(frozen=True)
