@@ -268,7 +268,12 @@ class Budget:
     ] = None
     timeout: Annotated[
         float | None,
-        option(seconds, "S", "seconds to search; with TRIALS= alone no limit", str(TIMEOUT)),
+        option(
+            seconds,
+            "S",
+            "seconds to search, confirmation included; with TRIALS= alone no limit",
+            str(TIMEOUT),
+        ),
     ] = None
     confirm: Annotated[
         int | None, option(replicates, "N", "fresh seeds of a configuration at most; 0 confirms none", "5")
@@ -305,3 +310,4 @@ class SearchOptions(Budget):
         Text, option(anything, "ADDRESS", "a Ray cluster: auto, or ray://host:port", "one is started here")
     ] = None
     join: Annotated[Switch, switch("work on a study of a database together with other searches")] = False
+    verbose: Annotated[Switch, switch("print each start and each end, and some epochs")] = False
