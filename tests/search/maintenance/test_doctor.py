@@ -234,7 +234,7 @@ def test_a_damaged_study_is_left_alone_and_the_others_are_looked_after(audited, 
     subprocess.run(shlex.split(err.partition("put back by: ")[2]), check=True)
     assert damaged.read_bytes() == whole
     assert main(["doctor"]) == 6  # its trials are not in the log
-    assert "\ndamaged: 16 to repair\n" in capsys.readouterr().out
+    assert "\ndamaged: 12 to repair\n" in capsys.readouterr().out
 
 
 def test_a_study_that_is_searched_is_skipped_and_its_database_stays(audited, capsys):
