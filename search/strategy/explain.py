@@ -18,13 +18,13 @@ TRAINED = (TrialState.RUNNING, TrialState.COMPLETED, TrialState.PRUNED)
 EXPLOIT_RADIUS = 0.2  # of a range: a draw that is nearer in each hyperparameter is said to exploit
 
 
-def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Proposal, is_start: bool) -> str:
+def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Proposal, start: str) -> str:
     """Why a configuration is tried, in words.
 
     Args:
         completed: the trials that have a score, the best first.
         drawn: Optuna's trial, whose hyperparameters are drawn.
-        is_start: whether the draw is one of the study's first, which are fixed.
+        start: why, if the draw is one of the study's first, which are fixed; else "".
     """
     if proposal.replicate_of is not None:
         return f"replicate {proposal.replicate} of trial {proposal.replicate_of}, on a fresh seed"
@@ -32,10 +32,8 @@ def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Prop
         return f"retry of trial {proposal.retry_of}"
     if proposal.enqueued is not None:
         return "enqueued by another program"
-    if proposal.draw == 0:
-        return "baseline: the task's defaults"
-    if is_start:
-        return "warm start: the winner of another task"
+    if start:
+        return start
     params, distributions = drawn.params, drawn.distributions  # Optuna copies them each time
     if not drawn.relative_params or not params:
         return "drawn at random"
