@@ -279,6 +279,7 @@ class Budget:
         int | None, option(replicates, "N", "fresh seeds of a configuration at most; 0 confirms none", "5")
     ] = None
     bar: Threshold = None
+    stages: Annotated[Switch, switch("begin in the course's order: rates, then widths, then depths")] = False
     study: Study = None
     seed: Annotated[
         int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")

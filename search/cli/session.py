@@ -99,6 +99,7 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
         replicates=winner.REPLICATES if options.confirm is None else options.confirm,
         threshold=options.bar,
         stops=True,
+        in_stages=bool(options.stages),
     )
     strategy, say = Strategy(study), terminal.console().print
     now = strategy.situation(limits)

@@ -115,6 +115,7 @@ class Room:
             "log": ["http://127.0.0.1:1"],
             "join": ["0"],
             "verbose": ["1", "0"],
+            "stages": ["1", "0"],
             "host": ["127.0.0.1", "localhost"],
             "address": ["127.0.0.1:1"],
             "cpus": ["1", "0.5"],

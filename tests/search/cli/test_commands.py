@@ -207,6 +207,18 @@ def test_search_says_why_it_ends_and_the_odds(database, capsys, options, why):
     assert re.search(rf"^{odds} than [\d.]+%; stopped {why}\.$", out, re.MULTILINE), out
 
 
+@pytest.mark.parametrize("options, n_in_order", [(["--stages"], 5), ([], 0)])
+def test_search_in_stages_begins_in_the_order_of_the_course(
+    database, write_task, capsys, options, n_in_order
+):
+    field = ("x: float = 0.5", "learning_rate: float = 0.5")
+    drawn = ('x=trial.suggest_float("x", 0, 1)', 'learning_rate=trial.suggest_float("learning_rate", 0, 1)')
+    write_task("rated", field, drawn, ("config.x", "config.learning_rate"))
+    search = ["search", "--task", "rated", "--trainers", "inline", "--confirm", "0", "--verbose"]
+    assert main([*search, "--trials", "7", *options]) == 0, said(capsys)
+    assert said(capsys)[0].count("(in order: values of learning_rate, ") == n_in_order
+
+
 def test_search_confirms_and_goes_on_confirming(database, capsys):
     search = ["search", "--task", "bowl", "--trainers", "inline", "--trials", "4"]
     assert main([*search, "--confirm", "0"]) == 0

@@ -76,12 +76,15 @@ def test_a_script_is_one_that_bash_and_sbatch_can_read(how, tmp_path):
 
 
 def test_the_search_of_a_script_is_one_that_the_command_line_takes():
-    words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s"))
+    words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s", stages=True))
     command = words[words.index(".venv/bin/python") :]
     assert command[:4] == [".venv/bin/python", "-m", "search", "search"]
     options = options_of(command[3:])
     assert (options.task, options.trials, options.timeout, options.study) == ("bowl", 200, 90.5, "s")
     assert (options.trainers, options.address, options.cpus) == ("ray", "auto", 2.0)
+    assert options.stages and not any(
+        word.startswith("--stages") for word in command_of(script(stages=False))
+    )
     assert options.data_dir == "tests" and f"--storage={STORAGE}" in command
     assert isinstance(options.store, PostgresStore)
 
