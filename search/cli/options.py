@@ -278,7 +278,9 @@ class Budget:
     confirm: Annotated[
         int | None, option(replicates, "N", "fresh seeds of a configuration at most; 0 confirms none", "5")
     ] = None
-    bar: Threshold = None
+    bar: Annotated[
+        float | None, option(number, "SCORE", "stop once a configuration reaches this score with 95%")
+    ] = None
     stages: Annotated[Switch, switch("begin in the course's order: rates, then widths, then depths")] = False
     study: Study = None
     seed: Annotated[

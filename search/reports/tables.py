@@ -155,7 +155,7 @@ def result(candidate: Candidate) -> str:
     """A finalist's result in one line."""
     if candidate.unsound:
         return candidate.unsound
-    error = f" ± {candidate.standard_error:.2g}" if candidate.confirmed else ""
+    error = f" ± {candidate.standard_error:.2g}"
     seeds = f"{len(candidate.scores)} fresh seed{'s' if len(candidate.scores) > 1 else ''}"
     verdict = ", clearly worse" if candidate.behind else ""
     return f"{candidate.mean:.5g}{error} on {seeds}, {weights(candidate.trial)}{verdict}"
