@@ -99,8 +99,8 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
 
 
 @pytest.mark.thorough
-def test_a_signal_while_the_best_are_trained_again(database):
-    process = start("--trials", "2", "--confirm", "2")
+def test_a_signal_while_a_fresh_seed_trains(database):
+    process = start("--trials", "2", "--confirm", "2", "--jobs", "1")
     until(process, "replicate 1 of trial")
     os.killpg(process.pid, signal.SIGINT)
     said = process.stdout.read()
