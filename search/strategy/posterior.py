@@ -17,10 +17,11 @@ Source: Efron and Morris, Data Analysis Using Stein's Estimator, 1975; Gelman et
 Analysis, chapter 5.
 """
 
+import heapq
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -88,6 +89,10 @@ class Scale:
         """The levels of scores, as an array."""
         values = np.asarray(list(scores), dtype=float)
         return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
+
+
+def _mean(estimate: Estimate) -> float:
+    return estimate.mean
 
 
 class Posterior:
@@ -209,6 +214,23 @@ class Posterior:
             Estimate(float(mean), float(deviation), spread, 0)
             for mean, deviation in zip(means, deviations, strict=True)
         ]
+
+    def best(self, count: int, without: Collection[int]) -> list[Estimate]:
+        """The best estimates, among them the `count` best ones.
+
+        Args:
+            without: configurations that are left out.
+        """
+        completed = self._completed.keys() - set(without)
+        best = heapq.nlargest(count, (self._completed[number] for number in completed), key=_mean)
+        on_the_way: dict[int, list[float]] = {}
+        for number, epoch in self._reached.items():
+            if number not in without:
+                on_the_way.setdefault(epoch, []).append(self._curves[number][epoch])
+        for epoch, scores in on_the_way.items():
+            ahead = heapq.nlargest(count, scores, key=self.scale.level)  # a better one never ends worse
+            best += [each for each in self.extrapolate(epoch, ahead) if each]
+        return best
 
     def n_fresh(self, configuration: int) -> int:
         """The number of completed fresh seeds of a configuration."""
