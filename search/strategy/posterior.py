@@ -282,7 +282,7 @@ class Posterior:
                 freedom += own
         known = statistics.median(variances) if variances else 0.0
         variance = (freedom * known + PRIOR_SEEDS * self._sampling_variance) / (freedom + PRIOR_SEEDS)
-        return max(variance, TINY**2)
+        return float(max(variance, TINY**2))
 
     @cached_property
     def _sampling_variance(self) -> float:

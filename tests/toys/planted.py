@@ -93,20 +93,20 @@ PLANTED = {
         4,
         lambda: in_log(
             "INSERT INTO metrics SELECT key, value, timestamp + 1, run_uuid, step, is_nan FROM metrics"
-            f" WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(0)}"
+            f" WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(1)}"
         ),
     ),
     "an epoch lost": (
         4,
         lambda: in_log(
-            f"DELETE FROM metrics WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(0)}"
+            f"DELETE FROM metrics WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(1)}"
         ),
     ),
     "another time": (
         4,
         lambda: in_log(
             "UPDATE metrics SET timestamp = timestamp + 1 WHERE key = 'seconds' AND step = 1"
-            f" AND run_uuid = {run_of(0)}"
+            f" AND run_uuid = {run_of(1)}"
         ),
     ),
     "another score": (
