@@ -53,6 +53,7 @@ def test_it_learns_a_text_that_repeats_and_writes_it(round_text):
     assert heard[-1]["sample"] == ("background\n" * 15)[: len("back") + 150]
 
 
+@pytest.mark.integration
 def test_one_attention_learns_it_too(round_text):
     config = attention.Config(n_embd=32, block_size=16, batch_size=32, learning_rate=1e-2, epochs=3)
     heard, model = train(attention, config, round_text)

@@ -10,9 +10,7 @@ from contextlib import closing
 
 import forks
 import pytest
-from alembic import command
 from logs import log_client, log_store
-from mlflow.store.db.utils import _get_alembic_config
 from planted import PLANTED, in_log, run_of
 from stores import here
 
@@ -186,6 +184,9 @@ def test_a_database_that_is_broken_is_moved_away_and_the_log_is_made_as_it_was(a
 
 
 def test_a_database_of_an_older_mlflow_is_upgraded_and_nothing_of_it_is_lost(audited, home, monkeypatch):
+    from alembic import command  # these two take seconds
+    from mlflow.store.db.utils import _get_alembic_config
+
     copy = shutil.copytree(home, home.with_name("copy"))  # MLflow keeps open what it opened once
     with monkeypatch.context() as patch:
         patch.setenv("TRIALBOOK_HOME", str(copy))

@@ -1,5 +1,6 @@
 """Which trials say something, and how they rank."""
 
+import pytest
 from stores import here
 
 from objectives import regression
@@ -27,6 +28,7 @@ def test_replicates_and_void_trials_are_no_evidence(searched):
     assert {trial.number for trial in evidence.tried(searched)} == set(range(2, 12))
 
 
+@pytest.mark.integration
 def test_the_best_quarter_has_at_least_five_trials(tell):
     with open_study(here(), regression, "told") as study:
         for number in range(24):
