@@ -11,7 +11,6 @@ Each writer takes its turn in each repetition. Figures are medians (min..max), b
 
 import argparse
 import heapq
-import itertools
 import math
 import os
 import shutil
@@ -31,7 +30,7 @@ from rich.table import Table
 
 from objectives import chargpt
 from search import paths, storage
-from search.coordinator import search, train_all
+from search.coordinator import search
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.tracking.background import Background
@@ -39,6 +38,7 @@ from search.tracking.client import LocalTracking
 from search.tracking.projection import Projection
 from search.tracking.writers import ClientWriter
 from tests.bench.scale.__main__ import load
+from tests.bench.scale.measures import train_fresh_seeds
 from tests.bench.scale.trainers import Counts, PretendedPool, RealTime, count_within, entry
 
 RATES = (1, 10, 60)  # trials a second
@@ -168,8 +168,7 @@ def searching(home, writer, shape, seconds):
         trainers = PretendedPool(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if shape == "long":
-            best, replicate, strategy = study.best(), itertools.count(1), Strategy(study)
-            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(replicate)), **limits)
+            train_fresh_seeds(study, trainers, **limits)
         else:
             search(study, trainers, **limits)
         ended = count_within(counts.ended_at, begin, begin + seconds)
