@@ -13,7 +13,6 @@ Each writer takes its turn in each repetition. Figures are medians (min..max), b
 
 import argparse
 import heapq
-import itertools
 import math
 import os
 import shutil
@@ -41,7 +40,8 @@ from search.tracking.client import LocalTracking
 from search.tracking.projection import Projection
 from search.tracking.writers import ClientWriter
 from tests.bench.scale.__main__ import load
-from tests.bench.scale.trainers import Counts, PretendedPool, RealTime, count_within, entry, train_all
+from tests.bench.scale.measures import train_fresh_seeds
+from tests.bench.scale.trainers import Counts, PretendedPool, RealTime, count_within, entry
 
 RATES = (1, 10, 60)  # trials a second
 EPOCHS, EPOCH_SECONDS = 20, 0.05
@@ -176,8 +176,7 @@ def searching(home, writer, shape, seconds):
         trainers = PretendedPool(JOBS, EPOCH_SECONDS if shape == "long" else 2.0, clock)
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if shape == "long":
-            best, replicate, strategy = study.best(), itertools.count(1), Strategy(study)
-            train_all(strategy, trainers, lambda: strategy.replicate(best, next(replicate)), **limits)
+            train_fresh_seeds(study, trainers, **limits)
         else:
             search(study, trainers, **limits)
         ended = count_within(counts.ended_at, begin, begin + seconds)

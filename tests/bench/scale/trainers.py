@@ -148,7 +148,8 @@ def entry(config, epoch, seconds):
     """An epoch as a trainer reports it."""
     value = loss(config, epoch)
     metrics = {"train_loss": value, "validation_loss": value, "validation_nats": value}
-    return {"epoch": epoch, **metrics, "learning_rate": 1e-3 / epoch, "seconds": seconds, "time": time.time()}
+    took = max(seconds, 1e-6)  # no epoch takes no time at all
+    return {"epoch": epoch, **metrics, "learning_rate": 1e-3 / epoch, "seconds": took, "time": time.time()}
 
 
 class Counts:
