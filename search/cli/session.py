@@ -103,7 +103,7 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
     )
     strategy, say = Strategy(study), terminal.console().print
     now = strategy.situation(limits)
-    if strategy.is_over(now, limits, 0):
+    if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
         reason = _reached(strategy, now, limits) or "more time promises too little"
         say(f"Nothing to do: it has {study.n_finished()} trials, {reason}. {odds(strategy, now)}.")
         if (
@@ -159,7 +159,7 @@ def why_stopped(strategy: Strategy, now: Situation, limits: Limits, seconds: flo
         return "at TIMEOUT="
     if reached := _reached(strategy, now, limits):
         return f"as {reached}"
-    if strategy.is_over(now, limits, 0):
+    if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
         return "by itself"
     return "as TIMEOUT= leaves no time for more"
 
