@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from search.strategy.extrapolation import Levels
+from search.strategy.levels import Levels
 from search.strategy.posterior import Estimate
 
 CONFIRMING = 2  # fresh seeds that confirm a configuration

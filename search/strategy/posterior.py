@@ -29,13 +29,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from search.strategy.extrapolation import Levels, Line, Pair
+from search.strategy.levels import TINY, Line, Pair, Scale
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.tasks import Task
 
-TINY = 1e-12  # a loss that is as good as none
-MAX_LOG_LOSS = 300.0  # of an extrapolated loss
 PRIOR_SEEDS = 4  # degrees of freedom of what is assumed of a seed variance
 EXTRAPOLATED = (TrialState.RUNNING, TrialState.PRUNED, TrialState.INTERRUPTED)
 FAILED_SEEDS = (TrialState.DIVERGED, TrialState.FAILED)
@@ -49,43 +47,6 @@ class Estimate:
     deviation: float  # the standard deviation of what is not known of the mean
     seed_deviation: float  # how far one training spreads about the mean
     n_seeds: int  # completed trainings, the first included
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How scores become levels, and levels scores.
-
-    Args:
-        sign: the factor by which a higher score is a better one.
-        relative: whether ratios count instead of differences: the logarithm of a loss.
-    """
-
-    sign: int
-    relative: bool
-
-    def level(self, score: float) -> float:
-        """The level of a score."""
-        return self.sign * (math.log(max(score, TINY)) if self.relative else score)
-
-    def score(self, level: float) -> float:
-        """The score of a level."""
-        return math.exp(min(self.sign * level, MAX_LOG_LOSS)) if self.relative else self.sign * level
-
-    def error(self, level: float, deviation: float) -> float:
-        """The standard error of a score, from that of its level."""
-        return self.score(level) * deviation if self.relative else deviation
-
-    def describe(self, difference: float, metric: str) -> str:
-        """A difference of levels, as people say it: "0.2 points", "12%"."""
-        if self.relative:
-            ratio = math.expm1(difference)
-            return f"{ratio:.2g}" if difference > 1 else f"{100 * ratio:.2g}%"
-        return f"{100 * difference:.2g} points" if metric == "accuracy" else f"{difference:.2g}"
-
-    def levels(self, scores: Iterable[float]) -> Levels:
-        """The levels of scores, as an array."""
-        values = np.asarray(list(scores), dtype=float)
-        return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
 
 
 def _mean(estimate: Estimate) -> float:

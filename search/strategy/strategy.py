@@ -11,7 +11,7 @@ from search.strategy import allocation, explain, sampler, winner
 from search.strategy.allocation import Begun, Outlook, Situation
 from search.strategy.halving import REDUCTION_FACTOR
 from search.strategy.knowledge import Knowledge
-from search.strategy.stages import Stages
+from search.strategy.sampler import Stages
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
@@ -29,7 +29,7 @@ class Limits:
         replicates: fresh seeds of a configuration, at most; 0 leaves the answer unconfirmed.
         threshold: the score that the answer is to reach; the search is over once one surely does.
         stops: whether the search stops by itself once more time promises too little.
-        in_stages: whether the first draws follow the course's order: see `search.strategy.stages`.
+        in_stages: whether the first draws follow the course's order: see `sampler.Stages`.
         jobs: trainers.
     """
 

@@ -9,7 +9,6 @@ import select
 import time
 
 from objectives import chargpt
-from search.coordinator import LISTENING, Clock, Coordinator
 from search.executors.pool import Pool, RemoteTrainer
 from search.executors.worker import VERDICT_TIMEOUT
 from search.trainers.messages import GO_ON, PAUSE
@@ -175,14 +174,3 @@ class Counts:
 def count_within(times, begin, end):
     """How many of these times are in an interval."""
     return sum(begin <= each < end for each in times)
-
-
-def train_all(strategy, executor, next_trial, watchers, stopping):
-    """Train one trial after the other to its end."""
-    clock = Clock(stopping=stopping)
-    coordinator = Coordinator(strategy, executor, watchers, clock)
-    while clock.why() is None:
-        while executor.free:
-            coordinator.start(next_trial())
-        executor.listen(coordinator, LISTENING)
-    coordinator.interrupt(clock.why())

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from search.strategy import explain
-from search.strategy.posterior import Estimate, Scale
+from search.strategy.levels import Scale
+from search.strategy.posterior import Estimate
 from search.strategy.winner import Candidate
 
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.strategy.posterior import Posterior, Scale
+from search.strategy.levels import Scale
+from search.strategy.posterior import Posterior
 from search.study.trial import TrialState
 
 
