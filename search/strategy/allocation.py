@@ -35,6 +35,7 @@ N_LIKE = 24  # recent draws that tell what the next one is worth
 MIN_LIKE = 4  # draws without which that is not known
 HALVINGS = 40  # of an interval in which a rate is sought
 TAIL = 4  # the best draws, which show how much better others may be
+INSTANT = 1e-9  # seconds of a training that takes no time by its own clock
 GRID = 200  # levels at which an expected maximum is integrated
 
 
@@ -165,7 +166,7 @@ def _draw_rate(recent: Sequence[Begun], best: float, draw_seconds: float) -> flo
     """The rate at which opening boxes breaks even: each costs a draw, and its rest only if that pays."""
     gains = improvement(*_moments([each.estimate for each in recent]), best)
     costs = np.array([each.rest + _confirmation(each) for each in recent])
-    low, high = 0.0, float(gains.max() / max(draw_seconds, 1e-9))
+    low, high = 0.0, float(gains.max() / max(draw_seconds, INSTANT))
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         if np.maximum(gains - middle * costs, 0.0).mean() > middle * draw_seconds:
@@ -182,7 +183,7 @@ def _resumptions(now: Situation) -> list[Option]:
     best = now.known if now.contenders else min(each.estimate.mean for each in paused)
     gains = improvement(*_moments([each.estimate for each in paused]), best)
     return [
-        Option("resume", each.number, float(gain) / (each.rest + _confirmation(each)))
+        Option("resume", each.number, float(gain) / max(each.rest + _confirmation(each), INSTANT))
         for each, gain in zip(paused, gains, strict=True)
     ]
 
@@ -211,7 +212,7 @@ def _knowledge_gradient(now: Situation, each: Contender) -> float:
     gain = float(improvement(np.array(mean), np.array(learned), rival))
     if each.confirmed:  # it may be the answer already: only a change of mind gains anything
         gain -= max(mean - rival, 0.0)
-    return max(gain, 0.0) / (seeds * each.full)
+    return max(gain, 0.0) / max(seeds * each.full, INSTANT)
 
 
 def _reach_threshold(now: Situation) -> Option | None:
