@@ -19,8 +19,9 @@ CELLS = 30  # of the contour, on a side
 RADIUS = 0.1  # of a range: how far a trial tells of others, as the deviation of a normal density
 FAR = 0.3  # of the weight of one trial: a cell with less stays empty
 Array = NDArray[numpy.float64]
+MAX_MARKS = 10  # integers of a range that are all marked on an axis
 BETTER = [[0, "#eef4ff"], [0.5, "#7aaaf5"], [1, "#0a3d91"]]
-SHADES = [[0, "#e6eaef"], [0.5, "#98a4b1"], [0.5, "#cfe0ff"], [1, "#0a3d91"]]  # unfinished, then finished
+SHADES = [[0, "#c3cbd4"], [0.5, "#8c98a5"], [0.5, "#9cc3ff"], [1, "#1f6feb"]]  # unfinished, then finished
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Axis:
             powers = range(math.floor(low), math.ceil(high) + 1)
             steps = (factor * 10.0**power for power in powers for factor in (1, 3))
             values = [value for value in steps if low - 1e-9 <= math.log10(value) <= high + 1e-9]
+        elif isinstance(self.distribution, IntDistribution) and self.ends[1] - self.ends[0] < MAX_MARKS:
+            values = list(range(self.distribution.low, self.distribution.high + 1, self.distribution.step))
         else:
             return {}
         text = [format_value(value) for value in values]
@@ -106,7 +109,7 @@ def contour(evidence: Evidence, across: str, up: str) -> go.Figure:
                 "color": colour,
                 "size": 5,
                 "symbol": "x" if state == "diverged" else "circle",
-                "line": {"width": 0 if state == "diverged" else 0.7, "color": "#4a5460"},
+                "line": {"width": 0 if state == "diverged" else 0.7, "color": "#8c98a5"},
             },
         )
     figure.update_xaxes(title=across, range=list(x.ends), **x.marks)

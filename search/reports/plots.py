@@ -17,12 +17,15 @@ from search.reports.interactions import Axis, contour, parallel_coordinates
 from search.reports.sentences.costs import front
 from search.text import settings
 
-COLOURS = {"unfinished": "#a9b4c0", "diverged": "#d1242f", "finished": "#1f6feb"}  # the last is on top
+COLOURS = {
+    "unfinished": "rgba(140,152,165,0.6)",
+    "diverged": "#d1242f",
+    "finished": "#1f6feb",
+}  # the last is on top
 CAPTION = "Unfinished ones are grey. Bars are one standard error; points at the edge are worse than shown."
 MAX_POINTS = 20_000  # of all learning curves together
 MAX_BARS = 300  # points that show their standard errors
 MAX_NAMES = 6  # hyperparameters that are plotted: the most important ones
-MAX_MARKS = 10  # values of a number that are all marked on an axis
 LOG_AXIS = {"type": "log", "dtick": 1}  # a line for each factor of 10
 GRID = {"gridcolor": "rgba(128,140,155,0.25)", "linecolor": "#8c98a5", "zeroline": False}  # in light and dark
 TEMPLATE = go.layout.Template(
@@ -67,7 +70,7 @@ def plots(evidence: Evidence, shares: Mapping[str, float], chance_share: float) 
         title = f"Contour: {names[0]} and {names[1]}"
         caption = "Darker is better. Each cell is the mean of near trials, the certain ones counting more."
         drawn.append(Plot(title, caption, contour(evidence, names[0], names[1])))
-        caption = "A line is a trial; darker is better, and unfinished ones are grey."
+        caption = "A line is a trial: blue if finished, grey if not; stronger is better."
         drawn.append(Plot("Parallel coordinates", caption, parallel_coordinates(evidence, names), wide=True))
     timeline = visualization.plot_timeline(evidence.study.for_plots())
     timeline.data = [trace for trace in timeline.data if trace.name != "WAITING"]  # those that do not count
@@ -162,10 +165,9 @@ def slice_of(evidence: Evidence, name: str) -> Plot:
         order = [str(value) for value in in_order(distribution.choices)]
         figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     elif marks := Axis(name, distribution).marks:
-        values = [10**mark for mark in marks["tickvals"]]
-        figure.update_xaxes(type="log", tickvals=values, ticktext=marks["ticktext"])
-    elif len(set(x.values())) <= MAX_MARKS:
-        figure.update_xaxes(tickvals=sorted(set(x.values())))
+        log = getattr(distribution, "log", False)
+        values = [10**mark if log else mark for mark in marks["tickvals"]]
+        figure.update_xaxes(type="log" if log else "linear", tickvals=values, ticktext=marks["ticktext"])
     figure.update_xaxes(title=name)
     return Plot(f"Slice: {name}", f"Estimates by {name}. {CAPTION}", figure)
 
