@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import data
 from search.errors import NoWinner, TrialbookError, TrialLost
-from search.executors.executor import GO_ON, PAUSE, STOP, Executor, Verdict
+from search.executors.executor import GO_ON, LAST_QUARTER, PAUSE, STOP, Executor, Verdict
 from search.strategy import explain
 from search.strategy.strategy import Limits, Strategy
 from search.strategy.winner import Candidate
@@ -30,7 +30,6 @@ NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
 MAX_INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
 LISTENING = 0.25  # seconds between two looks at the clock
 HANGS = 10  # times the usual duration of an epoch: a trainer that is silent for longer hangs
-LAST_QUARTER = 0.75  # of its epochs, after which the end of time interrupts no trial
 MIN_SILENCE, FIRST_SILENCE = 60.0, 600.0  # seconds that are always allowed; while no epoch is known at all
 
 
@@ -305,7 +304,8 @@ class Coordinator:
         self._tell(number, TrialState.PRUNED, self.strategy.why_behind(number))
 
     def _blame(self, number: int) -> str:
-        return explain.why_diverged(self.study.trial(number).params, self.study.ranges())
+        others = (each for each in self.study.trials() if each.number != number)
+        return explain.why_diverged(self.study.trial(number), others, self.study.ranges())
 
     def _tell(
         self,

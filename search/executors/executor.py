@@ -9,7 +9,10 @@ from search.trainers.messages import GO_ON, PAUSE, STOP, Config, Entry, Score, V
 if TYPE_CHECKING:  # importing it imports torch, which the coordinator's process does not need
     from search.tasks import Task
 
-__all__ = ["GO_ON", "PAUSE", "STOP", "Executor", "Listener", "TrainingSource", "Verdict"]
+__all__ = ["GO_ON", "LAST_QUARTER", "PAUSE", "STOP", "Executor", "Listener", "TrainingSource", "Verdict"]
+
+
+LAST_QUARTER = 0.75  # of its epochs, after which a training is not interrupted any more
 
 
 class TrainingSource(Protocol):

@@ -5,9 +5,9 @@ from collections.abc import Set
 from typing import Any, Generic, Self, TypeVar
 
 from search.errors import TrialbookError
-from search.executors.executor import Listener
+from search.executors.executor import GO_ON, LAST_QUARTER, PAUSE, Listener
 from search.executors.worker import Message
-from search.trainers.messages import Config
+from search.trainers.messages import Config, Entry
 
 FALSE_STARTS = 3  # in a row: the fault is not that of one trainer
 
@@ -19,7 +19,14 @@ class RemoteTrainer(ABC):
         self.ready = False  # its data is loaded, and it takes trials
         self.spoiled = False  # it asked to be replaced
         self.number: int | None = None  # of the trial that it trains
+        self.config: Config = {}  # of that trial
         self.waiting: list[tuple[int, Config]] = []  # paused trials of its own that are to train next
+        self.interrupted: list[tuple[int, Config]] = []  # the one that made way for those
+
+    def forget(self, number: int) -> None:
+        """Leave out a trial that has ended."""
+        self.waiting = [each for each in self.waiting if each[0] != number]
+        self.interrupted = [each for each in self.interrupted if each[0] != number]
 
     @abstractmethod
     def send(self, *message: Any) -> None:
@@ -79,7 +86,7 @@ class Pool(ABC, Generic[T]):
         trainer = holder or next(each for each in self._trainers if each.ready and each.number is None)
         if trainer.ready and trainer.number is None:
             self._holders.pop(number, None)
-            trainer.number = number
+            trainer.number, trainer.config = number, config
             trainer.send("train", number, dict(config))
         else:
             trainer.waiting.append((number, config))
@@ -110,11 +117,17 @@ class Pool(ABC, Generic[T]):
                 trainer.ready, self._false_starts = True, 0
                 self._start_waiting(trainer)
             case ["report", number, entry]:
-                trainer.send("verdict", number, entry["epoch"], listener.reported(number, entry))
+                verdict = listener.reported(number, entry)
+                if verdict == GO_ON and self._makes_way(trainer, entry):
+                    trainer.interrupted = [(number, trainer.config)]
+                    verdict = PAUSE
+                trainer.send("verdict", number, entry["epoch"], verdict)
             case ["paused" | "stopped" | "finished" | "failed" as result, number, content]:
                 if result == "paused":
                     self._holders[number] = trainer
-                elif result == "finished":
+                else:  # it may have ended before it heard that it was to pause
+                    trainer.forget(number)
+                if result == "finished":
                     value, standard_error = content
                     listener.finished(number, (value, standard_error))
                 elif result == "failed":
@@ -126,11 +139,17 @@ class Pool(ABC, Generic[T]):
             case ["broken", _, cause]:
                 raise TrialbookError(f"trainers do not start: {cause}")
 
+    @staticmethod
+    def _makes_way(trainer: T, entry: Entry) -> bool:
+        """Whether the trial of a trainer pauses for one that resumes, and that this trainer holds."""
+        wanted = bool(trainer.waiting) and not trainer.interrupted
+        return wanted and entry["epoch"] < LAST_QUARTER * trainer.config.get("epochs", 0)
+
     def _start_waiting(self, trainer: T) -> None:
         """Give a trainer that has ended its training the next of those that wait for it."""
         trainer.number = None
-        if trainer.waiting:
-            self.start(*trainer.waiting.pop(0))
+        if waiting := trainer.waiting or trainer.interrupted:
+            self.start(*waiting.pop(0))
 
     def _replace(self, listener: Listener, trainer: T) -> None:
         """Put a new trainer in the place of one that has ended."""
@@ -142,8 +161,9 @@ class Pool(ABC, Generic[T]):
         another = self._new_trainer()
         self._trainers[self._trainers.index(trainer)] = another
         self._holders = {number: holder for number, holder in self._holders.items() if holder is not trainer}
-        another.waiting = trainer.waiting  # which it begins anew, one after the other
-        self._holders |= {number: another for number, _ in trainer.waiting}
+        # It begins those anew, one after the other.
+        another.waiting, another.interrupted = trainer.waiting, trainer.interrupted
+        self._holders |= {number: another for number, _ in trainer.waiting + trainer.interrupted}
         if trainer.number is not None:
             (listener.lost if lost else listener.failed)(trainer.number, end)
 

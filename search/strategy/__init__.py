@@ -6,6 +6,7 @@
     extrapolation   where an unfinished training will end
     allocation      what the next seconds of a trainer are worth, and whether to go on at all
     sampler         where the next configuration is drawn from; what won other tasks, to begin with
+    stages          the course's order, in which a search may begin: rates, then widths, then depths
     halving         the rungs at which trials pause: successive halving
     winner          the candidates, and the winner among those that fresh seeds confirm
     explain         a configuration in words: why it was tried, why it ended, what its score is worth

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -11,19 +11,20 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from search.strategy.sampler import N_BEST
 from search.strategy.winner import Candidate
 from search.study.study import Proposal
-from search.study.trial import Trial
+from search.study.trial import Trial, TrialState
 from search.study.view import StudyDescription
 
+TRAINED = (TrialState.RUNNING, TrialState.COMPLETED, TrialState.PRUNED)
 EXPLOIT_RADIUS = 0.2  # of a range: a draw that is nearer in each hyperparameter is said to exploit
 
 
-def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Proposal, is_start: bool) -> str:
+def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Proposal, start: str) -> str:
     """Why a configuration is tried, in words.
 
     Args:
         completed: the trials that have a score, the best first.
         drawn: Optuna's trial, whose hyperparameters are drawn.
-        is_start: whether the draw is one of the study's first, which are fixed.
+        start: why, if the draw is one of the study's first, which are fixed; else "".
     """
     if proposal.replicate_of is not None:
         return f"replicate {proposal.replicate} of trial {proposal.replicate_of}, on a fresh seed"
@@ -31,10 +32,8 @@ def why_proposed(completed: Sequence[Trial], drawn: optuna.Trial, proposal: Prop
         return f"retry of trial {proposal.retry_of}"
     if proposal.enqueued is not None:
         return "enqueued by another program"
-    if proposal.draw == 0:
-        return "baseline: the task's defaults"
-    if is_start:
-        return "warm start: the winner of another task"
+    if start:
+        return start
     params, distributions = drawn.params, drawn.distributions  # Optuna copies them each time
     if not drawn.relative_params or not params:
         return "drawn at random"
@@ -72,17 +71,40 @@ def _apart(
     return apart
 
 
-def why_diverged(params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> str:
-    """The probable cause of a loss that is no longer finite, in words; "" if nothing stands out."""
+def why_diverged(trial: Trial, others: Iterable[Trial], ranges: Mapping[str, BaseDistribution]) -> str:
+    """The probable cause of a loss that is no longer finite, in words; "" if nothing stands out.
+
+    It is the learning rate, unless a network of similar size trained well with a higher one.
+
+    Args:
+        others: the other trials of the study.
+        ranges: the ranges of its hyperparameters.
+    """
     name = "learning_rate"
-    range_, rate = distributions.get(name), params.get(name)
+    range_, rate = ranges.get(name), trial.params.get(name)
     if rate is None or not isinstance(range_, FloatDistribution) or not range_.log:
         return ""
-    low, high = math.log(range_.low), math.log(range_.high)
-    if (math.log(rate) - low) < 0.5 * (high - low):
+    similar = [each for each in others if each.counts and name in each.params and _is_similar(each, trial)]
+    well = [each.params[name] for each in similar if each.curve and each.state in TRAINED]
+    if max(well, default=0.0) >= rate or (not well and rate < math.sqrt(range_.low * range_.high)):
         return ""
-    shape = [f"{other} {_shown(value)}" for other, value in params.items() if other != name]
-    return f": {name} {_shown(rate)} is probably too high for {', '.join(shape)}"
+    lowest = min(
+        (each for each in similar if each.state == TrialState.DIVERGED),
+        key=lambda each: each.params[name],
+        default=trial,
+    )
+    shape = [f"{other} {_shown(value)}" for other, value in trial.params.items() if other != name]
+    blame = f": {name} {_shown(rate)} is probably too high for {', '.join(shape)}"
+    if lowest.params[name] >= rate:
+        return blame
+    return (
+        f"{blame}; networks of its size diverge from {_shown(lowest.params[name])} on (trial {lowest.number})"
+    )
+
+
+def _is_similar(one: Trial, other: Trial) -> bool:
+    """Whether two networks differ in size by at most a factor of 2."""
+    return other.size / 2 <= one.size <= 2 * other.size
 
 
 def _shown(value: Any) -> str:
@@ -93,7 +115,8 @@ def score_line(candidate: Candidate, about: StudyDescription) -> str:
     """A configuration's estimate over seeds, its uncertainty, and how its first score misled."""
     mean = f"{about.metric} {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
     first = f"first score {candidate.first_score:.4g}, {optimism(candidate, about)}"
-    return f"{mean} (trial {candidate.trial.number}, {candidate.known.n_seeds} seeds; {first})"
+    n = candidate.known.n_seeds
+    return f"{mean} (trial {candidate.trial.number}, {n} seed{'s' if n > 1 else ''}; {first})"
 
 
 def optimism(candidate: Candidate, about: StudyDescription) -> str:

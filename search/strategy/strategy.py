@@ -1,6 +1,7 @@
 """What a search trains next: a new configuration, a paused trial, or a contender on a fresh seed."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,22 +11,25 @@ from search.strategy import allocation, explain, sampler, winner
 from search.strategy.allocation import Begun, Outlook, Situation
 from search.strategy.halving import REDUCTION_FACTOR
 from search.strategy.knowledge import Knowledge
+from search.strategy.stages import Stages
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
 MIN_COMPLETED = 3  # configurations that are trained to the end, if so many are drawn
-MIN_DRAWS = 40  # without which a search does not stop by itself: some of them are modelled
+N_DRAWS = 64  # the best draws so far, which tell what others may be worth
+MIN_DRAWS = 25  # without which a search does not stop by itself: fewer say too little of the ranges
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a search goes.
+    """How far a search goes, and how it begins.
 
     Args:
         trials: of the study in total, those of earlier searches included.
         replicates: fresh seeds of a configuration, at most; 0 leaves the answer unconfirmed.
         threshold: the score that the answer is to reach; the search is over once one surely does.
         stops: whether the search stops by itself once more time promises too little.
+        in_stages: whether the first draws follow the course's order: see `search.strategy.stages`.
         jobs: trainers.
     """
 
@@ -33,6 +37,7 @@ class Limits:
     replicates: int = 0
     threshold: float | None = None
     stops: bool = False
+    in_stages: bool = False
     jobs: int = 1
 
 
@@ -65,7 +70,7 @@ class Strategy:
             return self.resume(promoted)
         match allocation.next_work(now):
             case ("draw", _, _):
-                return self.ask()
+                return self.ask(limits.in_stages)
             case ("resume", int(number), _):
                 return self.resume(number)
             case ("replicate", int(number), _):
@@ -73,16 +78,16 @@ class Strategy:
                 return self.replicate(self.study.trial(number), seed)
         return None
 
-    def ask(self) -> Trial:
+    def ask(self, in_stages: bool = False) -> Trial:
         """Start the next trial: one that runs, or one that ended because its draw gave no configuration.
 
         Trials that another program enqueued come after the study's own first draws.
         """
         history = self.study.tried()
         draw, earlier = history.next_draw()
-        is_start = draw < len(self._starts)
-        fixed = earlier.params if earlier else self._starts[draw] if is_start else {}
-        enqueued = None if is_start or earlier else min(history.waiting, default=None)
+        start, why = self._start(draw, in_stages)
+        fixed = earlier.params if earlier else start
+        enqueued = None if start or earlier else min(history.waiting, default=None)
         levels = self.knowledge.rungs.observations()
         running = history.training.difference(levels, self.paused)
         seen = sampler.select_observations(levels, history.rejected, running)
@@ -95,7 +100,7 @@ class Strategy:
             enqueued=enqueued,
             levels={number: levels[number] for number in seen if number in levels},
             others=[number for number in seen if number not in levels],
-            explain=lambda drawn: explain.why_proposed(completed, drawn, proposal, is_start),
+            explain=lambda drawn: explain.why_proposed(completed, drawn, proposal, why),
         )
         return self.study.start(proposal)
 
@@ -107,7 +112,7 @@ class Strategy:
             training_seed=seed,
             replicate_of=trial.number,
             replicate=replicate,
-            explain=lambda drawn: explain.why_proposed([], drawn, proposal, False),
+            explain=lambda drawn: explain.why_proposed([], drawn, proposal, ""),
         )
         started = self.study.start(proposal)
         self._observe(started)
@@ -169,6 +174,8 @@ class Strategy:
     def situation(self, limits: Limits, seconds_left: float = math.inf) -> Situation:
         """What is known now, as `allocation` weighs it."""
         posterior, costs = self.knowledge.posterior, self.knowledge.costs
+        attempts = self.study.tried().attempts  # the fixed ones tell nothing of further draws
+        starts = {attempts[draw].number for draw in range(1 + len(self._warm_starts)) if draw in attempts}
         recent = costs.recent_draws()
         first = [self.study.trial(number).curve for number in recent]
         name, rung = self.study.description.score_name, costs.first_rung
@@ -179,6 +186,8 @@ class Strategy:
             contenders=winner.contenders(posterior, costs.full, limits.threshold, self._sampling_error),
             paused=[self._begun(number, each) for number, each in paused if each],
             recent=[self._begun(number, each, True) for number, each in like if each],
+            draws=posterior.best(N_DRAWS, starts),
+            n_draws=costs.n_draws() - len(starts),
             draw_seconds=costs.draw(),
             may_draw=self.study.n_started() < limits.trials,
             max_fresh=limits.replicates,
@@ -195,7 +204,7 @@ class Strategy:
             return False
         if limits.stops and any(each.surely_reaches for each in now.contenders):
             return True
-        if now.may_draw and (not limits.stops or self.knowledge.costs.n_draws() < MIN_DRAWS):
+        if now.may_draw and (not limits.stops or now.n_draws < MIN_DRAWS):
             return False
         outlook = self.outlook(now)
         return not now.paused if outlook is None else outlook.gain < self.difference
@@ -207,8 +216,7 @@ class Strategy:
 
     def outlook(self, now: Situation) -> Outlook | None:
         """What as much time again promises."""
-        n_draws = self.knowledge.costs.n_draws() if now.may_draw else 0
-        return allocation.outlook(now, n_draws, self.difference)
+        return allocation.outlook(now, self.difference)
 
     def _is_settled(self, now: Situation, limits: Limits) -> bool:
         """Whether the answer is confirmed, and no more seeds could change it by much."""
@@ -243,10 +251,38 @@ class Strategy:
     def _seed(self, purpose: str, number: int) -> int:
         return sampler.derive_seed(self.study.description.seed, purpose, number)
 
+    def _start(self, draw: int, in_stages: bool) -> tuple[dict[str, Any], str]:
+        """The hyperparameters of one of the first draws, and why they are tried; ({}, "") for later ones."""
+        if draw == 0:
+            return tasks.baseline(self.study.task), "baseline: the task's defaults"
+        if draw <= len(self._warm_starts):
+            return self._warm_starts[draw - 1], "warm start: the winner of another task"
+        step = draw - 1 - len(self._warm_starts)
+        if not in_stages or step >= len(self._stages):
+            return {}, ""
+        return self._stages.params(step, self._best_shallow()), self._stages.describe(step)
+
+    def _best_shallow(self) -> Mapping[str, Any] | None:
+        """The hyperparameters of the shallow configuration with the best estimate so far."""
+        posterior = self.knowledge.posterior
+        estimates = [
+            (estimate.mean, -trial.number, trial.params)
+            for trial in self.study.trials()
+            if trial.counts
+            and self._stages.is_shallow(trial.params)
+            and (estimate := posterior.estimate(trial.number))
+        ]
+        return max(estimates)[2] if estimates else None
+
     @cached_property
-    def _starts(self) -> list[dict[str, Any]]:
-        """What the first draws try: the task's defaults, and what won other tasks."""
-        return [tasks.baseline(self.study.task), *sampler.warm_starts(self.study.task)]
+    def _warm_starts(self) -> list[dict[str, Any]]:
+        """What won other tasks."""
+        return sampler.warm_starts(self.study.task)
+
+    @cached_property
+    def _stages(self) -> Stages:
+        """The course's order, which the draws after the first ones follow."""
+        return Stages(tasks.baseline(self.study.task), tasks.ranges(self.study.task))
 
     @cached_property
     def knowledge(self) -> Knowledge:

@@ -32,9 +32,9 @@ from contextlib import ExitStack
 import optuna
 from rich.console import Console
 from rich.table import Table
-from stores import here
 
 from objectives import langid
+from search import storage
 from search.coordinator import search
 from search.study.opening import open_study
 from search.tracking import chosen
@@ -161,7 +161,7 @@ def measure_logged(repetitions):
 
 def milliseconds_logged(name, place):
     """Of a trial of a search; `place` is where it is logged: None nowhere, "" on this machine."""
-    with open_study(here(), langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
+    with open_study(storage.chosen(None), langid, f"logged-{name}", "builtin") as study, ExitStack() as ends:
         watchers = []
         if place is not None:
             log = Projection(study, chosen(place), lambda _: {}, overdue=lambda: True)
@@ -174,7 +174,7 @@ def milliseconds_logged(name, place):
 def measure_sizes(window, repetitions):
     """By size, so many measurements one after the other; and how many trials ended in which state."""
     measured = {}
-    with open_study(here(), langid, source="builtin") as study:
+    with open_study(storage.chosen(None), langid, source="builtin") as study:
         for size in SIZES:
             search(study, Idle(), trials=min(SIZES))
             fill(study, size)

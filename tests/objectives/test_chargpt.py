@@ -19,6 +19,24 @@ def round_text():
     return encode(b"background\n" * 600)
 
 
+class Unigram:
+    """A model that knows how frequent characters are, and reads no context."""
+
+    def __init__(self, split, block_size):
+        self.block_size = block_size
+        self._nats = -(torch.bincount(split, minlength=96) / len(split)).log()
+
+    def get_loss(self, x_BT, y_BT):
+        return self._nats[y_BT].mean()
+
+
+@pytest.mark.parametrize("task", [attention, chargpt])
+def test_score_of_each_block_size_is_of_the_same_characters(task):
+    split = torch.randint(0, 96, (20_000,), generator=torch.Generator().manual_seed(0)) ** 2 // 96
+    scores = [task.score(Unigram(split, size), split)[0] for size in (16, 32, 64)]
+    assert max(scores) - min(scores) < 1e-3
+
+
 def train(task, config, split):
     """Train on and validate with one text; what is reported, and the network."""
     heard = []
@@ -35,6 +53,7 @@ def test_it_learns_a_text_that_repeats_and_writes_it(round_text):
     assert heard[-1]["sample"] == ("background\n" * 15)[: len("back") + 150]
 
 
+@pytest.mark.integration
 def test_one_attention_learns_it_too(round_text):
     config = attention.Config(n_embd=32, block_size=16, batch_size=32, learning_rate=1e-2, epochs=3)
     heard, model = train(attention, config, round_text)

@@ -16,7 +16,7 @@ from search.errors import StoreError, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.strategy.sampler import N_STARTUP_TRIALS
-from search.strategy.strategy import MIN_COMPLETED, MIN_DRAWS, Strategy
+from search.strategy.strategy import MIN_COMPLETED, MIN_DRAWS, Limits, Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
 from search.study.trial import numbers
@@ -337,11 +337,11 @@ def test_replicates_that_were_interrupted_are_made_up_for(bowl):
 
 def test_a_search_confirms_as_it_goes_and_stops_by_itself(bowl):
     with open_study(here(), bowl) as study:
-        outlook = search(study, Inline(study), replicates=2, stops=True)
+        strategy = search(study, Inline(study), replicates=2, stops=True)
         kinds = [trial.replicate_of is not None for trial in study.trials()]
         assert winner.choose(study).confirmed and winner.choose(study).mean < 0.05
         assert kinds.index(True) < MIN_DRAWS  # long before the end
-    assert outlook.odds > 0.5
+        assert strategy.outlook(strategy.situation(Limits(replicates=2))).odds > 0.5
 
 
 def test_a_search_is_over_once_its_threshold_is_surely_reached(bowl):
@@ -369,16 +369,41 @@ def test_a_setting_that_always_fails_does_not_end_a_search_that_works(moody):
         assert [trial.state for trial in study.trials()].count("failed") > 3
 
 
-def test_what_diverges_names_what_is_probably_to_blame():
+def diverge(study, rate, seed, **params):
+    """Have a trial of regression diverge in its first epoch. Returns the reason that is written down."""
     from objectives import regression
 
-    hot = tasks.baseline(regression) | {"learning_rate": 0.0097}
+    strategy = Strategy(study)
+    trial = study.start(fixed(tasks.baseline(regression) | params | {"learning_rate": rate}, seed))
+    listener = Coordinator(strategy, Inline(study), [], Clock())
+    listener.running.add(trial.number)
+    listener.reported(trial.number, entry(20) | {"train_loss": math.nan, "validation_mse": 0.5})
+    return study.trial(trial.number).reason
+
+
+def test_divergence_names_the_lowest_rate_at_which_networks_of_similar_size_diverged():
+    from objectives import regression
+
     with open_study(here(), regression) as study:
-        trial = study.start(fixed(hot, 1))
-        ear = Coordinator(Strategy(study), Inline(study), [], Clock())
-        ear.running.add(trial.number)
-        ear.reported(trial.number, entry(20) | {"train_loss": math.nan, "validation_mse": 0.5})
-        assert study.trial(trial.number).reason == (
-            "train_loss not finite at epoch 20: learning_rate 0.0097 is probably too high for "
-            "hidden_size 200, layers 1, batch_size 20"
+        cause = "train_loss not finite at epoch 20"
+        shape = "hidden_size 200, layers 1, batch_size 20"
+        assert diverge(study, 0.004, 1) == f"{cause}: learning_rate 0.004 is probably too high for {shape}"
+        small = shape.replace("200", "100")
+        assert diverge(study, 0.009, 2, hidden_size=100) == (
+            f"{cause}: learning_rate 0.009 is probably too high for {small}; "
+            "networks of its size diverge from 0.004 on (trial 0)"
         )
+        large = shape.replace("200", "500").replace("layers 1", "layers 3")
+        assert diverge(study, 0.009, 3, hidden_size=500, layers=3) == (
+            f"{cause}: learning_rate 0.009 is probably too high for {large}"
+        )
+
+
+def test_divergence_does_not_blame_a_rate_at_which_a_network_of_its_size_trained_well():
+    from objectives import regression
+
+    with open_study(here(), regression) as study:
+        trial = study.start(fixed(tasks.baseline(regression) | {"learning_rate": 0.0097}, 1))
+        study.report(trial.number, entry(20) | {"validation_mse": 0.5})
+        assert diverge(study, 0.008, 2) == "train_loss not finite at epoch 20"
+        assert diverge(study, 0.00015, 3, layers=3) == "train_loss not finite at epoch 20"

@@ -200,6 +200,7 @@ def twins(draws):
     )
 
 
+@pytest.mark.integration
 def test_what_trains_is_seen_by_the_sampler_so_that_parallel_draws_differ(bowl, tell):
     with open_study(here(), bowl, seed=3) as study:
         for x in range(40):

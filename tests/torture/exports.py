@@ -51,15 +51,8 @@ CODE = [
     "$name ${name",
     export.FLAG,
 ]
-SHOWN = (
-    ["winner"],
-    ["status"],
-    ["report"],
-    ["export"],
-    ["void", "--trials", "1", "--reason", "<canary>"],
-    ["handin"],
-    ["audit"],
-)
+VOID = ["void", "--trials", "1", "--reason", "<canary>"]
+SHOWN = ["winner"], ["status"], ["report"], ["export"], VOID, ["handin"], ["audit"]
 
 
 @dataclass(frozen=True)
@@ -180,7 +173,7 @@ def case(study, plain, drawn, here, with_page):
     try:
         wrong = of_script(study, standing, drawn, plain) + ["a canary"] * any(here.iterdir())
         if with_page:
-            wrong += of_page(study)
+            wrong += planted(page.page(report.report(study)))
     except Exception as error:
         wrong = [f"{type(error).__name__}: {error}"[:200]]
     return ascii(f"{'; '.join(wrong)}: {shown(drawn)}") if wrong else None
@@ -247,11 +240,6 @@ def of_flag(study, trial, drawn, plain, path):
     return wrong
 
 
-def of_page(study):
-    """What is wrong with the page of a report."""
-    return planted(page.page(report.report(study)))
-
-
 class Page(HTMLParser):
     """What a browser makes of a page, as far as it is planted."""
 
@@ -265,9 +253,10 @@ class Page(HTMLParser):
 
 
 def planted(text):
-    page = Page()
-    page.feed(text)
-    return page.planted
+    """What is planted in the text of a page."""
+    parser = Page()
+    parser.feed(text)
+    return parser.planted
 
 
 def tree_of(text):
@@ -301,6 +290,4 @@ def same(one, other):
         return False
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, float):
-        return math.copysign(1, one) == math.copysign(1, other) and one == other
-    return one == other
+    return one == other and (not isinstance(one, float) or math.copysign(1, one) == math.copysign(1, other))

@@ -1,4 +1,6 @@
-"""Optuna: its TPE with the defaults, alone and with its pruners. It hands over `study.best_trial`.
+"""Optuna: its TPE with the defaults, alone and with its pruners.
+
+It hands over `study.best_trial`, and would confirm the best completed trials.
 
 A report is a step, so that Hyperband's smallest resource is one report.
 """
@@ -29,8 +31,9 @@ def search(core, pruner):
         trial = study.ask()
         training = core.training(asdict(core.task.space(trial)))
         study.tell(trial, **_train(trial, training))
-        if any(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False)):
-            core.hand_over(study.best_params)
+        if best := study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
+            best.sort(key=lambda each: each.value, reverse=core.task.DIRECTION == "maximize")
+            core.hand_over_best([each.params for each in best])
 
 
 def _train(trial, training):

@@ -2,9 +2,11 @@
 
 Scheduler and searcher are Ray's own, called as its controller calls them; only the controller, which
 starts processes, is left out. It hands over what `get_best_result` chooses by default: the best *last*
-result of all trials, of those too that were stopped early or still train.
+result of all trials, of those too that were stopped early or still train. The next best ones are what it
+would confirm besides.
 """
 
+import heapq
 import itertools
 import math
 from functools import partial
@@ -16,6 +18,7 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from search import tasks
+from tests.bench.replay.core import CONFIRMED
 
 LIBRARIES = ("ray", "optuna")
 METRIC, TIME = "score", "training_iteration"
@@ -103,8 +106,8 @@ class Best:
         else:
             self._last[trial] = self._core.table.level(score), config
         if self._last:
-            _, best = max(self._last.values(), key=lambda last: last[0])
-            self._core.hand_over(best)
+            best = heapq.nlargest(CONFIRMED, self._last.values(), key=lambda last: last[0])
+            self._core.hand_over_best([config for _, config in best])
 
 
 METHODS = {

@@ -1,7 +1,8 @@
 """SMAC: its multi-fidelity facade, Hyperband over a random forest, with its defaults by ask and tell.
 
-It hands over its incumbent. A configuration that is promoted goes on from where it was and pays for
-the further reports alone: SMAC leaves this to who trains, and it is to the peer's favour.
+It hands over its incumbent. It would confirm the best of those that were trained farthest besides. A
+configuration that is promoted goes on from where it was and pays for the further reports alone: SMAC leaves
+this to who trains, and it is to the peer's favour.
 """
 
 import logging
@@ -35,7 +36,14 @@ def search(core):
                 trainings[asked.config] = core.training(space.config(asked.config))
             smac.tell(asked, _train(trainings[asked.config], asked.budget, space.cost), save=False)
             if (incumbent := smac.intensifier.get_incumbent()) is not None:
-                core.hand_over(trainings[incumbent].config)
+                core.hand_over_best(_best(trainings, trainings[incumbent], space.cost))
+
+
+def _best(trainings, incumbent, cost):
+    """The configurations of the incumbent and of the other trainings, the best first of the farthest."""
+    others = [each for each in trainings.values() if each is not incumbent and math.isfinite(each.score)]
+    others.sort(key=lambda each: (-each.step, cost(each.score)))
+    return [each.config for each in (incumbent, *others)]
 
 
 def _train(training, budget, cost):

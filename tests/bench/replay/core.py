@@ -10,16 +10,20 @@ import hashlib
 import json
 import math
 import random
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from search import tasks
 
-MARGINS = {"maximize": 0.005, "minimize": 1.0}  # half a point of accuracy, a factor two of loss
+MARGIN_ERRORS = 2  # of a table: a good quality is within so many errors of the best one
 NEAR = 20  # recorded trainings, from whose deviations one is drawn
+CONFIRMED, FRESH = 3, 3  # configurations that a peer confirms, and on how many fresh seeds each
+BEST = 3  # one configuration in so many is among the best, of which a table says its error
 
 
 class Over(Exception):
@@ -39,28 +43,38 @@ class Table:
     """The recorded learning curves of a task, and what lies between them.
 
     What is recorded are a few hundred points; a search asks for others. A Gaussian process over the
-    configurations (Matern 5/2, a length scale for each hyperparameter, fitted to the levels at the end)
-    says what is to be expected there at each report, and how long that takes. How one training deviates
-    from what is expected, all along its curve, is drawn from those that are recorded near by.
+    configurations (Matern 5/2, a length scale for each hyperparameter, fitted to the mean levels at the end)
+    says what is to be expected there at each report, and how long that takes. A mean over few seeds counts
+    less than one over many.
+
+    How one training deviates from what is expected, all along its curve, is drawn from the recorded trainings
+    near by of configurations that have several seeds: from their deviations about the mean of those seeds.
 
     Args:
         task: its module.
         lines: as `record.py` writes them.
-        margin: how much worse than the best a good level may be; by default as MARGINS has it.
+        margin: how much worse than the best a good level may be; by default MARGIN_ERRORS times the
+            table's own error, so that noise of the table makes no configuration good or bad.
     """
 
     def __init__(self, task, lines, margin=None):
         self.task = task
         self.digest = hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:12]
-        self.margin = MARGINS[task.DIRECTION] if margin is None else margin
         self._ranges = tasks.ranges(task)
         self.epochs = [epoch for epoch, _, _ in max((line["curve"] for line in lines), key=len)]
         self.steps = len(self.epochs)  # reports of a whole training
-        self.configs = [{name: line["config"][name] for name in self._ranges} for line in lines]
-        self._points_LD = np.array([self._point(config) for config in self.configs])
-        self._fit_levels(self._levels(lines))
-        self._fit_seconds(np.array([_seconds(line["curve"], self.steps) for line in lines]))
+        seeds = {}  # number of a configuration -> its lines
+        for row, line in enumerate(lines):
+            seeds.setdefault(line["number"], []).append(row)
+        self.configs = [
+            {name: lines[row]["config"][name] for name in self._ranges} for row, *_ in seeds.values()
+        ]
+        self._points_CD = np.array([self._point(config) for config in self.configs])
+        self._fit_levels(self._levels(lines), list(seeds.values()))
+        first = [lines[row]["curve"] for row, *_ in seeds.values()]
+        self._fit_seconds(np.array([_seconds(curve, self.steps) for curve in first]))
         self.best = max(map(self.quality, self.configs))  # of what is recorded
+        self.margin = MARGIN_ERRORS * self.error if margin is None else margin
 
     def level(self, score):
         """A score so that more is better."""
@@ -80,13 +94,17 @@ class Table:
 
     def curve(self, config, seed):
         """The reports of a training of a configuration."""
-        similar_L = self._kernel(self._point(config)[None], self._points_LD)[0]
-        near = np.argsort(-similar_L, kind="stable")[:NEAR]
+        similar_R = self._kernel(self._point(config)[None], self._points_RD)[0]
+        near = np.argsort(-similar_R, kind="stable")[:NEAR]
         drawn = random.Random(f"{seed} {sorted(config.items())}").choice(near)
-        levels = self._expected(config) + self._deviations_LS[drawn]
+        levels = self._expected(config) + self._deviations_RS[drawn]
         until = np.maximum.accumulate(self._taken(config))
         steps = zip(self.epochs, levels, np.diff(until, prepend=0.0))
         return [Report(n, epoch, self.score(level), took) for n, (epoch, level, took) in enumerate(steps, 1)]
+
+    def seconds(self, config):
+        """How long a whole training of a configuration takes."""
+        return float(self._taken(config).max())
 
     def _levels(self, lines):
         """What was recorded (lines, steps); a training that diverged has the worst from there on."""
@@ -96,30 +114,50 @@ class Table:
             row[: len(scores)] = [self.level(score) for score in scores]
         return np.where(np.isnan(levels_LS), np.nanmin(levels_LS, 0), levels_LS)
 
-    def _fit_levels(self, levels_LS):
-        self._mean_S, self._spread_S = levels_LS.mean(0), levels_LS.std(0) + 1e-9
-        scaled_LS = (levels_LS - self._mean_S) / self._spread_S
-        process, inverse_LL = _fit(self._points_LD, scaled_LS[:, -1])
-        self._kernel, self._weights_LS = process.kernel_.k1, inverse_LL @ scaled_LS
-        smooth_LS = self._kernel(self._points_LD, self._points_LD) @ self._weights_LS
-        self._deviations_LS = (scaled_LS - smooth_LS) * self._spread_S
-        left_out_L = self._weights_LS[:, -1] / np.diag(inverse_LL) * self._spread_S[-1]
-        self.error = float(np.sqrt(np.mean(left_out_L**2)))  # of a level at the end, each left out in turn
+    def _fit_levels(self, levels_LS, seeds):
+        """Fit what is to be expected, and keep how trainings deviate from it.
 
-    def _fit_seconds(self, seconds_LS):
-        logarithms_LS = np.log(seconds_LS)
-        self._mean_log_S = logarithms_LS.mean(0)
-        process, inverse_LL = _fit(self._points_LD, logarithms_LS[:, -1] - self._mean_log_S[-1])
+        Args:
+            seeds: the rows of each configuration.
+        """
+        means_CS = np.array([levels_LS[rows].mean(0) for rows in seeds])
+        self._mean_S, self._spread_S = means_CS.mean(0), means_CS.std(0) + 1e-9
+        scaled_CS = (means_CS - self._mean_S) / self._spread_S
+        n_C = np.array([len(rows) for rows in seeds])
+        repeated = [c for c, n in enumerate(n_C) if n > 1]
+        # The mean of n seeds is nearer to each of them than the truth is: by the square root of (n - 1) / n.
+        away = [(levels_LS[seeds[c]] - means_CS[c]) * math.sqrt(n_C[c] / (n_C[c] - 1)) for c in repeated]
+        noise = np.mean([(each[:, -1] ** 2).mean() for each in away]) if repeated else 0.0  # a variance
+        noise_C = noise / n_C
+        process, inverse_CC = _fit(self._points_CD, scaled_CS[:, -1], noise_C / self._spread_S[-1] ** 2)
+        self._kernel, self._weights_CS = process.kernel_.k1, inverse_CC @ scaled_CS
+        left_out_C = self._weights_CS[:, -1] / np.diag(inverse_CC) * self._spread_S[-1]
+        good_C = np.argsort(-means_CS[:, -1])[: max(2, len(seeds) // BEST)]
+        # Of a quality among the best, each left out in turn: what its own seeds are off is no error of that.
+        squared = (left_out_C[good_C] ** 2).mean() - noise_C[good_C].mean()
+        self.error, self.seed_deviation = math.sqrt(max(squared, 0.0)), math.sqrt(noise)
+        if repeated:
+            self._points_RD = np.repeat(self._points_CD[repeated], n_C[repeated], axis=0)
+            self._deviations_RS = np.concatenate(away)
+        else:  # nothing tells what a seed does: all that is not foretold
+            smooth_CS = self._kernel(self._points_CD, self._points_CD) @ self._weights_CS
+            self._points_RD = self._points_CD
+            self._deviations_RS = (scaled_CS - smooth_CS) * self._spread_S
+
+    def _fit_seconds(self, seconds_CS):
+        logarithms_CS = np.log(seconds_CS)
+        self._mean_log_S = logarithms_CS.mean(0)
+        process, inverse_CC = _fit(self._points_CD, logarithms_CS[:, -1] - self._mean_log_S[-1], 1e-10)
         self._seconds_kernel = process.kernel_.k1
-        self._seconds_weights_LS = inverse_LL @ (logarithms_LS - self._mean_log_S)
+        self._seconds_weights_CS = inverse_CC @ (logarithms_CS - self._mean_log_S)
 
     def _expected(self, config):
-        similar_L = self._kernel(self._point(config)[None], self._points_LD)[0]
-        return similar_L @ self._weights_LS * self._spread_S + self._mean_S
+        similar_C = self._kernel(self._point(config)[None], self._points_CD)[0]
+        return similar_C @ self._weights_CS * self._spread_S + self._mean_S
 
     def _taken(self, config):
-        similar_L = self._seconds_kernel(self._point(config)[None], self._points_LD)[0]
-        return np.exp(similar_L @ self._seconds_weights_LS + self._mean_log_S)
+        similar_C = self._seconds_kernel(self._point(config)[None], self._points_CD)[0]
+        return np.exp(similar_C @ self._seconds_weights_CS + self._mean_log_S)
 
     def _point(self, config):
         return np.array([_share(ranges, config[name]) for name, ranges in self._ranges.items()])
@@ -128,15 +166,17 @@ class Table:
 class Core:
     """One trainer, one search and so many simulated seconds.
 
-    What the search would hand over is kept as it changes: `handed` holds pairs of seconds and quality. It
-    begins with the task's defaults, which all methods try first, and which a search hands over that has
-    found nothing yet.
+    `handed` holds pairs of seconds and quality: what the search would hand over, as it changes. It begins
+    with the task's defaults, which all methods try first, and which a search hands over that has found
+    nothing yet. `confirmed` is the same of answers that are proved on fresh seeds.
     """
 
     def __init__(self, table, seed, budget):
         self.table, self.task, self.seed, self.budget = table, table.task, seed, budget
         self.clock = 0.0
-        self.handed = [(0.0, table.quality(tasks.baseline(self.task)))]
+        default = 0.0, table.quality(tasks.baseline(self.task))
+        self.handed, self.confirmed = [default], [default]
+        self._top = []
 
     @property
     def over(self):
@@ -154,10 +194,38 @@ class Core:
             raise Over
 
     def hand_over(self, config):
-        """From now on the search would hand this configuration over."""
-        quality = self.table.quality(config)
-        if len(self.handed) == 1 or quality != self.handed[-1][1]:
-            self.handed.append((self.clock, quality))
+        """From now on the search would hand this configuration over, which it has confirmed itself."""
+        _add(self.handed, self.clock, self.table.quality(config))
+        _add(self.confirmed, self.clock, self.table.quality(config))
+
+    def hand_over_best(self, configs):
+        """From now on the search would hand over the first of these configurations, unconfirmed.
+
+        Had it been planned to end now, it would have trained the first CONFIRMED again, on FRESH seeds each,
+        and handed over that with the best mean once this had taken its time.
+        """
+        _add(self.handed, self.clock, self.table.quality(configs[0]))
+        top = configs[:CONFIRMED]
+        if top == self._top:
+            return
+        self._top = top
+        until = self.clock + FRESH * sum(map(self.table.seconds, top))
+        if until < self.budget:
+            self.confirmed = [
+                each for each in self.confirmed if each[0] < until
+            ]  # the later answer is better
+            _add(self.confirmed, until, self.table.quality(max(top, key=self._mean)))
+
+    def _mean(self, config):
+        """The mean level of a configuration at the end, over fresh seeds."""
+        seeds = range(1, FRESH + 1)
+        curves = [self.table.curve(config, f"{self.seed} fresh {seed}") for seed in seeds]
+        return sum(self.table.level(curve[-1].score) for curve in curves)
+
+
+def _add(handed, seconds, quality):
+    if len(handed) == 1 or quality != handed[-1][1]:
+        handed.append((seconds, quality))
 
 
 class Training:
@@ -198,12 +266,18 @@ def handed_at(handed, seconds):
     return [quality for since, quality in handed if since <= seconds][-1]
 
 
-def _fit(points_LD, targets_L):
-    """A Gaussian process of targets, and the inverse of its kernel's matrix."""
-    lengths = np.ones(points_LD.shape[1])
+def _fit(points_CD, targets_C, noise_C):
+    """A Gaussian process of targets that have noise, a variance, and the inverse of its kernel's matrix."""
+    lengths = np.ones(points_CD.shape[1])
     kernel = ConstantKernel() * Matern(lengths, (0.05, 20), nu=2.5) + WhiteKernel(0.05, (1e-4, 1))
-    process = GaussianProcessRegressor(kernel, random_state=0).fit(points_LD, targets_L)
-    return process, np.linalg.inv(process.kernel_(points_LD))
+    process = GaussianProcessRegressor(kernel, alpha=noise_C + 1e-10, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # a length scale at its bound is as good as beyond
+        process.fit(points_CD, targets_C)
+    matrix_CC = process.kernel_(points_CD) + np.diag(np.broadcast_to(noise_C, len(targets_C)))
+    return process, np.linalg.inv(matrix_CC)
 
 
 def _seconds(curve, steps):

@@ -1,6 +1,7 @@
 """This project: its own search, whose executor replays.
 
-It hands over the trial that leads: see `Study.leader`. "trialbook" begins with what won other tasks, as it
+It hands over what the product names, once that is confirmed: see `search.strategy.winner`. The clock counts
+the fresh seeds too, and the search may stop by itself. "trialbook" begins with what won other tasks, as it
 does for everyone; "trialbook-cold" has no such winners.
 """
 
@@ -13,9 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from stores import here
-
-from search import coordinator, paths
+from search import coordinator, paths, storage, tasks
 from search.strategy import winner
 from search.study.opening import open_study
 from search.trainers.trainer import GO_ON
@@ -23,6 +22,10 @@ from tests.bench.replay.core import Over
 
 LIBRARIES = ("optuna",)
 MEMORY = Path("/dev/shm")  # where there is no disk to wait for: it takes none of the simulated time
+# Standard errors of scores through the validation data: as accuracies have them on so many examples, and
+# parts of a loss.
+EXAMPLES = {"langid": 5000, "digits": 10_000}
+PARTS = {"regression": 0.15, "chargpt": 0.004}
 WON = paths.frozen("langid").parent  # the frozen winners of all tasks
 
 
@@ -57,10 +60,11 @@ class Replay:
             listener.finished(number, (report.score, self._error(report.score)))
 
     def _error(self, score):
-        """The sampling error of a score, on as many validation examples as the tasks have."""
-        return (
-            math.sqrt(score * (1 - score) / 5000) if self._core.task.DIRECTION == "maximize" else 0.1 * score
-        )
+        """The sampling error of a score."""
+        name = tasks.name_of(self._core.task)
+        if name in PARTS:
+            return PARTS[name] * score
+        return math.sqrt(score * (1 - score) / EXAMPLES[name])
 
     def _entry(self, report):
         metric = f"validation_{self._core.task.METRIC}"
@@ -96,7 +100,7 @@ def search(core, warm):
         os.environ["TRIALBOOK_HOME"] = home
         if warm:
             shutil.copytree(WON, paths.frozen("langid").parent)
-        with open_study(here(), core.task, source="builtin", seed=core.seed) as study:
+        with open_study(storage.chosen(None), core.task, source="builtin", seed=core.seed) as study:
             coordinator.search(
                 study,
                 Replay(core),

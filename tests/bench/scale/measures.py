@@ -13,9 +13,9 @@ from rich.console import Console
 from objectives import bowl, chargpt
 from search import storage
 from search.cli.display import Tally, watch
-from search.coordinator import search, train_all
+from search.coordinator import Clock, Coordinator, search
 from search.executors.processes import Processes
-from search.strategy.strategy import Strategy
+from search.strategy.strategy import Limits, Strategy
 from search.study.opening import open_study
 from search.study.trial import TrialState
 from search.tracking import chosen
@@ -32,6 +32,7 @@ from tests.bench.scale.trainers import (
     entry,
 )
 
+LISTENING = 0.25  # seconds between two looks at the clock
 WARM_UP = 3  # epochs before the measuring begins
 REPORTS, MIN_EPOCHS = 400, 3  # that a measurement of busy trainers waits for
 JOBS = 32  # trainers of a search whose reports are counted
@@ -71,8 +72,7 @@ def reports(studies, size, whole, watched, seconds):
         begin = clock.now() + seconds / 4
         limits = {"watchers": watchers, "stopping": lambda: clock.now() >= begin + seconds}
         if whole:
-            best, replicate, strategy = study.best(), itertools.count(1), Strategy(study)
-            train_all(strategy, trainers, lambda _: strategy.replicate(best, next(replicate)), **limits)
+            train_fresh_seeds(study, trainers, **limits)
         else:
             search(study, trainers, **limits)
     first, *_, last = (at for at, each in enumerate(counts.reported_at) if begin <= each < begin + seconds)
@@ -81,6 +81,18 @@ def reports(studies, size, whole, watched, seconds):
         (last - first) / (processor.reported_at[last] - processor.reported_at[first]),
         count_within(counts.started_at, begin, begin + seconds) / seconds,
     )
+
+
+def train_fresh_seeds(study, trainers, *, watchers, stopping):
+    """Train the best trial on one fresh seed after the other, each to its end, until `stopping()`."""
+    strategy = Strategy(study)
+    coordinator = Coordinator(strategy, trainers, watchers, Clock(stopping=stopping))
+    best, seeds = study.best(), itertools.count(1)
+    while not stopping():
+        while trainers.free:
+            coordinator.start(study.exclusive(lambda: strategy.replicate(best, next(seeds))))
+        trainers.listen(coordinator, LISTENING)
+    coordinator.interrupt("measured")
 
 
 def watching(study, watched, ends):
@@ -93,7 +105,7 @@ def watching(study, watched, ends):
     if watched != "the log":
         nowhere = ends.enter_context(open(os.devnull, "w"))  # noqa: SIM115
         console = Console(file=nowhere, force_terminal=True, width=120, height=50)
-        yield watch(console, Tally(study, math.inf, math.inf, JOBS))
+        yield watch(console, Tally(study, math.inf, math.inf))
 
 
 def size(home, asks):
@@ -116,11 +128,9 @@ def size(home, asks):
 
 
 def asked(strategy, spent):
-    """The next trial of a search. The seconds of all its questions are appended to `spent`."""
+    """The next trial of a search. The seconds that its choice takes are appended to `spent`."""
     with timed(spent):
-        strategy.resume_next()
-        strategy.study.n_started()
-        return strategy.ask()
+        return strategy.next_trial(Limits(), math.inf, 0)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import select
 import time
 
 from objectives import chargpt
+from search.coordinator import LISTENING, Clock, Coordinator
 from search.executors.pool import Pool, RemoteTrainer
 from search.executors.worker import VERDICT_TIMEOUT
 from search.trainers.messages import GO_ON, PAUSE
@@ -147,7 +148,8 @@ def entry(config, epoch, seconds):
     """An epoch as a trainer reports it."""
     value = loss(config, epoch)
     metrics = {"train_loss": value, "validation_loss": value, "validation_nats": value}
-    return {"epoch": epoch, **metrics, "learning_rate": 1e-3 / epoch, "seconds": seconds, "time": time.time()}
+    took = max(seconds, 1e-6)  # no epoch takes no time at all
+    return {"epoch": epoch, **metrics, "learning_rate": 1e-3 / epoch, "seconds": took, "time": time.time()}
 
 
 class Counts:
@@ -173,3 +175,14 @@ class Counts:
 def count_within(times, begin, end):
     """How many of these times are in an interval."""
     return sum(begin <= each < end for each in times)
+
+
+def train_all(strategy, executor, next_trial, watchers, stopping):
+    """Train one trial after the other to its end."""
+    clock = Clock(stopping=stopping)
+    coordinator = Coordinator(strategy, executor, watchers, clock)
+    while clock.why() is None:
+        while executor.free:
+            coordinator.start(next_trial())
+        executor.listen(coordinator, LISTENING)
+    coordinator.interrupt(clock.why())

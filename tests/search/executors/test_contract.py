@@ -8,6 +8,7 @@ from executor_tests import (
     KILLED,
     RAY,
     Recorder,
+    Source,
     is_alive,
     listen_until,
     open_executor,
@@ -120,6 +121,26 @@ def test_a_trial_that_is_resumed_while_others_pause_trains_on(moody):
     for number in (2, 0, 1):
         assert train(moody, listener, number, WELL) == [WELL_SCORE]
     assert [listener.epochs(number) for number in range(3)] == [[1, 2, 3]] * 3
+
+
+@pytest.mark.integration
+def test_a_trial_that_resumes_in_a_busy_trainer_trains_before_the_one_that_trains_there():
+    longer = {"mood": "well", "epochs": 12}
+
+    def verdict(number, entry):
+        if (number, entry["epoch"]) == (1, 2):
+            executor.start(0, longer)
+        return PAUSE if (number, entry["epoch"]) == (0, 1) else GO_ON
+
+    listener = Recorder(verdict)
+    with Processes(Source(moody_task), 1) as executor:
+        until_free(executor, listener)
+        for number in (0, 1):
+            executor.start(number, longer)
+            listen_until(executor, listener, lambda: executor.free)
+        listen_until(executor, listener, lambda: len(listener.ends) == 2)
+    assert list(listener.ends) == [0, 1], "the one that trained makes way"
+    assert [listener.epochs(number) for number in (0, 1)] == [[*range(1, 13)]] * 2, "nothing is trained twice"
 
 
 # Failures

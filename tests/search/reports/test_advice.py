@@ -70,6 +70,7 @@ def test_a_winner_on_the_edge_is_told_with_how_many_of_the_best_are_there(study,
     assert said(study, "hidden_size") is None
 
 
+@pytest.mark.integration
 def test_a_value_that_is_never_among_the_best_is_told_where_chance_is_no_excuse(study, tell):
     for number in range(24):
         size = 100 if number >= 15 else [20, 25, 40, 50][number % 4]

@@ -76,6 +76,7 @@ def test_of_too_few_trials_nothing_is_said_but_that(studied, tell):
         assert "there are 0" in mattered(study)[0].text
 
 
+@pytest.mark.integration
 def test_importance_is_optunas_where_all_are_completed(by_rate):
     shares, chance_share = importances(Evidence(by_rate))
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=0.25)

@@ -47,6 +47,7 @@ def test_replicates_and_void_trials_are_no_evidence(searched):
     assert {point.trial.number for point in Evidence(searched).points} == set(range(2, 12))
 
 
+@pytest.mark.integration
 def test_the_best_quarter_has_at_least_five_trials(tell):
     with open_study(here(), regression, "told") as study:
         for number in range(24):

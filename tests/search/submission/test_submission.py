@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import statistics
 import zipfile
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from stores import here
 
 from search import export, paths
 from search.cli.app import main
-from search.coordinator import confirm, search
+from search.coordinator import Clock, Coordinator, confirm, search
 from search.errors import NoWinner, TrialbookError, UsageError
 from search.executors.inline import Inline
 from search.frozen_script import files
@@ -98,6 +99,7 @@ def test_the_same_study_gives_the_same_bytes(study, tmp_path):
     assert first.name == "searched-handin.zip" and not list(paths.home().glob("*.zip.*"))
 
 
+@pytest.mark.integration
 def test_all_of_it_holds_and_the_script_trains_as_the_trial_did(members):
     findings = list(check.findings(Submission(pack.packed(members))))
     assert [finding.message for finding in findings if not finding.holds] == []
@@ -198,10 +200,15 @@ def test_changed_trials_are_found(members, edit, name, said):
 
 
 def test_check_another_winner_fails_in_each_file_that_names_it(study):
+    other = winner.candidates(study)[1]
+    coordinator = Coordinator(Strategy(study), Inline(study), (), Clock())
+    for seed in (1, 2):
+        coordinator.start(coordinator.strategy.replicate(other.trial, seed))
+        coordinator.executor.listen(coordinator, 0)
     members, other = pack.members_of(study, lambda _: "run"), winner.candidates(study)[1]
     view = Submission(pack.packed(members)).view
     record = check.winner_record(other)
-    assert record["confirmed"]
+    assert record["confirmed"] and other.trial.number != winner.choose(study).trial.number
     forged = edited(members, "study.json", lambda about: about.update(winner=record))
     assert failures(forged).keys() == {"the winner"}
     forged["report.txt"] = figures.text_of(view, other).encode()
@@ -246,9 +253,12 @@ def test_check_trials_with_another_score_than_study_json_states_fail(members):
 
 
 def by_version(members, version):
-    """The hand-in as another version would have written it, in other words."""
+    """The hand-in as another version would have written it, in other words; version 0.1 had plain means."""
+    won = json.loads(members["study.json"])["winner"]
+    mean = statistics.fmean(won["scores"]) if version in (None, "0.1.0") else won["mean"]
 
     def edit(about):
+        about["winner"]["mean"] = mean
         del about["version"]
         if version:
             about["version"] = version
@@ -258,6 +268,7 @@ def by_version(members, version):
         b"superseded:": b"aside:",
         b"infeasible: 0\n": b"",
         b"Scores": b"They",
+        f"winner's mean: {won['mean']}".encode(): f"winner's mean: {mean}".encode(),
     }
     report = members["report.txt"]
     for today, then in names.items():
@@ -275,6 +286,23 @@ def test_check_hand_in_of_another_version_holds_and_says_what_is_not_compared(me
     assert stated in results["the page"].message
 
 
+@pytest.mark.parametrize("version, broken", [(None, set()), ("9.0", {"figures"})])
+def test_check_standard_error_is_not_judged_of_version_0_1_alone(members, version, broken):
+    moved = by_version(members, version)
+    report = re.sub(rb"winner's standard error: .*", b"winner's standard error: 0.5", moved["report.txt"])
+    assert failures(moved | {"report.txt": report}).keys() == broken
+
+
+def test_check_winner_of_version_0_1_without_the_mean_of_its_trials_fails(members):
+    moved = by_version(members, None)
+    better = edited(moved, "study.json", lambda about: about["winner"].update(mean=0.001))
+    assert failures(better).keys() == {"the winner"}
+    other = edited(moved, "study.json", lambda about: about["winner"].update(trial=0))
+    assert "which is unconfirmed, unlike others" in failures(other)["the winner"]
+    none = edited(moved, "study.json", lambda about: about["winner"].update(trial=1))
+    assert "which cannot have won" in failures(none)["the winner"]
+
+
 def test_check_hand_in_of_another_version_with_a_forged_table_fails(members):
     moved = by_version(members, None)
     page = re.sub(rb'data-value="0\.\d+"', b'data-value="0.0"', moved["report.html"], count=1)
@@ -282,6 +310,7 @@ def test_check_hand_in_of_another_version_with_a_forged_table_fails(members):
     assert failures(moved | {"report.html": page}).keys() == {"the page"}
 
 
+@pytest.mark.integration
 def test_a_script_that_trains_otherwise_is_found(members):
     script = members["script.py"].decode()
     other = script.replace("+ 1 / epoch", "+ 1.5 / epoch")
@@ -302,6 +331,7 @@ def test_a_script_of_other_settings_is_not_even_run(members):
     }
 
 
+@pytest.mark.integration
 def test_on_another_machine_it_is_compared_within_a_tolerance(members):
     def elsewhere(trials):
         for trial in trials:
@@ -326,11 +356,12 @@ def test_other_data_and_none_are_found(members):
     assert "not the name of a data file" in failures(moved)["the data"]
 
 
-def zipped(*members):
+def zipped(members):
+    """A zip of names and texts; a number stands for so many zeros."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         for name, text in members:
-            file.writestr(name, text)
+            file.writestr(name, bytes(text) if isinstance(text, int) else text)
     return content.getvalue()
 
 
@@ -339,18 +370,18 @@ def zipped(*members):
     [
         (b"", "cannot be read: BadZipFile"),
         (b"no zip at all", "cannot be read: BadZipFile"),
-        (zipped(("study.json", "{}")), "lacks DIGESTS, report.html, report.txt, script.py, trials.json"),
-        (zipped(("../x", "")), "names that no hand-in has"),
-        (zipped(("/etc/x", "")), "names that no hand-in has"),
-        (zipped(("folder/", "")), "names that no hand-in has"),
-        (zipped(*((f"f{number}", "") for number in range(11))), "names that no hand-in has"),
-        (zipped(("bomb", bytes(MAX_BYTES + 1))), "its files have more than 500,000,000 bytes"),
+        ([("study.json", "{}")], "lacks DIGESTS, report.html, report.txt, script.py, trials.json"),
+        ([("../x", "")], "names that no hand-in has"),
+        ([("/etc/x", "")], "names that no hand-in has"),
+        ([("folder/", "")], "names that no hand-in has"),
+        ([(f"f{number}", "") for number in range(11)], "names that no hand-in has"),
+        ([("bomb", MAX_BYTES + 1)], "its files have more than 500,000,000 bytes"),
     ],
     ids=range(8),
 )
 def test_what_is_no_hand_in_is_wrong_usage(content, said, tmp_path, capsys):
     path = tmp_path / "some.zip"
-    path.write_bytes(content)
+    path.write_bytes(content if isinstance(content, bytes) else zipped(content))
     assert main(["check-handin", "--zip", str(path)]) == 2
     out, error = capsys.readouterr()
     assert error.count("\n") == 1 and said in error and out == ""
@@ -380,6 +411,7 @@ def test_from_the_command_line(study, database, tmp_path, capsys):
     assert main([*named, "--out", str(path)]) == 2
 
 
+@pytest.mark.integration
 def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not_pass(bowl, study):
     with open_study(here(), bowl, "empty") as empty, pytest.raises(NoWinner):
         pack.write(empty, lambda _: "run")

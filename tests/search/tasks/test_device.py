@@ -75,7 +75,10 @@ class UnfusedAdam(torch.optim.Adam):
         super().__init__(*what, **how)
 
 
-@pytest.mark.parametrize("name", ["regression", "digits", "convolution", "attention", "chargpt"])
+LARGE = pytest.param("chargpt", marks=pytest.mark.integration)
+
+
+@pytest.mark.parametrize("name", ["regression", "digits", "convolution", "attention", LARGE])
 def test_what_a_training_makes_is_on_the_device_of_its_data(name, monkeypatch):
     """The meta device has no numbers, so a training ends where the first is read: after a whole epoch.
     A tensor on the CPU would end it before, in another way.

@@ -24,6 +24,7 @@ def shown(entry):
     return {name: value for name, value in entry.items() if name not in ("seconds", "time")}
 
 
+@pytest.mark.integration
 def test_trainings_that_pause_in_turn_equal_whole_ones_to_the_last_bit(trainer):
     whole = [
         (entries := [], trainer.train(config, lambda e, to=entries: to.append(shown(e))))
