@@ -8,12 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from search.reports import tables
-from search.reports.evidence import format_value
+from search.reports.evidence import Evidence, format_value
 from search.strategy.winner import Candidate
 from search.study.view import StudyView
 from search.text import duration
 
-LIMIT = 2  # standard errors: a smaller difference may be noise
+LIMIT = 2  # standard errors: a smaller difference is not certain
 
 
 def compare(a: StudyView, b: StudyView) -> Group:
@@ -91,7 +91,7 @@ def _score(candidate: Candidate | None) -> str:
 
 
 def verdict(a: StudyView, b: StudyView) -> str:
-    """Whether the winners' scores can be compared, and whether they differ by more than noise."""
+    """Whether the winners' scores can be compared, and whether they differ."""
     if differing := [
         key
         for key in ("task", "metric", "direction")
@@ -107,13 +107,23 @@ def verdict(a: StudyView, b: StudyView) -> str:
     lead, error = difference(one, other)
     name, size = (b.name if lead > 0 else a.name), abs(lead)
     amount = f"{size:.3g} ± {error:.2g} better" if size else f"no better, ± {error:.2g}"
-    sure = "more than noise" if size > LIMIT * error else "it cannot be told from noise"
-    text = f"The winner of {name} is {amount}: {sure} ({LIMIT} standard errors are the limit)."
+    text = f"The winner of {name} is {amount}: {_judged(a, b, one, other)}."
     unconfirmed = [study.name for study, won in ((a, one), (b, other)) if not won.confirmed]
     if unconfirmed:
         text += f" The score of {' and of '.join(unconfirmed)} is unconfirmed: "
         text += "the best of several, and so too good."
     return text
+
+
+def _judged(a: StudyView, b: StudyView, one: Candidate, other: Candidate) -> str:
+    """Whether two winners differ: by the meaningful difference, and beyond the errors of their estimates."""
+    evidence = max(Evidence(a), Evidence(b), key=lambda each: each.difference)
+    apart = abs(evidence.scale.level(one.mean) - evidence.scale.level(other.mean))
+    if apart <= evidence.difference:
+        return f"no difference, as it is below {evidence.gap(evidence.difference)}"
+    if apart > LIMIT * math.hypot(one.known.deviation, other.known.deviation):
+        return f"that is more than {LIMIT} standard errors"
+    return f"that is not certain, as it is less than {LIMIT} standard errors"
 
 
 def difference(one: Candidate, other: Candidate) -> tuple[float, float]:

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 def page(report: Report) -> str:
     """The report as HTML."""
     study = report.study
-    figures = plots.plots(study, report.shares, report.chance_share)
+    figures = plots.plots(report.evidence, report.shares, report.chance_share)
     text = TEMPLATES.get_template("report.html").render(
         report=report,
         study=study,
@@ -74,15 +74,18 @@ def packed_plotly() -> str:
 
 
 def _columns(study: StudyView) -> list[str]:
-    score = [study.description.metric, "±"]
+    score = ["estimate", "±", study.description.metric]
     numbers = ["epochs", "seconds", "weights"]
     return ["trial", "state", *score, *study.ranges(), *numbers, "why it was tried", "why it ended"]
 
 
 def _rows(report: Report) -> Iterator[Row]:
-    names, candidate = list(report.study.ranges()), report.candidate
+    names, candidate, scale = list(report.study.ranges()), report.candidate, report.evidence.scale
+    points = {point.trial.number: point for point in report.evidence.estimated}
     for trial in report.study.trials():
-        cells = [trial.number, _state(trial), trial.score, trial.standard_error]
+        cells: list[object] = [trial.number, _state(trial), None, None, trial.score]
+        if point := points.get(trial.number):
+            cells[2:4] = [scale.score(point.level), scale.error(point.level, point.deviation)]
         cells += [trial.params.get(name) for name in names]
         cells += [len(trial.curve), round(trial.seconds, 2), trial.weights]
         won = candidate is not None and candidate.trial.number == trial.number

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from search import tasks
-from search.reports import effects, tables
-from search.reports.advice import advice
-from search.reports.evidence import Sentence, error_of, format_value, score_of
+from search.reports import tables
+from search.reports.evidence import Evidence, Point, Sentence, format_value
+from search.reports.sentences import mattered
+from search.reports.sentences.advice import advice
+from search.reports.sentences.importances import importances
 from search.strategy.winner import Candidate
-from search.study.trial import Trial, number_ranges
+from search.study.trial import number_ranges
 from search.study.view import StudyView
 from search.text import duration, settings
 
 METHOD = (
-    "Trials are ranked by their scores. A pruned trial is compared with another at the last epoch that both "
-    "reached. This describes the trials that were run: the sampler does not draw evenly, and it changes "
-    "several hyperparameters at once."
+    "Trials are ranked by the estimates of their final scores over seeds. That of an unfinished trial is "
+    "extrapolated from its last epoch, and counts less. This describes the trials that were run: the sampler "
+    "does not draw evenly, and it changes several hyperparameters at once."
 )
 
 
@@ -33,7 +35,8 @@ class Report:
     winner: list[Sentence]
     mattered: list[Sentence]
     advice: list[Sentence]
-    shares: dict[str, float]  # see `search.reports.effects.importances`
+    evidence: Evidence
+    shares: dict[str, float]  # see `search.reports.sentences.importances.importances`
     chance_share: float
     method: str = METHOD
 
@@ -41,16 +44,18 @@ class Report:
 def report(study: StudyView) -> Report:
     """The Report of a study. It may hold no trial."""
     candidate = tables.winner_of(study)
-    shares, chance_share = effects.importances(study)
+    evidence = Evidence(study)
+    shares, chance_share = importances(evidence)
     return Report(
         study=study,
         candidate=candidate,
         title=tasks.question_of(study.task),
         answer=answer(study, candidate),
         question=list(question(study)),
-        winner=list(winner_sentences(study, candidate)) if candidate else [],
-        mattered=effects.mattered(study, shares, chance_share),
-        advice=advice(study, candidate),
+        winner=list(winner_sentences(evidence, candidate)) if candidate else [],
+        mattered=mattered(evidence, shares, chance_share),
+        advice=advice(evidence, candidate),
+        evidence=evidence,
         shares=shares,
         chance_share=chance_share,
     )
@@ -87,28 +92,31 @@ def answer(study: StudyView, candidate: Candidate | None) -> str:
     return f"Trial {trial.number} wins: {settings(trial.params)}. Its validation {metric} is {score}."
 
 
-def winner_sentences(study: StudyView, candidate: Candidate) -> Iterator[Sentence]:
+def winner_sentences(evidence: Evidence, candidate: Candidate) -> Iterator[Sentence]:
     """The winner: its configuration, its cost, and how it compares."""
-    trial = candidate.trial
+    study, trial = evidence.study, candidate.trial
     yield Sentence("configuration", f"trial {trial.number}: {settings(trial.params)}")
     fixed = {name: value for name, value in trial.config.items() if name not in trial.params}
     texts = [f"{name} {format_value(value)}" for name, value in fixed.items()]
     yield Sentence("fixed", ", ".join(texts) or "nothing")
     yield Sentence("size and time", f"{tables.weights(trial)}, trained in {duration(candidate.seconds)}")
     yield Sentence("why it was tried", trial.proposal)
-    if defaults := next((each for each in study.completed() if each.draw == 0), None):
-        yield Sentence("against the defaults", against_defaults(study, candidate, defaults))
+    if defaults := next((each for each in evidence.estimated if each.trial.draw == 0), None):
+        yield Sentence("against the defaults", against_defaults(evidence, candidate, defaults))
     for other in tables.finalists(study, trial):
         yield Sentence(f"against trial {other.trial.number}", tables.result(other))
     for evaluation in tables.evaluations(study, trial):
         yield Sentence("test data", evaluation)
 
 
-def against_defaults(study: StudyView, candidate: Candidate, defaults: Trial) -> str:
-    """The winner's lead over the trial of the task's defaults."""
-    if defaults.number == candidate.trial.number:
+def against_defaults(evidence: Evidence, candidate: Candidate, defaults: Point) -> str:
+    """The winner's lead over the task's defaults."""
+    if defaults.trial.number == candidate.trial.number:
         return "the winner is the task's defaults."
-    lead = study.sign * (candidate.mean - score_of(defaults))
-    error = math.hypot(candidate.standard_error, error_of(defaults))
-    size = f"{abs(lead):.2g} ± {error:.2g} {'better' if lead >= 0 else 'worse'}"
-    return f"{size} than trial {defaults.number}, which scored {defaults.score:.4g} with one seed."
+    lead = candidate.known.mean - defaults.level
+    gap = evidence.gap(lead, math.hypot(candidate.known.deviation, defaults.deviation))
+    text = f"{gap} {'better' if lead >= 0 else 'worse'} than trial {defaults.trial.number}, "
+    text += f"which is estimated at {evidence.result(defaults.level, defaults.deviation)}"
+    if abs(lead) > evidence.difference:
+        return f"{text}."
+    return f"{text}: no difference, as it is below {evidence.gap(evidence.difference)}."

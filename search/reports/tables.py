@@ -24,7 +24,7 @@ from search.study.view import StudyView
 from search.text import MAX_VALUE_LETTERS, duration, readable, settings
 
 if TYPE_CHECKING:  # a report takes longer to import than a table needs
-    from search.reports.evidence import Sentence
+    from search.reports.evidence import Evidence, Sentence
     from search.reports.report import Report
 
 BEST_TRIALS = 10  # that a report shows
@@ -202,9 +202,9 @@ def of_report(report: Report) -> Group:
     ):
         if sentences:
             parts += [Text(), Rule(heading, align="left"), _sentences(sentences)]
-    study = report.study
-    if study.completed():
-        parts += [Text(), Rule(f"The best of {study.n_finished()} trials", align="left"), _best_trials(study)]
+    if report.evidence.finished:
+        heading = f"The best of {len(report.evidence.points)} trials, by their estimates"
+        parts += [Text(), Rule(heading, align="left"), _best_trials(report.evidence)]
     return Group(*parts, Text(report.method, style="dim"))
 
 
@@ -217,12 +217,13 @@ def _sentences(sentences: Iterable[Sentence]) -> Table:
     return table
 
 
-def _best_trials(study: StudyView) -> Table:
+def _best_trials(evidence: Evidence) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("trial", "score", "time"):
+    for name in ("trial", "estimate", "seeds", "time"):
         table.add_column(name, no_wrap=True)
     table.add_column("configuration", overflow="fold")
-    for trial in study.completed()[:BEST_TRIALS]:
-        score = f"{trial.score:.4g} ± {trial.standard_error:.2g}"
-        table.add_row(str(trial.number), score, duration(trial.seconds), Text(settings(trial.params)))
+    for point in evidence.finished[:BEST_TRIALS]:
+        estimate = evidence.result(point.level, point.deviation)
+        about = (str(point.trial.number), estimate, str(point.n_seeds), duration(point.seconds))
+        table.add_row(*about, Text(settings(point.trial.params)))
     return table

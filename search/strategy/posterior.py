@@ -6,7 +6,7 @@ The estimate uses every epoch of every seed so far:
 - An unfinished training is extrapolated by a line from the level at its last epoch to the final level. The
   line is fitted to the trainings that were completed; the scatter about it becomes uncertainty.
 - The mean of a completed configuration is shrunk towards those of the others (empirical Bayes). So the
-  luckiest of many first scores does no harm.
+  luckiest of many first scores does no harm. A bad one is moved by two standard errors at most.
 - Each configuration has a seed variance of its own, shrunk towards the typical one (inverse gamma). So an
   unstable network makes no other look uncertain.
 
@@ -277,7 +277,9 @@ class Posterior:
                 mean, uncertain = float(levels.mean()), variance / n
             else:
                 weight = spread / (spread + variance / n) if spread else 0.0
-                mean = middle + weight * (float(levels.mean()) - middle)
+                own = float(levels.mean())
+                mean = middle + weight * (own - middle)
+                mean = min(mean, own + 2 * math.sqrt(variance / n)) if own < middle else mean
                 uncertain = weight * variance / n
             estimates[configuration] = Estimate(mean, math.sqrt(uncertain), math.sqrt(variance), n)
         return estimates

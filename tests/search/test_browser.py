@@ -142,7 +142,7 @@ def test_the_page_of_a_report_draws_its_plots_and_sorts_its_table(bowl, browser,
     assert "cannot be drawn" not in text(browser)
 
     browser.find_element(By.XPATH, "//th/button[text()='height']").click()
-    cells = browser.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(3)")
+    cells = browser.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(5)")
     scored = sorted(trial.score for trial in study.trials() if trial.score is not None)
     shown = [cell.get_attribute("data-value") for cell in cells]
     assert shown == [*map(str, scored), *[""] * (12 - len(scored))] and len(scored) > 2

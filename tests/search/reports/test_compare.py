@@ -43,18 +43,30 @@ def test_the_difference_of_the_winners_has_the_standard_error_of_both(pair):
     better, error = compare.difference(*map(winner.choose, pair))
     assert better == pytest.approx(means[0] - means[1]) and error == math.hypot(*errors)
     text = " ".join(shown(*pair).split())
-    assert f"The winner of long is {better:.3g} ± {error:.2g} better: more than noise" in text
+    assert (
+        f"The winner of long is {better:.3g} ± {error:.2g} better: that is more than 2 standard errors"
+        in text
+    )
     assert "4 trials" in text and "40 trials" in text and "unconfirmed" not in text
 
 
-def test_what_cannot_be_told_from_noise_is_said_so(bowl, tell):
-    for name, score in (("one", 0.5), ("other", 0.49)):
+def test_a_difference_below_two_standard_errors_is_called_not_certain(bowl, tell):
+    for name, score in (("one", 0.5), ("other", 0.48)):
         with open_study(here(), bowl, name) as study:
             losses = dict.fromkeys(("train_loss", "validation_loss", "validation_height"), score)
             tell(study, score, curve=[losses])
     text = " ".join(shown(StoredStudy.read(here(), "one"), StoredStudy.read(here(), "other")).split())
-    assert "The winner of other is 0.01 ± 0.014 better: it cannot be told from noise" in text
+    text_of_both = "The winner of other is 0.02 ± 0.014 better: that is not certain"
+    assert f"{text_of_both}, as it is less than 2 standard errors" in text
     assert "The score of one and of other is unconfirmed" in text
+
+
+def test_a_difference_below_the_meaningful_one_is_called_none(bowl, tell):
+    for name, score in (("one", 0.5), ("other", 0.499)):
+        with open_study(here(), bowl, name) as study:
+            tell(study, score)
+    text = " ".join(shown(StoredStudy.read(here(), "one"), StoredStudy.read(here(), "other")).split())
+    assert "The winner of other is 0.001 ± 0.014 better: no difference, as it is below 1.4%." in text
 
 
 def test_only_the_ranges_that_differ_are_shown(pair, monkeypatch):

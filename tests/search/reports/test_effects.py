@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import statistics
 
 import optuna
@@ -10,7 +11,10 @@ from scipy import stats
 from stores import here
 
 from objectives import regression
-from search.reports import effects, evidence
+from search.reports import sentences
+from search.reports.evidence import Evidence
+from search.reports.sentences import costs
+from search.reports.sentences.importances import importances
 from search.study.opening import open_study
 
 
@@ -57,13 +61,15 @@ def said(sentences, about):
 
 
 def mattered(study):
-    return effects.mattered(study, *effects.importances(study))
+    known = Evidence(study)
+    return sentences.mattered(known, *importances(known))
 
 
 def test_of_too_few_trials_nothing_is_said_but_that(studied, tell):
     with studied(of_rate, trials=9) as study:
-        (only,) = mattered(study)
-        assert "there are 9, 9 of them trained to the end" in only.text
+        few, depth = mattered(study)
+        assert "there are 9, 9 with an estimate and 9 trained to the end" in few.text
+        assert depth.about == "was depth worth it?"
         tell(study, 0.5)
         assert len(mattered(study)) > 5
     with open_study(here(), regression, "empty") as study:
@@ -72,7 +78,7 @@ def test_of_too_few_trials_nothing_is_said_but_that(studied, tell):
 
 @pytest.mark.integration
 def test_importance_is_optunas_where_all_are_completed(by_rate):
-    shares, chance_share = effects.importances(by_rate)
+    shares, chance_share = importances(Evidence(by_rate))
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=0.25)
     expected = optuna.importance.get_param_importances(by_rate._optuna, evaluator=evaluator)
     assert shares == pytest.approx(expected)
@@ -82,20 +88,26 @@ def test_importance_is_optunas_where_all_are_completed(by_rate):
     assert "learning_rate stands out." in text
 
 
-def test_how_a_hyperparameter_mattered_is_told_with_counts_and_chance(by_rate):
+def test_effect_says_which_values_lead_and_which_lag_with_errors_counts_and_chance(by_rate):
     text = said(mattered(by_rate), "learning_rate")
-    trials = sorted(by_rate._optuna.trials, key=lambda trial: trial.params["learning_rate"])
-    ranks = stats.rankdata([trial.value for trial in trials])
-    thirds = [slice(0, 10), slice(10, 20), slice(20, 30)]
-    best = min(thirds, key=lambda third: statistics.fmean(ranks[third]))
-    rates = [trial.params["learning_rate"] for trial in trials[best]]
-    logs = [math.log(trial.value) for trial in trials[best]]
-    mean, factor = math.exp(statistics.fmean(logs)), math.exp(statistics.stdev(logs) / 10**0.5)
-    assert text.startswith(f"it matters: best {rates[0]:.3g} to {rates[-1]:.3g} (mean rank ")
-    assert f"mean rank {statistics.fmean(ranks[best]):.1f} of 30; 10 of 10 trained to the end" in text
-    assert f"geometric mean mse {mean:.4g} ×÷ {factor:.2g})" in text
-    chance = 4 * stats.kruskal(*(ranks[third] for third in thirds)).pvalue
-    assert f"chance alone does as much in {evidence.percent(chance)}" in text
+    verdict, chance = text.split(" Chance alone does as much in ")
+    parts = re.findall(
+        r"([\d.e-]+) to ([\d.e-]+) (lead|lag) \(mse ([\d.]+) ± ([\d.]+), (\d+) trials\)", verdict
+    )
+    assert verdict.startswith("it matters: ") and len(parts) == 3 and chance.startswith("less than 0.1%")
+    assert [verb for _, _, verb, *_ in parts] == ["lead", "lag", "lag"]
+    for low, high, _, mean, error, count in parts:
+        slack = 1.1  # values are rounded
+        within = [
+            math.log(trial.value)
+            for trial in by_rate._optuna.trials
+            if float(low) / slack <= trial.params["learning_rate"] <= float(high) * slack
+        ]
+        assert abs(len(within) - int(count)) <= 1
+        assert float(mean) == pytest.approx(math.exp(statistics.fmean(within)), abs=2 * float(error))
+        spread = math.exp(statistics.fmean(within)) * statistics.stdev(within) / len(within) ** 0.5
+        assert 0.5 * spread < float(error) < 2 * spread
+    assert float(parts[0][0]) < 1e-3 < float(parts[0][1])  # where the score is best
     assert said(mattered(by_rate), "layers").startswith(("no visible effect", "not sure"))
 
 
@@ -109,7 +121,7 @@ def test_nothing_matters_where_nothing_does(studied):
 def test_void_trials_are_no_evidence(by_rate):
     by_rate.void("void", range(15), "a bug")
     assert "best 5 of 15 trials" in said(mattered(by_rate), "importance")
-    numbers = {trial.number for trial in evidence.tried(by_rate)}
+    numbers = {point.trial.number for point in Evidence(by_rate).points}
     assert numbers == set(range(15, 30))
 
 
@@ -141,7 +153,8 @@ def test_learning_rate_against_batch_size(tell):
 
 
 def test_the_front_has_what_is_neither_beaten_in_time_nor_in_score(by_rate):
-    trials, front = by_rate.completed(), effects.front(by_rate)
-    for trial in trials:
-        beaten = any(o.seconds <= trial.seconds and o.score < trial.score for o in trials)
-        assert (trial in front) != beaten
+    known = Evidence(by_rate)
+    front = costs.front(known)
+    for point in known.finished:
+        beaten = any(o.seconds <= point.seconds and o.level > point.level for o in known.finished)
+        assert (point in front) != beaten

@@ -59,6 +59,15 @@ def test_the_luckiest_of_many_first_scores_is_shrunk_towards_the_others(trials):
     assert trials.posterior.estimate(numbers[2]).mean == pytest.approx(0.82, abs=0.01)
 
 
+def test_a_configuration_far_below_the_others_is_shrunk_by_two_standard_errors_at_most(trials):
+    for n in range(8):
+        trials.train(0.9 + 0.002 * n)
+    bad = trials.train(0.5)
+    assert (
+        0.5 < trials.posterior.estimate(bad).mean <= 0.5 + 2 * trials.posterior.estimate(bad).seed_deviation
+    )
+
+
 def test_estimates_of_simulated_configurations_are_near_the_truth_as_often_as_they_say():
     chance, inside = random.Random(0), []
     for _ in range(60):

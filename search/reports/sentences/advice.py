@@ -6,41 +6,43 @@ from collections.abc import Iterator
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search.reports.effects import LEARNING_RATE
 from search.reports.evidence import (
-    MIN_SCORED,
+    MIN_ESTIMATES,
     MIN_TRIALS,
     SIGNIFICANCE,
+    Evidence,
     Sentence,
-    best_quarter,
     format_value,
     in_order,
     is_number,
-    noise,
     percent,
-    ranked,
-    score_of,
-    tried,
-    within_noise,
+    plural,
 )
+from search.reports.sentences.depths import depth_name
+from search.reports.sentences.effects import LEARNING_RATE
 from search.strategy.explain import optimism
+from search.strategy.posterior import FAILED_SEEDS
 from search.strategy.winner import Candidate
-from search.study.trial import Trial
+from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
+from search.text import settings
 
 EDGE = 0.05  # of a range, in its scale: a value nearer to an end is on the edge
 MAX_VALUES = 10  # of a hyperparameter that are compared with the best quarter
 MIN_TIMES = 5  # that a value was tried, before it counts as never among the best
+TRAINED = (TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED)
 
 
-def advice(study: StudyView, candidate: Candidate | None = None) -> list[Sentence]:
+def advice(evidence: Evidence, candidate: Candidate | None = None) -> list[Sentence]:
     """Advice on what to do next. `candidate` is the winner, if there is one."""
+    study = evidence.study
     sentences: list[Sentence | None] = []
     if candidate is not None:
-        sentences += [edge(study, candidate.trial, name) for name in study.ranges()]
-        sentences += [close_scores(study), first_score(study, candidate)]
-    sentences += never_best(study)
-    sentences += [diverged(study), pruned(study), infeasible(study), failed(study), budget(study)]
+        sentences += [edge(evidence, candidate.trial, name) for name in study.ranges()]
+        sentences += [close_scores(evidence), first_score(study, candidate)]
+    sentences += never_best(evidence)
+    sentences += [diverged(study), *wrong_architectures(study)]
+    sentences += [pruned(study), infeasible(study), failed(study), budget(evidence)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -74,17 +76,17 @@ def end(distribution: BaseDistribution, value: object) -> str | None:
     return "lower" if where <= margin else "upper" if where >= 1 - margin else None
 
 
-def edge(study: StudyView, best: Trial, name: str) -> Sentence | None:
+def edge(evidence: Evidence, best: Trial, name: str) -> Sentence | None:
     """Whether the winner's value is on the edge of its range."""
-    distribution = study.ranges()[name]
+    distribution = evidence.study.ranges()[name]
     side = end(distribution, best.params[name]) if name in best.params else None
     if side is None:
         return None
-    few = best_quarter(study)
-    same = sum(end(distribution, trial.params[name]) == side for trial in few if name in trial.params)
+    few = [point.trial.params for point in evidence.best_quarter]
+    same = sum(end(distribution, params[name]) == side for params in few if name in params)
     low, high = map(format_value, ends(distribution))
     text = f"the winner's {format_value(best.params[name])} is on the {side} edge of {low} to {high}"
-    if len(few) < MIN_SCORED:
+    if len(few) < MIN_ESTIMATES:
         return Sentence(name, f"{text}: too few trials to tell whether better values lie beyond.")
     text += f", as in {same} of the best {len(few)} trials"
     beyond = "higher" if side == "upper" else "lower"
@@ -102,15 +104,14 @@ def ends(distribution: BaseDistribution) -> tuple[object, object]:
     return distribution.low, distribution.high
 
 
-def never_best(study: StudyView) -> Iterator[Sentence]:
+def never_best(evidence: Evidence) -> Iterator[Sentence]:
     """The values that are never among the best quarter, where chance does not explain it."""
-    trials = tried(study)
-    if len(trials) < MIN_TRIALS:
+    trials, ranks = [point.trial for point in evidence.points], evidence.ranks
+    if evidence.too_few():
         return
-    ranks = ranked(study, trials)
     limit = sorted(ranks)[len(trials) // 4 - 1]
     best = sum(rank <= limit for rank in ranks)
-    for name in study.ranges():
+    for name in evidence.study.ranges():
         by_value: dict[object, list[float]] = {}
         for trial, rank in zip(trials, ranks, strict=True):
             if name in trial.params:  # a conditional space lacks it in some trials
@@ -128,30 +129,66 @@ def never_best(study: StudyView) -> Iterator[Sentence]:
 
 
 def diverged(study: StudyView) -> Sentence | None:
-    """The share of trials that diverged, and the learning rate from which they did."""
-    trials = tried(study)
-    if not trials:
+    """The trainings that diverged, and the learning rate that is to blame.
+
+    It is the lowest one that diverged among networks of the same depth. Configurations that failed on two
+    seeds are left out: see `wrong_architectures`.
+    """
+    trained = [trial for trial in study.trials() if not trial.void and trial.state in TRAINED]
+    if not trained:
         return None
-    lost = [trial for trial in trials if trial.state == "diverged"]
+    lost = [trial for trial in trained if trial.state == TrialState.DIVERGED]
     if not lost:
-        return Sentence("diverged", f"none of {len(trials)} trials.")
-    text = f"{len(lost)} of {len(trials)} trials ({percent(len(lost) / len(trials))})"
-    if not all(is_number(trial.params.get(LEARNING_RATE)) for trial in trials):
+        return Sentence("diverged", f"none of {plural(len(trained), 'training')}.")
+    text = f"{len(lost)} of {len(trained)} trainings ({percent(len(lost) / len(trained))})"
+    wrong = _failed_twice(study)
+    once = [trial for trial in trained if _key(trial) not in wrong]
+    if not all(is_number(trial.params.get(LEARNING_RATE)) for trial in once):
         return Sentence("diverged", f"{text}.")
-    least = min(trial.params[LEARNING_RATE] for trial in lost)
-    above = sum(trial.params[LEARNING_RATE] >= least for trial in trials)
-    text += (
-        f", all with a {LEARNING_RATE} of at least {format_value(least)}, where {len(lost)} of {above} did"
-    )
-    below = len(trials) - above
-    rest = f"none of the {below} below it" if below else "none was tried below it"
-    return Sentence("diverged", f"{text}; {rest}.")
+    name = depth_name(study)
+    by_depth: dict[object, list[Trial]] = {}
+    for trial in once:
+        by_depth.setdefault(trial.params.get(name or ""), []).append(trial)
+    blamed = [_blame(by_depth[each], f"{name} {each}: " if name else "") for each in in_order(by_depth)]
+    return Sentence("diverged", "; ".join([text, *filter(None, blamed)]) + ".")
+
+
+def _blame(trials: list[Trial], where: str) -> str:
+    """The lowest learning rate that diverged, and how many trainings did from there on; "" for none."""
+    lost = [trial.params[LEARNING_RATE] for trial in trials if trial.state == TrialState.DIVERGED]
+    if not lost:
+        return ""
+    above = sum(trial.params[LEARNING_RATE] >= min(lost) for trial in trials)
+    below = f"none of {len(trials) - above} below it" if len(trials) > above else "none tried below it"
+    rate = f"{LEARNING_RATE} of at least {format_value(min(lost))}"
+    return f"{where}{len(lost)} of {above} with a {rate}, {below}"
+
+
+def wrong_architectures(study: StudyView) -> Iterator[Sentence]:
+    """The configurations that failed on two seeds: neither chance nor the learning rate explains that."""
+    for trials in _failed_twice(study).values():
+        text = f"{settings(trials[0].params)} failed on {len(trials)} seeds (trials "
+        text += f"{', '.join(str(trial.number) for trial in trials)}): it is the wrong one, try another."
+        yield Sentence("architecture", text)
+
+
+def _failed_twice(study: StudyView) -> dict[tuple[tuple[str, object], ...], list[Trial]]:
+    """Hyperparameters -> the trials that failed with them, where two or more did."""
+    found: dict[tuple[tuple[str, object], ...], list[Trial]] = {}
+    for trial in study.trials():
+        if not trial.void and trial.state in FAILED_SEEDS:
+            found.setdefault(_key(trial), []).append(trial)
+    return {key: trials for key, trials in found.items() if len(trials) > 1}
+
+
+def _key(trial: Trial) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted(trial.params.items()))
 
 
 def pruned(study: StudyView) -> Sentence | None:
     """The share of trials that were pruned, and how early."""
-    trials = tried(study)
-    early = [trial for trial in trials if trial.state == "pruned"]
+    trials = [trial for trial in study.history() if trial.state in TRAINED]
+    early = [trial for trial in trials if trial.state == TrialState.PRUNED]
     if not early:
         return None
     trained = statistics.fmean(trial.epochs / trial.config["epochs"] for trial in early)
@@ -181,36 +218,42 @@ def failed(study: StudyView) -> Sentence | None:
 # Budget and noise
 
 
-def budget(study: StudyView) -> Sentence:
+def budget(evidence: Evidence) -> Sentence:
     """Whether more trials would probably help: when the best was found, and the gain of the last third."""
-    trials, scored = tried(study), study.completed()
-    if len(trials) < MIN_TRIALS or not scored:
-        return Sentence("budget", f"{len(trials)} trials are too few to tell whether more would help.")
-    best, order = scored[0], [trial.number for trial in trials]
-    sooner = order.index(best.number)
-    text = f"of {len(order)} trials {sooner} came before the best score and {len(order) - sooner - 1} after. "
-    early = set(order[: math.ceil(2 * len(order) / 3)])
-    before = next((trial for trial in scored if trial.number in early), None)
+    count, finished = len(evidence.points), evidence.finished
+    if count < MIN_TRIALS or not finished:
+        return Sentence("budget", f"{plural(count, 'trial')} are too few to tell whether more would help.")
+    best, order = finished[0], [point.trial.number for point in evidence.points]
+    sooner = order.index(best.trial.number)
+    text = f"of {count} trials {sooner} came before the best and {count - sooner - 1} after. "
+    early = set(order[: math.ceil(2 * count / 3)])
+    before = next((point for point in finished if point.trial.number in early), None)
     if before is None:
-        return Sentence("budget", text + "The first two thirds have no score: more trials would help.")
-    if best.number == before.number:
+        return Sentence("budget", text + "None of the first two thirds was finished: more trials would help.")
+    gained, error = best.level - before.level, math.hypot(best.deviation, before.deviation)
+    if best is before:
         return Sentence("budget", text + "The last third brought nothing: more trials would hardly help.")
-    gained, error = abs(score_of(best) - score_of(before)), noise(best, before)
-    text += f"The last third brought {gained:.2g} ± {error:.2g}: "
-    more = f"more may help, as TRIALS={2 * study.n_finished()}."
-    return Sentence("budget", text + ("no more than noise." if gained <= error else more))
+    text += f"The last third brought {evidence.gap(gained, error)}: "
+    if gained <= evidence.difference:
+        return Sentence("budget", f"{text}no difference, as it is below {evidence.gap(evidence.difference)}.")
+    return Sentence("budget", f"{text}more may help, as TRIALS={2 * evidence.study.n_finished()}.")
 
 
-def close_scores(study: StudyView) -> Sentence:
-    """The number of trials whose scores are within noise of the best."""
-    scored = study.completed()
-    close = sum(within_noise(trial, scored[0]) for trial in scored) - 1
-    if close == 0:
-        return Sentence(
-            "noise", "no other score is closer to the best than the standard error of a difference."
+def close_scores(evidence: Evidence) -> Sentence:
+    """The number of finished configurations that are as good as the best, and of those that may be."""
+    best, *others = evidence.finished
+    behind = [(best.level - each.level, math.hypot(best.deviation, each.deviation)) for each in others]
+    equal = sum(gap <= evidence.difference for gap, _ in behind)
+    open_ = sum(evidence.difference < gap <= evidence.difference + 2 * error for gap, error in behind)
+    least, verb = evidence.gap(evidence.difference), "is" if equal == 1 else "are"
+    text = f"no other finished configuration is within {least} of the best"
+    if equal:
+        text = (
+            f"{equal} of the other {len(others)} finished configurations {verb} within {least} of the best: "
         )
-    text = f"{close} more of {len(scored)} scores cannot be told from the best: "
-    return Sentence("noise", text + "they are within the standard error of a difference.")
+        text += "that is no difference"
+    unsure = f"; {open_} more may be, by two standard errors" if open_ else ""
+    return Sentence("as good", f"{text}{unsure}.")
 
 
 def first_score(study: StudyView, candidate: Candidate) -> Sentence:
