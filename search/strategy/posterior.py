@@ -279,7 +279,8 @@ class Posterior:
                 weight = spread / (spread + variance / n) if spread else 0.0
                 own = float(levels.mean())
                 mean = middle + weight * (own - middle)
-                mean = min(mean, own + 2 * math.sqrt(variance / n)) if own < middle else mean
+                if own < middle:
+                    mean = min(mean, own + 2 * math.sqrt(variance / n))
                 uncertain = weight * variance / n
             estimates[configuration] = Estimate(mean, math.sqrt(uncertain), math.sqrt(variance), n)
         return estimates
