@@ -17,6 +17,7 @@ from models.chargpt import Character_GPT
 
 METRIC, DIRECTION = "nats", "minimize"
 TOLERANCE = 0.02  # nats: twice what the scores of three seeds ranged over
+WARM_UP = 1  # epoch, during which the rate rises
 DATA = text
 
 

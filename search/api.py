@@ -21,7 +21,7 @@ class OpenedStudy(StoredStudy):
     """A study to read: its trials, its winner and its report. Another process may be searching it."""
 
     def winner(self) -> Candidate:
-        """The winning configuration: confirmed on fresh seeds, or else the best single score.
+        """The winning configuration: confirmed on fresh seeds, or else the one with the best estimate.
 
         Raises NoWinner.
         """
@@ -62,14 +62,15 @@ def run(
     log: TrackingStore | None = None,
     **options: Any,
 ) -> OpenedStudy:
-    """Search a task, or resume a study of it, and confirm its winner on fresh seeds.
+    """Search a task, or resume a study of it. The search confirms its winner on fresh seeds.
 
-    Progress is printed. Ctrl-C, or an interrupted notebook cell, stops the search; the same call resumes it.
+    It stops by itself once more time promises too little, or at a limit. Progress is printed.
+    Ctrl-C, or an interrupted notebook cell, stops the search; the same call resumes it.
 
     Args:
         task: the name of a task of `objectives/`.
         trials: the number in total; None for no limit.
-        timeout: seconds to search; None for no limit. At least one of both limits is needed.
+        timeout: seconds to search, confirmation included; None for no limit. One of both limits is needed.
         study: the name of the study; by default task-source.
         store: where it lives; by default mlruns/studies.
         log: the store of its log; by default the one that MLFLOW_TRACKING_URI names, or mlflow.db.

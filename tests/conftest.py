@@ -157,9 +157,9 @@ def audited_home(tmp_path_factory, fresh_database):
         patch.setenv("TRIALBOOK_HOME", str(tmp_path_factory.mktemp("audited")))
         shutil.copyfile(fresh_database, paths.mlflow_database())
         with open_study(here(), bowl, "audited") as study:
-            looks, written = iter(range(3)), projection(study)
+            looks, written = iter(range(5)), projection(study)
             with Background(written) as live:
-                search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 2) == 2)
+                search(study, Inline(study), trials=8, watchers=[live], stopping=lambda: next(looks, 4) == 4)
                 study.set_budget(8, None)
                 search(study, Inline(study), trials=8, watchers=[live])
                 confirm(study, Inline(study), replicates=2, watchers=[live])

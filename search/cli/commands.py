@@ -44,7 +44,7 @@ VoidAction = Literal["void", "restore"]
 def search(
     options: SearchOptions = SearchOptions(), *, task: Task = None, store: Store = CHOSEN, tracking: Tracking
 ) -> int:
-    """Search a task's ranges, or resume a study of it.
+    """Search a task's ranges, or resume a study of it. It stops by itself once more time promises too little.
 
     Example: make search TASK=langid TIMEOUT=120
     """
@@ -68,7 +68,7 @@ def check(options: TaskData = TaskData()) -> int:
 
 
 def status(*, task: Task = None, store: Store = CHOSEN) -> int:
-    """List all studies with their trials and best scores.
+    """List all studies: their trials, and the estimate of the best configuration.
 
     Example: make status
     """
@@ -176,7 +176,8 @@ def export(
     took = f"{trial.seconds:.0f} s then"
     print(f"Proving the script: it trains as trial {trial.number} did, {took} ...", flush=True)
     path = export.export(study, chosen, run_of(tracking, study, trial.number), out)
-    confirmed = f"mean {chosen.mean:.5g} on fresh seeds" if chosen.confirmed else "unconfirmed: one seed"
+    estimate = f"{chosen.mean:.5g} ± {chosen.standard_error:.2g} over seeds"
+    confirmed = estimate if chosen.confirmed else f"{estimate}, unconfirmed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
     return 0
 

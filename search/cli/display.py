@@ -1,6 +1,7 @@
 """The progress of a search: drawn in place in a terminal, printed in lines elsewhere.
 
-Both displays are watchers of the search: see `search.coordinator`.
+Both displays are watchers of the search: see `search.coordinator`. Each prints a line for news only: a new
+leader, a contender that ends on a fresh seed, a training that diverged or failed. All else is counted.
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -27,7 +28,15 @@ from search.text import duration, settings
 
 BARS = "▁▂▃▄▅▆▇█"
 MAX_ROWS = 16  # of running trials: drawing hundreds of them again and again would slow the search down
-LEADS = " leads)"  # at the end of the news of a new leader
+PROGRESS_SECONDS = 10.0  # at least, between two lines of progress
+COUNTED = (TrialState.PRUNED, TrialState.INTERRUPTED, TrialState.INFEASIBLE)  # endings that are no news
+
+
+class News(NamedTuple):
+    """A line that deserves to be read."""
+
+    text: str
+    leads: bool  # whether there is a new leader
 
 
 class Tally:
@@ -65,32 +74,44 @@ class Tally:
         self.running.pop(trial.number, None)
         self.paused_numbers.add(trial.number)
 
-    def finished(self, trial: Trial) -> str | None:
+    def finished(self, trial: Trial) -> News | None:
         """Count an ended trial. Returns the news, if it is any."""
         self.running.pop(trial.number, None)
         self.paused_numbers.discard(trial.number)
         self._posterior.observe(trial)
         self._count(trial)
-        if trial.state == TrialState.INTERRUPTED or trial.state == TrialState.PRUNED:
-            return None  # what falls behind is only counted
-        news = f"trial {trial.number} {ending(trial)}"
+        if trial.state in COUNTED:
+            return None
+        text = f"trial {trial.number} {ending(trial)}"
         if trial.state != TrialState.COMPLETED:
-            return news
+            return News(text, False)
         before = self.candidate
         self._find_leader()
         after = self.candidate
-        changed = after and (before is None or before.trial.number != after.trial.number)
-        return f"{news} (trial {after.trial.number}{LEADS}" if after and changed else news
+        if after and (before is None or before.trial.number != after.trial.number):
+            estimate = f"{after.mean:.4g} ± {after.standard_error:.2g}"
+            return News(f"{text}; trial {after.trial.number} leads with {estimate}", True)
+        return None if trial.replicate_of is None else News(text, False)
 
     @property
     def done(self) -> int:
         """The number of ended trials, without interrupted ones and fresh seeds."""
         return self.states.total() - self.states[TrialState.INTERRUPTED]
 
+    def seconds_passed(self) -> float:
+        """The time since the search began."""
+        return time.monotonic() - self._start
+
     def seconds_left(self) -> float | None:
         """The time until the search ends at the latest; None if it has no limit of time."""
-        left = self.seconds - (time.monotonic() - self._start)
+        left = self.seconds - self.seconds_passed()
         return max(0.0, left) if math.isfinite(left) else None
+
+    def counts(self) -> str:
+        """How many trials ended, and how, and how many train or wait, in one line."""
+        states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()) if count)
+        now = f"{len(self.running)} training, {len(self.paused_numbers)} paused"
+        return f"{states or 'none yet'}, {now}, {self.n_fresh} on fresh seeds"
 
     def leader(self) -> str:
         """The leader and its estimate, in one line."""
@@ -112,10 +133,18 @@ class Tally:
 
 
 class Lines:
-    """A display that prints a line for each start and each end, and a few on the way."""
+    """A display that prints a line for news, and now and then one for the progress.
 
-    def __init__(self, console: Console, tally: Tally) -> None:
-        self.console, self.tally = console, tally
+    Args:
+        verbose: whether to print each start and each end, and some epochs, instead of the progress.
+        every: seconds between two lines of progress, at least.
+    """
+
+    def __init__(
+        self, console: Console, tally: Tally, verbose: bool = False, every: float = PROGRESS_SECONDS
+    ) -> None:
+        self.console, self.tally, self.verbose, self.every = console, tally, verbose, every
+        self._progress_at = time.monotonic() + every
 
     def __enter__(self) -> Self:
         return self
@@ -125,22 +154,36 @@ class Lines:
 
     def started(self, trial: Trial) -> None:
         self.tally.started(trial)
-        self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial.params)}")
+        if self.verbose:
+            self._print(f"trial {trial.number} starts ({trial.proposal}): {settings(trial.params)}")
+        self._progress()
 
     def reported(self, trial: Trial) -> None:
         self.tally.reported(trial)
         entry, description = trial.curve[-1], self.tally.study.description
-        if entry["epoch"] % max(1, trial.config["epochs"] // 4) == 0:
+        if self.verbose and entry["epoch"] % max(1, trial.config["epochs"] // 4) == 0:
             epochs = f"epoch {entry['epoch']} of {trial.config['epochs']}"
             score = f"validation {description.metric} {entry[description.score_name]:.4g}"
             self._print(f"trial {trial.number} {epochs}: {score}")
+        self._progress()
 
     def paused(self, trial: Trial) -> None:
         self.tally.paused(trial)
+        self._progress()
 
     def finished(self, trial: Trial) -> None:
-        news = self.tally.finished(trial)
-        self._print(news or f"trial {trial.number} {ending(trial)}")
+        if news := self.tally.finished(trial):
+            self._print(news.text)
+        elif self.verbose:
+            self._print(f"trial {trial.number} {ending(trial)}")
+        self._progress()
+
+    def _progress(self) -> None:
+        """Print the progress if its time has come."""
+        now = time.monotonic()
+        if not self.verbose and now >= self._progress_at:
+            self._progress_at = now + self.every
+            self._print(f"{self.tally.counts()}; {self.tally.leader()}")
 
     def _print(self, line: str) -> None:
         left, tally = self.tally.seconds_left(), self.tally
@@ -167,27 +210,26 @@ class Display(Live):
 
     def finished(self, trial: Trial) -> None:
         if news := self.tally.finished(trial):
-            self.console.print(Text(news, style="bold green" if news.endswith(LEADS) else ""))
+            self.console.print(Text(news.text, style="bold green" if news.leads else ""))
 
     def get_renderable(self) -> Group:
         tally = self.tally
         return Group(_bar(tally), Text(tally.leader()), *([_table(tally)] if tally.running else []))
 
 
-def watch(console: Console, tally: Tally) -> Display | Lines:
-    """The display that suits a console."""
-    return Display(console, tally) if console.is_terminal else Lines(console, tally)
+def watch(console: Console, tally: Tally, verbose: bool = False) -> Display | Lines:
+    """The display that suits a console; lines of all that happens, if it is `verbose`."""
+    in_place = console.is_terminal and not verbose
+    return Display(console, tally) if in_place else Lines(console, tally, verbose)
 
 
 def _bar(tally: Tally) -> Table:
     line = Table.grid(padding=(0, 2))
-    states = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items()) if count)
-    running = f"{len(tally.running)} training, {len(tally.paused_numbers)} paused"
     left, is_limited = tally.seconds_left(), math.isfinite(tally.trials)
     limit = f" of {tally.trials}" if is_limited else ""
     line.add_row(
         ProgressBar(tally.trials if is_limited else 1, tally.done if is_limited else 0, width=24),
-        f"{tally.done}{limit} trials: {states or 'none yet'}, {running}, {tally.n_fresh} on fresh seeds",
+        f"{tally.done}{limit} trials: {tally.counts()}",
         f"at most {duration(left)} left" if left is not None else "",
     )
     return line

@@ -268,12 +268,20 @@ class Budget:
     ] = None
     timeout: Annotated[
         float | None,
-        option(seconds, "S", "seconds to search; with TRIALS= alone no limit", str(TIMEOUT)),
+        option(
+            seconds,
+            "S",
+            "seconds to search, confirmation included; with TRIALS= alone no limit",
+            str(TIMEOUT),
+        ),
     ] = None
     confirm: Annotated[
         int | None, option(replicates, "N", "fresh seeds of a configuration at most; 0 confirms none", "5")
     ] = None
-    bar: Threshold = None
+    bar: Annotated[
+        float | None, option(number, "SCORE", "stop once a configuration reaches this score with 95%")
+    ] = None
+    stages: Annotated[Switch, switch("begin in the course's order: rates, then widths, then depths")] = False
     study: Study = None
     seed: Annotated[
         int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")
@@ -305,3 +313,4 @@ class SearchOptions(Budget):
         Text, option(anything, "ADDRESS", "a Ray cluster: auto, or ray://host:port", "one is started here")
     ] = None
     join: Annotated[Switch, switch("work on a study of a database together with other searches")] = False
+    verbose: Annotated[Switch, switch("print each start and each end, and some epochs")] = False

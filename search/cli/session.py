@@ -1,5 +1,6 @@
 """One search in the terminal: what is asked, how it goes, the winner, and the next commands."""
 
+import dataclasses
 import math
 import os
 import shlex
@@ -16,12 +17,13 @@ from search.reports import tables
 from search.signals import Signals
 from search.storage import StudyStore
 from search.strategy import winner
-from search.strategy.allocation import Situation
+from search.strategy.allocation import CONFIDENCE, Situation
 from search.strategy.strategy import Limits, Strategy
 from search.study.opening import default_name, open_study
 from search.study.study import Study
 from search.tasks import Task
 from search.tasks.device import usable
+from search.text import duration
 from search.tracking import TrackingStore
 from search.tracking.log_names import sentence as sentence_about_names
 
@@ -97,11 +99,13 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
         replicates=winner.REPLICATES if options.confirm is None else options.confirm,
         threshold=options.bar,
         stops=True,
+        in_stages=bool(options.stages),
     )
     strategy, say = Strategy(study), terminal.console().print
     now = strategy.situation(limits)
-    if strategy.is_over(now, limits, 0):
-        say(f"Nothing to do: it has {study.n_finished()} trials. {prospects(strategy, now)}")
+    if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
+        reason = _reached(strategy, now, limits) or "more time promises too little"
+        say(f"Nothing to do: it has {study.n_finished()} trials, {reason}. {odds(strategy, now)}.")
         if (
             study.projected_revision() != study.revision()
         ):  # the search was killed before it completed the log
@@ -110,8 +114,7 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
     study.set_budget(options.trials, options.timeout)
     max_jobs = math.inf if limits.replicates else limits.trials - study.n_finished() + len(strategy.paused)
     with _executor(study, options, max_jobs) as executor:  # trainers start while MLflow is imported
-        strategy = _train(study, tracking, executor, limits, options.timeout or math.inf, signals)
-    say(prospects(strategy, strategy.situation(limits)))
+        _train(study, tracking, executor, limits, options, signals)
 
 
 def _train(
@@ -119,19 +122,21 @@ def _train(
     tracking: TrackingStore,
     executor: Executor,
     limits: Limits,
-    seconds: float,
+    options: SearchOptions,
     signals: Signals,
-) -> Strategy:
-    """Search, shown in the terminal and written to the log."""
+) -> None:
+    """Search, shown in the terminal and written to the log. Say why the search ended, and the odds."""
     from search.tracking.background import Background
 
     jobs = f"{executor.jobs} trainer{'s' if executor.jobs > 1 else ''}"
-    terminal.console().print(f"Starting {jobs} and opening the log ...")
+    console, seconds = terminal.console(), options.timeout or math.inf
+    console.print(f"Starting {jobs} and opening the log ...")
     log = _projection(study, tracking, signals)
     tally = display.Tally(study, limits.trials, seconds)
+    shown = display.watch(terminal.console(soft_wrap=False), tally, bool(options.verbose))
     try:
-        with Background(log) as live, display.watch(terminal.console(soft_wrap=False), tally) as shown:
-            return coordinator.search(
+        with Background(log) as live, shown:
+            strategy = coordinator.search(
                 study,
                 executor,
                 limits,
@@ -139,23 +144,42 @@ def _train(
                 watchers=(shown, live),
                 stopping=lambda: signals.received is not None,
             )
+            passed = tally.seconds_passed()
+        now = strategy.situation(limits)
+        stopped = "by a signal" if signals.received else why_stopped(strategy, now, limits, seconds, passed)
+        of = f" of {duration(seconds)}" if passed < seconds < math.inf else ""
+        console.print(f"{odds(strategy, now)}; stopped {stopped} after {duration(passed)}{of}.")
     finally:
         _bring_up_to_date(log)
 
 
-def prospects(strategy: Strategy, now: Situation) -> str:
-    """What as much time again would promise, in a sentence or two."""
-    outlook = strategy.outlook(now)
+def why_stopped(strategy: Strategy, now: Situation, limits: Limits, seconds: float, passed: float) -> str:
+    """Which limit ended a search, or that it ended by itself."""
+    if passed >= seconds:
+        return "at TIMEOUT="
+    if reached := _reached(strategy, now, limits):
+        return f"as {reached}"
+    if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
+        return "by itself"
+    return "as TIMEOUT= leaves no time for more"
+
+
+def _reached(strategy: Strategy, now: Situation, limits: Limits) -> str:
+    """Which limit a study has reached, other than that of time; "" if none."""
+    if any(each.surely_reaches for each in now.contenders):
+        return f"BAR={limits.threshold:g} is reached with {CONFIDENCE:.0%}"
+    return "" if now.may_draw else f"TRIALS={limits.trials} is reached"
+
+
+def odds(strategy: Strategy, now: Situation) -> str:
+    """The odds that as much time again would find nothing that is better by what matters."""
+    outlook = strategy.outlook(dataclasses.replace(now, may_draw=True))  # a higher TRIALS= allows draws
     if outlook is None:
-        return "Too few trials say what more time would bring."
-    amount = strategy.knowledge.posterior.scale.describe(
-        strategy.difference, strategy.study.description.metric
-    )
-    gain = "less than" if outlook.gain < strategy.difference else "probably more than"
-    return (
-        f"As much time again would gain {gain} {amount}. "
-        f"The odds that no configuration in the ranges is better by more than that: {outlook.odds:.0%}."
-    )
+        return "Too few trials tell the odds"
+    scale, metric = strategy.knowledge.posterior.scale, strategy.study.description.metric
+    chance = "over 99%" if outlook.odds > 0.99 else f"{outlook.odds:.0%}"
+    better = f"better by more than {scale.describe(strategy.difference, metric)}"
+    return f"{chance}: as much time again finds no configuration in the ranges that is {better}"
 
 
 def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor:

@@ -126,7 +126,8 @@ def every_epoch_is_logged_once(audited: StudyAndLog) -> Iterator[str]:
                 expected[metric.key].append((metric.step, metric.value, metric.timestamp))
         single = mapping.summary(trial, audited.study.description)
         for name in sorted(expected.keys() | run.data.metrics.keys()):
-            of_curve = name not in single and not name.startswith("confirmed_")
+            of_all = name.startswith("confirmed_") or name in mapping.ESTIMATE
+            of_curve = name not in single and not of_all
             if of_curve and audited.history(run, name) != sorted(expected[name]):
                 yield f"the {name} of trial {trial.number} is not in the log as it was reported"
         if differing := sorted(name for name in single if run.data.metrics.get(name) != single[name]):
@@ -157,6 +158,19 @@ def best_trial_is_completed(audited: StudyAndLog) -> Iterator[str]:
             yield f"the log names trial {number:.0f} as the best, which does not count as completed"
         elif parent.data.metrics.get("best_score") != best.score:
             yield f"the best score in the log is not that of trial {best.number}"
+
+
+def estimates_are_those_of_the_study(audited: StudyAndLog) -> Iterator[str]:
+    for trial, run in audited.active_pairs() if audited.is_complete else ():
+        if mapping.differing(run.data.metrics, audited.estimates.get(trial.number, {})):
+            yield f"the estimate of trial {trial.number} differs in the log"
+
+
+def winner_is_marked(audited: StudyAndLog) -> Iterator[str]:
+    for trial, run in audited.active_pairs() if audited.is_complete else ():
+        expected = audited.winner.get(trial.number, {}).get(mapping.WINNER)
+        if (shown := run.data.tags.get(mapping.WINNER)) != expected:
+            yield f"as the winner, trial {trial.number} is {expected or 'none'}, in the log {shown or 'none'}"
 
 
 # 6 and 7
@@ -299,8 +313,11 @@ INVARIANTS = {
         (every_epoch_is_logged_once, epochs_are_in_order),
     ),
     5: Invariant(
-        "scores are finite and belong to completed trials",
-        (scores_belong_to_completed_trials, best_trial_is_completed),
+        "scores are finite and belong to completed trials; a complete log has the estimates of the study",
+        (
+            *(scores_belong_to_completed_trials, best_trial_is_completed),
+            *(estimates_are_those_of_the_study, winner_is_marked),
+        ),
     ),
     6: Invariant("no run is RUNNING whose trial has ended", (no_ended_run_is_running,)),
     7: Invariant("each draw counts once, and a retry names the trial it retries", (each_draw_counts_once,)),

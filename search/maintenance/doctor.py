@@ -58,6 +58,7 @@ def parent_is_not_deleted(checked: StudyAndLog) -> Iterator[str]:
 # Checks of the log, whose violations can be repaired
 RUN_CHECKS = (audit.each_trial_has_one_run, audit.no_ended_run_is_running)
 AGREEMENT_CHECKS = (audit.states_agree, audit.hyperparameters_are_equal, audit.every_epoch_is_logged_once)
+ESTIMATE_CHECKS = (audit.estimates_are_those_of_the_study, audit.winner_is_marked)
 PARENT_CHECKS = (
     *(parent_is_not_deleted, audit.study_has_one_run),
     *(audit.best_trial_is_completed, audit.no_ended_run_is_running),
@@ -68,11 +69,9 @@ TRIAL_CHECKS = (
     *(audit.trials_were_trained_as_drawn, audit.epochs_are_in_order),
     audit.scores_belong_to_completed_trials,
 )
+STUDY_CHECKS = (audit.trials_are_numbered, *TRIAL_CHECKS, audit.each_draw_counts_once)
 ADVICE: dict[Check, str] = {
-    **dict.fromkeys(
-        (audit.trials_are_numbered, *TRIAL_CHECKS, audit.each_draw_counts_once),
-        "make void TRIALS= voids wrong trials",
-    ),
+    **dict.fromkeys(STUDY_CHECKS, "make void TRIALS= voids wrong trials"),
     audit.script_is_that_of_its_trial: "make export writes the script again",
     audit.no_secret_is_written: "change the secret, and remove it from the file by hand",
 }
@@ -149,8 +148,10 @@ def repairs_of(checked: StudyAndLog) -> Iterator[str]:
 def _differences(checked: StudyAndLog) -> Differences:
     """The violations of the log, by the trial whose run has them.
 
-    A trial that is wrong itself is not compared with its run.
+    A trial that is wrong itself is not compared with its run. It also makes all estimates wrong.
     """
+    is_sound = not any(message for check in STUDY_CHECKS for message in check(checked))
+    agreement_checks = AGREEMENT_CHECKS + (ESTIMATE_CHECKS if is_sound else ())
     found: Differences = {}
     trials = {trial.number: trial for trial in checked.trials}
     for number in [*trials, *(checked.runs.keys() - trials.keys())]:
@@ -158,7 +159,7 @@ def _differences(checked: StudyAndLog) -> Differences:
         runs = {number: checked.runs[number]} if number in checked.runs else {}
         alone = replace(checked, runs=runs, trials=own, parents=[])
         is_wrong = any(message for check in TRIAL_CHECKS for message in check(alone))
-        checks = RUN_CHECKS if is_wrong else RUN_CHECKS + AGREEMENT_CHECKS
+        checks = RUN_CHECKS if is_wrong else RUN_CHECKS + agreement_checks
         found[number] = [message for check in checks for message in check(alone)]
     study = replace(checked, runs={})
     found[None] = [message for check in PARENT_CHECKS for message in check(study)]

@@ -16,6 +16,7 @@ from rich.text import Text
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
+from search.strategy.allocation import CONFIRMING
 from search.strategy.explain import optimism
 from search.strategy.winner import Candidate
 from search.study.trial import Trial
@@ -33,7 +34,7 @@ BEST_TRIALS = 10  # that a report shows
 
 
 def of_studies(studies: Iterable[StudyView]) -> Table:
-    """One row per study: its task and data, its trials, and the best score so far."""
+    """One row per study: its task and data, its trials, and the best configuration so far."""
     table = Table(title="Studies", title_justify="left", box=box.SIMPLE_HEAD)
     for title in ("study", "task", "data", "trials", "best", "trained"):
         table.add_column(title, no_wrap=True)
@@ -60,11 +61,26 @@ def seconds_trained(study: StudyView) -> float:
 
 
 def _best_score(study: StudyView) -> str:
+    """The winner's estimate, its seeds, and whether it is confirmed; a line each."""
     candidate = winner_of(study)
     if candidate is None:
         return "none"
-    score = f"{study.description.metric}\n{candidate.mean:.4g} ± {candidate.standard_error:.2g}"
-    return score if candidate.confirmed else f"{score}\nunconfirmed"
+    score = f"{study.description.metric} {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
+    if not candidate.confirmed:
+        return f"{score}\n{_seeds(candidate)}, unconfirmed"
+    return f"{score}\n{_seeds(candidate)}, confirmed\nexpected loss {_loss(study, candidate)}"
+
+
+def _loss(study: StudyView, candidate: Candidate) -> str:
+    """The expected loss in words: how much better the best of all candidates is, on average."""
+    if candidate.loss < candidate.known.deviation / 100:
+        return "negligible"
+    return candidate.scale.describe(candidate.loss, study.description.metric)
+
+
+def _seeds(candidate: Candidate) -> str:
+    n = candidate.known.n_seeds
+    return f"{n} seed{'s' if n > 1 else ''}"
 
 
 # A winner
@@ -88,14 +104,13 @@ def of_winner(study: StudyView, candidate: Candidate) -> Table:
 def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]:
     """The winner's score, how sure it is, and the other finalists."""
     trial, metric = candidate.trial, study.description.metric
-    yield "score", f"validation {metric} {candidate.mean:.5g} ± {candidate.standard_error:.2g}"
-    if not candidate.confirmed:
-        yield "confirmed", "no: too few fresh seeds; its first score is the best of several"
-        return
-    yield (
-        "confirmed",
-        f"yes, on {len(candidate.scores)} fresh seeds; the score is estimated from all seeds",
-    )
+    estimate = f"{candidate.mean:.5g} ± {candidate.standard_error:.2g}"
+    yield "score", f"validation {metric} {estimate}, estimated from {_seeds(candidate)}"
+    if candidate.confirmed:
+        yield "confirmed", f"yes, on {len(candidate.scores)} fresh seeds"
+    else:
+        yield "confirmed", f"no: too few fresh seeds, {len(candidate.scores)} of {CONFIRMING}"
+    yield "expected loss", f"{_loss(study, candidate)}: how much better the best candidate is, on average"
     yield "first score", f"{trial.score:.5g}, {optimism(candidate, study.description)}"
     for other in finalists(study, trial):
         yield f"against {other.trial.number}", result(other)
@@ -140,7 +155,7 @@ def result(candidate: Candidate) -> str:
     """A finalist's result in one line."""
     if candidate.unsound:
         return candidate.unsound
-    error = f" ± {candidate.standard_error:.2g}" if candidate.confirmed else ""
+    error = f" ± {candidate.standard_error:.2g}"
     seeds = f"{len(candidate.scores)} fresh seed{'s' if len(candidate.scores) > 1 else ''}"
     verdict = ", clearly worse" if candidate.behind else ""
     return f"{candidate.mean:.5g}{error} on {seeds}, {weights(candidate.trial)}{verdict}"

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from search.strategy.levels import Scale
+from search.strategy.posterior import Estimate, Posterior
 from search.study.trial import Trial, numbers
 from search.study.view import StudyView
 
 if TYPE_CHECKING:  # pandas takes long to import: only when a table is made
     from pandas import DataFrame
 
-BEFORE = ("trial", "state", "kind", "score", "standard_error")
+BEFORE = ("trial", "state", "kind", "score", "standard_error", "estimate", "estimate_standard_error", "seeds")
 AFTER = (
     *("epochs", "seconds", "weights", "started", "ended"),
     *("retry_of", "replicates", "replicate", "void", "code", "why_tried", "why_ended"),
 )
-WHOLE = ("trial", "epochs", "weights", "retry_of", "replicates", "replicate")  # some may be missing
+WHOLE = ("trial", "seeds", "epochs", "weights", "retry_of", "replicates", "replicate")  # some may be missing
+REAL = ("score", "standard_error", "estimate", "estimate_standard_error")
 TIMES = ("started", "ended")
 
 
@@ -28,6 +31,9 @@ def trials_dataframe(study: StudyView) -> DataFrame:
     kind             its state; for a trial that does not count, why: a replicate, or void
     score            of the trained model on validation data, in the task's metric
     standard_error   of the score, in the same unit
+    estimate         of the score of its configuration over seeds, also if it did not train to the end
+    estimate_standard_error     of that
+    seeds            completed trainings of its configuration that the estimate rests on
     (a field)        each field of the task's Config, by its name: the value that it trained with. A field
                      whose name another column has gets a prefix, as `config_epochs`
     epochs           how many it reported
@@ -47,13 +53,13 @@ def trials_dataframe(study: StudyView) -> DataFrame:
 
     trials = list(study.trials())
     fields = _columns_of_fields(name for trial in trials for name in trial.config)
-    rows = [_row(trial, fields) for trial in trials]
+    posterior = Posterior.of(study)
+    estimates, scale = posterior.by_trial(), posterior.scale
+    rows = [_row(trial, fields) | _estimate(estimates.get(trial.number), scale) for trial in trials]
     columns = [*BEFORE, *fields.values(), *AFTER]
     last = sorted({name for row in rows for name in row} - set(columns))
     frame = DataFrame(rows, columns=[*columns, *last])
-    frame = frame.astype(
-        dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(("score", "standard_error"), "float64")
-    )
+    frame = frame.astype(dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(REAL, "float64"))
     for name in TIMES:
         frame[name] = to_datetime(frame[name])
     return frame
@@ -70,6 +76,17 @@ def _columns_of_fields(names: Iterable[str]) -> dict[str, str]:
     return {
         name: f"config_{name}" if name in {*BEFORE, *AFTER} or name.startswith(("last_", "config_")) else name
         for name in names
+    }
+
+
+def _estimate(known: Estimate | None, scale: Scale) -> dict[str, Any]:
+    """The columns of an estimate; none if nothing can be said of a trial."""
+    if known is None:
+        return {}
+    return {
+        "estimate": scale.score(known.mean),
+        "estimate_standard_error": scale.error(known.mean, known.deviation),
+        "seeds": known.n_seeds,
     }
 
 

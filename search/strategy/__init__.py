@@ -3,10 +3,9 @@
     strategy        Strategy: starts trials of a study, pauses and resumes them, and says when it is over
     knowledge       what the trials of a study taught so far: rungs, estimates, costs
     posterior       the estimate of each configuration's final score over seeds
-    extrapolation   where an unfinished training will end
+    levels          scores as levels, and where an unfinished training will end
     allocation      what the next seconds of a trainer are worth, and whether to go on at all
-    sampler         where the next configuration is drawn from; what won other tasks, to begin with
-    stages          the course's order, in which a search may begin: rates, then widths, then depths
+    sampler         where the next configuration is drawn from: other winners, the course's order, TPE
     halving         the rungs at which trials pause: successive halving
     winner          the candidates, and the winner among those that fresh seeds confirm
     explain         a configuration in words: why it was tried, why it ended, what its score is worth

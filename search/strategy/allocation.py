@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from search.strategy.extrapolation import Levels
+from search.strategy.levels import Levels
 from search.strategy.posterior import Estimate
 
 CONFIRMING = 2  # fresh seeds that confirm a configuration
@@ -86,6 +86,8 @@ class Situation:
         contenders: the sound configurations that have a score.
         paused: the trials that could resume.
         recent: the latest draws, each as it was at its first rung.
+        draws: the best draws so far, each as it is known now.
+        n_draws: the number of all draws so far.
         draw_seconds: until a draw reaches its first rung.
         may_draw: whether another configuration may be drawn.
         max_fresh: fresh seeds that a configuration gets at most.
@@ -96,6 +98,8 @@ class Situation:
     contenders: Sequence[Contender]
     paused: Sequence[Begun] = ()
     recent: Sequence[Begun] = ()
+    draws: Sequence[Estimate] = ()
+    n_draws: int = 0
     draw_seconds: float = 0.0
     may_draw: bool = True
     max_fresh: int = 5
@@ -245,11 +249,14 @@ class Outlook(NamedTuple):
     odds: float  # the probability that no configuration turns up that is better by the difference
 
 
-def outlook(now: Situation, n_draws: float, difference: float) -> Outlook | None:
-    """What so many further draws, and all that is paused, promise; None as long as that is not known."""
-    if len(now.recent) < MIN_LIKE or not now.contenders:
+def outlook(now: Situation, difference: float) -> Outlook | None:
+    """What as many draws again, and all that is paused, promise; None as long as that is not known.
+
+    Each further draw is worth what one of the draws so far is worth, as far as that is known now.
+    """
+    if len(now.draws) < MIN_LIKE or not now.contenders:
         return None
-    means, deviations = _moments([each.estimate for each in now.recent])
+    means, deviations = _moments(now.draws)
     deviations = np.hypot(deviations, _tail(means))
     paused_means, paused_deviations = _moments([each.estimate for each in now.paused])
     top = float(
@@ -259,9 +266,9 @@ def outlook(now: Situation, n_draws: float, difference: float) -> Outlook | None
 
     def below(levels: Levels) -> Levels:
         """The probability that everything that turns up is below a level."""
-        draws = ndtr((levels[:, None] - means) / deviations).mean(axis=1) ** n_draws
+        above = ndtr((means - levels[:, None]) / deviations).sum(axis=1) / now.n_draws
         paused = ndtr((levels[:, None] - paused_means) / paused_deviations).prod(axis=1)
-        return np.asarray(draws * paused)
+        return np.asarray((1 - above) ** (now.n_draws if now.may_draw else 0) * paused)
 
     odds = float(below(np.array([best + difference]))[0])
     if top <= best:

@@ -115,7 +115,8 @@ def score_line(candidate: Candidate, about: StudyDescription) -> str:
     """A configuration's estimate over seeds, its uncertainty, and how its first score misled."""
     mean = f"{about.metric} {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
     first = f"first score {candidate.first_score:.4g}, {optimism(candidate, about)}"
-    return f"{mean} (trial {candidate.trial.number}, {candidate.known.n_seeds} seeds; {first})"
+    n = candidate.known.n_seeds
+    return f"{mean} (trial {candidate.trial.number}, {n} seed{'s' if n > 1 else ''}; {first})"
 
 
 def optimism(candidate: Candidate, about: StudyDescription) -> str:

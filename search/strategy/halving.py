@@ -25,10 +25,13 @@ class SuccessiveHalving:
 
     Args:
         epochs: those of a whole training.
+        warm_up: the first of them, in which the learning rate rises. A level there says little of the end, so
+            no rung is among them.
     """
 
-    def __init__(self, epochs: int) -> None:
-        self.ends = sorted({math.ceil(share * epochs) for share in RUNG_FRACTIONS} - {epochs})
+    def __init__(self, epochs: int, warm_up: int = 0) -> None:
+        ends = {max(math.ceil(share * epochs), warm_up + 1) for share in RUNG_FRACTIONS}
+        self.ends = sorted(end for end in ends if end < epochs)
         self._levels: list[dict[int, float]] = [
             {} for _ in [*self.ends, epochs]
         ]  # at each rung, and at the end: number -> level

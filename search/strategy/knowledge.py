@@ -18,7 +18,8 @@ class Knowledge:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._observed: dict[int, int] = {}  # trial -> its epochs that the rungs know
-        self.rungs = SuccessiveHalving(study.task.Config().epochs)
+        warm_up = getattr(study.task, "WARM_UP", 0)
+        self.rungs = SuccessiveHalving(study.task.Config().epochs, warm_up)
         self.posterior = Posterior(study.sign, study.description.score_name)
         self.costs = Costs(self.rungs.ends[0] if self.rungs.ends else 0)
         for trial in study.trials():

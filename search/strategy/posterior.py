@@ -17,10 +17,11 @@ Source: Efron and Morris, Data Analysis Using Stein's Estimator, 1975; Gelman et
 Analysis, chapter 5.
 """
 
+import heapq
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,12 +29,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from search.strategy.extrapolation import Levels, Line, Pair
+from search.strategy.levels import TINY, Line, Pair, Scale
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.tasks import Task
 
-TINY = 1e-12  # a loss that is as good as none
 PRIOR_SEEDS = 4  # degrees of freedom of what is assumed of a seed variance
 EXTRAPOLATED = (TrialState.RUNNING, TrialState.PRUNED, TrialState.INTERRUPTED)
 FAILED_SEEDS = (TrialState.DIVERGED, TrialState.FAILED)
@@ -41,10 +41,7 @@ FAILED_SEEDS = (TrialState.DIVERGED, TrialState.FAILED)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A configuration's final level over seeds.
-
-    The attributes are levels, of which more is better: see `Scale`.
-    """
+    """A configuration's final level over seeds; more is better: see `Scale`."""
 
     mean: float
     deviation: float  # the standard deviation of what is not known of the mean
@@ -52,42 +49,8 @@ class Estimate:
     n_seeds: int  # completed trainings, the first included
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How scores become levels, and levels scores.
-
-    Args:
-        sign: the factor by which a higher score is a better one.
-        relative: whether ratios count instead of differences: the logarithm of a loss.
-    """
-
-    sign: int
-    relative: bool
-
-    def level(self, score: float) -> float:
-        """The level of a score."""
-        return self.sign * (math.log(max(score, TINY)) if self.relative else score)
-
-    def score(self, level: float) -> float:
-        """The score of a level."""
-        return math.exp(self.sign * level) if self.relative else self.sign * level
-
-    def error(self, level: float, deviation: float) -> float:
-        """The standard error of a score, from that of its level."""
-        return self.score(level) * deviation if self.relative else deviation
-
-    def describe(self, difference: float, metric: str) -> str:
-        """A difference of levels, as people say it: "0.2 points", "12%"."""
-        if self.relative:
-            return (
-                f"{math.expm1(difference):.2g}" if difference > 1 else f"{100 * math.expm1(difference):.2g}%"
-            )
-        return f"{100 * difference:.2g} points" if metric == "accuracy" else f"{difference:.2g}"
-
-    def levels(self, scores: Iterable[float]) -> Levels:
-        """The levels of scores, as an array."""
-        values = np.asarray(list(scores), dtype=float)
-        return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
+def _mean(estimate: Estimate) -> float:
+    return estimate.mean
 
 
 class Posterior:
@@ -109,6 +72,7 @@ class Posterior:
         self._errors: dict[int, float] = {}  # completed trial -> standard error of its score
         self._lowest = math.inf  # score so far
         self._of_params: dict[tuple[Any, ...], int] = {}  # hyperparameters -> configuration
+        self._configurations: dict[int, int] = {}  # trial -> configuration
         self._seeds: dict[int, dict[int, TrialState]] = {}  # configuration -> replicate -> how far it is
         self._lines: dict[int, Line | None] = {}  # epoch -> the extrapolation from there on
         self.unsound: dict[int, int] = {}  # configuration -> a trial in which it failed on a fresh seed
@@ -125,12 +89,15 @@ class Posterior:
         """Take in what is known of a trial now."""
         if trial.void:
             return
+        first = trial.number if trial.replicate_of is None else trial.replicate_of
+        configuration = self._configurations.setdefault(trial.number, self._configurations.get(first, first))
         if trial.replicate_of is not None:
-            self._observe_replicate(trial, trial.replicate_of)
+            self._observe_replicate(trial, configuration)
         elif trial.state == TrialState.COMPLETED:
             self._reached.pop(trial.number, None)
             params = tuple(sorted(trial.params.items()))
-            self._complete(trial, self._of_params.setdefault(params, trial.number))
+            self._configurations[trial.number] = self._of_params.setdefault(params, trial.number)
+            self._complete(trial, self._configurations[trial.number])
         elif trial.state in EXTRAPOLATED and trial.curve:
             curve = self._curves.setdefault(trial.number, {})
             for entry in trial.curve[len(curve) :]:
@@ -181,10 +148,6 @@ class Posterior:
         """How scores are compared."""
         return Scale(self._sign, self._sign < 0 and self._lowest >= 0)
 
-    def n_completed(self) -> int:
-        """The number of configurations that have a score."""
-        return len(self._scores)
-
     def estimate(self, configuration: int) -> Estimate | None:
         """The estimate of a configuration; None as long as nothing can be said of it."""
         if configuration in self._scores:
@@ -193,6 +156,11 @@ class Posterior:
             return None
         epoch = self._reached[configuration]
         return self.extrapolate(epoch, [self._curves[configuration][epoch]])[0]
+
+    def by_trial(self) -> dict[int, Estimate]:
+        """The estimates of the trials' configurations: by the numbers of those trials that have one."""
+        found = {trial: self.estimate(each) for trial, each in self._configurations.items()}
+        return {trial: estimate for trial, estimate in found.items() if estimate}
 
     def completed(self) -> Mapping[int, Estimate]:
         """The estimates of the configurations that have a score."""
@@ -209,6 +177,23 @@ class Posterior:
             Estimate(float(mean), float(deviation), spread, 0)
             for mean, deviation in zip(means, deviations, strict=True)
         ]
+
+    def best(self, count: int, without: Collection[int]) -> list[Estimate]:
+        """The best estimates, among them the `count` best ones.
+
+        Args:
+            without: configurations that are left out.
+        """
+        completed = self._completed.keys() - set(without)
+        best = heapq.nlargest(count, (self._completed[number] for number in completed), key=_mean)
+        on_the_way: dict[int, list[float]] = {}
+        for number, epoch in self._reached.items():
+            if number not in without:
+                on_the_way.setdefault(epoch, []).append(self._curves[number][epoch])
+        for epoch, scores in on_the_way.items():
+            ahead = heapq.nlargest(count, scores, key=self.scale.level)  # a better one never ends worse
+            best += [each for each in self.extrapolate(epoch, ahead) if each]
+        return best
 
     def n_fresh(self, configuration: int) -> int:
         """The number of completed fresh seeds of a configuration."""
@@ -258,7 +243,7 @@ class Posterior:
                 freedom += own
         known = statistics.median(variances) if variances else 0.0
         variance = (freedom * known + PRIOR_SEEDS * self._sampling_variance) / (freedom + PRIOR_SEEDS)
-        return max(variance, TINY**2)
+        return float(max(variance, TINY**2))
 
     @cached_property
     def _sampling_variance(self) -> float:

@@ -3,6 +3,10 @@
 Similar networks want similar values, so the first draws take over what won other tasks. The frozen scripts
 are read, never run. A task's own winner is left out: a search must find it by itself. Some draws are random.
 
+On request the course's order comes next: learning rates of a shallow network, then widths, then depths. Each
+stage varies one hyperparameter, and keeps the best of the stages before (course handout: "find a good
+learning rate and layer size" with one hidden layer, then add layers).
+
 Tree-structured Parzen estimator: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011.
 """
 
@@ -14,7 +18,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 
 import objectives
@@ -26,6 +30,9 @@ N_STARTUP_TRIALS = 30  # draws at random before TPE models what it has seen
 RANDOM_EVERY = 8  # afterwards one draw in so many is random: the early leaders must not be all that is tried
 N_BEST = 25  # trials at most that TPE takes for good ones: a tenth of all, up to this number
 N_RECENT = 225  # trials that TPE learns from besides: more say little, and cost time at every draw
+
+RATES, WIDTHS, DEPTHS = {"learning_rate"}, {"hidden_size", "n_embd"}, {"layers", "n_layer"}  # names
+N_RATES, N_WIDTHS = 5, 3  # values that a stage tries
 
 
 def derive_seed(seed: int, purpose: str, draw: int) -> int:
@@ -104,3 +111,57 @@ def _nearest(range_: BaseDistribution, value: Any) -> Any:
     if not are_numbers and value not in choices:
         raise ValueError(f"{value!r} is of another kind")
     return tasks.nearest(range_, value)
+
+
+class Stages:
+    """The configurations of all stages, in order.
+
+    Args:
+        baseline: the task's defaults.
+        ranges: those of its hyperparameters. A stage without a hyperparameter of its own is left out.
+    """
+
+    def __init__(self, baseline: Mapping[str, Any], ranges: Mapping[str, BaseDistribution]) -> None:
+        numbers: dict[str, Any] = {name: each for name, each in ranges.items() if _is_number(each)}
+        depths = {name: numbers[name].low for name in DEPTHS & numbers.keys()}
+        self._depths, self._baseline = depths, {**baseline, **depths}
+        self._plan: list[tuple[str, Any]] = []
+        for names, count in ((RATES, N_RATES), (WIDTHS, N_WIDTHS), (DEPTHS, None)):
+            for name in names & numbers.keys():
+                values = _spread(numbers[name], count)
+                self._plan += [(name, value) for value in values if value != depths.get(name)]
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def is_shallow(self, params: Mapping[str, Any]) -> bool:
+        """Whether a configuration has the fewest layers, as those of the first two stages have."""
+        return all(params.get(name) == value for name, value in self._depths.items())
+
+    def params(self, step: int, best: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The hyperparameters of a step.
+
+        Args:
+            best: those of the best shallow configuration so far; None while none is known.
+        """
+        name, value = self._plan[step]
+        start = self._baseline if name in RATES or best is None else best
+        return {**start, name: value}
+
+    def describe(self, step: int) -> str:
+        """What a step tries, in words."""
+        name, _ = self._plan[step]
+        return f"in order: values of {name}, the rest as it is best so far"
+
+
+def _is_number(range_: BaseDistribution) -> bool:
+    return isinstance(range_, FloatDistribution | IntDistribution)
+
+
+def _spread(range_: Any, count: int | None) -> list[Any]:
+    """Values that divide a range of numbers evenly, without its ends; None stands for all whole ones."""
+    if count is None:
+        return list(range(int(range_.low), int(range_.high) + 1, int(range_.step or 1)))
+    low, high = (math.log(each) if range_.log else each for each in (range_.low, range_.high))
+    points = [low + (high - low) * (step + 0.5) / count for step in range(count)]
+    return [tasks.nearest(range_, math.exp(point) if range_.log else point) for point in points]

@@ -11,12 +11,13 @@ from search.strategy import allocation, explain, sampler, winner
 from search.strategy.allocation import Begun, Outlook, Situation
 from search.strategy.halving import REDUCTION_FACTOR
 from search.strategy.knowledge import Knowledge
-from search.strategy.stages import Stages
+from search.strategy.sampler import Stages
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
 MIN_COMPLETED = 3  # configurations that are trained to the end, if so many are drawn
-MIN_DRAWS = 40  # without which a search does not stop by itself: some of them are modelled
+N_DRAWS = 64  # the best draws so far, which tell what others may be worth
+MIN_DRAWS = 25  # without which a search does not stop by itself: fewer say too little of the ranges
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Limits:
         replicates: fresh seeds of a configuration, at most; 0 leaves the answer unconfirmed.
         threshold: the score that the answer is to reach; the search is over once one surely does.
         stops: whether the search stops by itself once more time promises too little.
-        in_stages: whether the first draws follow the course's order: see `search.strategy.stages`.
+        in_stages: whether the first draws follow the course's order: see `sampler.Stages`.
         jobs: trainers.
     """
 
@@ -173,6 +174,8 @@ class Strategy:
     def situation(self, limits: Limits, seconds_left: float = math.inf) -> Situation:
         """What is known now, as `allocation` weighs it."""
         posterior, costs = self.knowledge.posterior, self.knowledge.costs
+        attempts = self.study.tried().attempts  # the fixed ones tell nothing of further draws
+        starts = {attempts[draw].number for draw in range(1 + len(self._warm_starts)) if draw in attempts}
         recent = costs.recent_draws()
         first = [self.study.trial(number).curve for number in recent]
         name, rung = self.study.description.score_name, costs.first_rung
@@ -183,6 +186,8 @@ class Strategy:
             contenders=winner.contenders(posterior, costs.full, limits.threshold, self._sampling_error),
             paused=[self._begun(number, each) for number, each in paused if each],
             recent=[self._begun(number, each, True) for number, each in like if each],
+            draws=posterior.best(N_DRAWS, starts),
+            n_draws=costs.n_draws() - len(starts),
             draw_seconds=costs.draw(),
             may_draw=self.study.n_started() < limits.trials,
             max_fresh=limits.replicates,
@@ -199,7 +204,7 @@ class Strategy:
             return False
         if limits.stops and any(each.surely_reaches for each in now.contenders):
             return True
-        if now.may_draw and (not limits.stops or self.knowledge.costs.n_draws() < MIN_DRAWS):
+        if now.may_draw and (not limits.stops or now.n_draws < MIN_DRAWS):
             return False
         outlook = self.outlook(now)
         return not now.paused if outlook is None else outlook.gain < self.difference
@@ -211,8 +216,7 @@ class Strategy:
 
     def outlook(self, now: Situation) -> Outlook | None:
         """What as much time again promises."""
-        n_draws = self.knowledge.costs.n_draws() if now.may_draw else 0
-        return allocation.outlook(now, n_draws, self.difference)
+        return allocation.outlook(now, self.difference)
 
     def _is_settled(self, now: Situation, limits: Limits) -> bool:
         """Whether the answer is confirmed, and no more seeds could change it by much."""

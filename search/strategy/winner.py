@@ -14,7 +14,8 @@ from scipy.special import ndtr
 
 from search.errors import NoWinner
 from search.strategy.allocation import CONFIDENCE, CONFIRMING, Contender, losses
-from search.strategy.posterior import Estimate, Posterior, Scale
+from search.strategy.levels import Scale
+from search.strategy.posterior import Estimate, Posterior
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 

@@ -171,8 +171,12 @@ class StudyView:
 
     def revision(self) -> str:
         """A text that changes whenever there is more to show in the log."""
-        ended = len(self._history.ended)
-        return f"{ended} trials, {len(self.void_entries())} crossings, {len(self.test_evaluations())} looks"
+        history = self._history
+        epochs = sum(len(self.trial(number).curve) for number in history.running)
+        return (
+            f"{len(history.ended)} trials, {epochs} epochs of others, {len(self.void_entries())} crossings, "
+            f"{len(self.test_evaluations())} looks"
+        )
 
     def projected_revision(self) -> str | None:
         """The revision that the log showed when it was last complete."""

@@ -9,9 +9,10 @@ import ast
 import hashlib
 import math
 import re
+import statistics
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 import data
 from search import __version__
 from search.frozen_script.script import record_in, values_in
-from search.strategy.winner import Candidate
+from search.strategy.winner import Candidate, choose
 from search.study.trial import STORED_ACTIONS, TrialState, active, number_ranges
 from search.submission import figures, rerun
 from search.submission.submission import (
@@ -157,6 +158,9 @@ def check_void_trials(submission: Submission) -> str:
 def check_figures(submission: Submission) -> str:
     heading, stated = figures.parsed(submission.files["report.txt"].decode())
     computed = figures.figures(submission.view, submission.winner)
+    if submission.by_old_rule:
+        record = _by_old_rule(submission.winner, stated["winner's standard error"])
+        computed |= {f"winner's {name.replace('_', ' ')}": value for name, value in record.items()}
     missing = (
         computed.keys() - stated.keys()
     )  # version 0.1 had no infeasible trials, so it had no such figure
@@ -168,7 +172,8 @@ def check_figures(submission: Submission) -> str:
         must(_same(value, computed[name]), f"{name} is {value}, computed again {computed[name]}")
     today = submission.version != __version__ or heading == figures.heading(submission.view)
     must(today, "report.txt begins with other words than a report")
-    return f"{len(stated)} figures, each computed again from trials.json"
+    message = f"{len(stated)} figures, each computed again from trials.json"
+    return f"{message}, except the winner's standard error" if submission.by_old_rule else message
 
 
 def check_winner(submission: Submission) -> str:
@@ -176,11 +181,19 @@ def check_winner(submission: Submission) -> str:
     number = candidate.trial.number
     must(stated["trial"] == number, f"study.json names trial {stated['trial']}, but trial {number} wins")
     computed = winner_record(candidate)
+    if submission.by_old_rule and candidate.confirmed:
+        computed |= _by_old_rule(candidate, stated["standard_error"])
     must(
         stated.keys() == computed.keys(), "study.json states other things about the winner than a search does"
     )
     for name, value in computed.items():
         must(_same(stated[name], value), f"its {name}: {stated[name]}, computed again {value}")
+    if submission.by_old_rule:
+        today = choose(submission.view).trial.number
+        rule = f"Version {submission.version} chose by another rule, which is NOT compared"
+        return (
+            f"trial {number}, with the scores and the mean of its trials. {rule}; today's names trial {today}"
+        )
     return f"trial {number}, chosen again among {len(submission.trials)} trials"
 
 
@@ -240,7 +253,7 @@ CHECKS: dict[str, Check] = {
 # Helpers of the checks
 
 
-def winner_record(candidate: Candidate) -> Mapping[str, Any]:
+def winner_record(candidate: Candidate) -> dict[str, Any]:
     """The values of `study.json` about the winner."""
     record: dict[str, Any] = {
         "trial": candidate.trial.number,
@@ -251,6 +264,12 @@ def winner_record(candidate: Candidate) -> Mapping[str, Any]:
         record["scores"] = list(candidate.scores)
         record |= {"mean": candidate.mean, "standard_error": candidate.standard_error}
     return record
+
+
+def _by_old_rule(candidate: Candidate, stated_error: float | None) -> dict[str, float | None]:
+    """The winner's figures as version 0.1 had them. Its standard error is as stated: it is not judged."""
+    mean = statistics.fmean(candidate.scores) if candidate.confirmed else None
+    return {"mean": mean, "standard_error": stated_error}
 
 
 def _within(value: Any, searched: BaseDistribution) -> bool:

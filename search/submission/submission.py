@@ -66,13 +66,28 @@ class Submission:
 
     @functools.cached_property
     def winner(self) -> Candidate:
-        """The winner, chosen from the trials. Raises NoWinner."""
-        return winner.choose(self.view)
+        """The winner, chosen from the trials; that of version 0.1 is the stated one.
+
+        Raises NoWinner, or CheckFailed if the stated one cannot have won.
+        """
+        if not self.by_old_rule:
+            return winner.choose(self.view)
+        number = self.study["winner"]["trial"]
+        sound = {each.trial.number: each for each in winner.candidates(self.view) if not each.unsound}
+        must(number in sound, f"study.json names trial {number}, which cannot have won")
+        unfair = not sound[number].confirmed and any(each.confirmed for each in sound.values())
+        must(not unfair, f"study.json names trial {number}, which is unconfirmed, unlike others")
+        return sound[number]
 
     @property
     def version(self) -> str:
         """The version of Trialbook that wrote it; the first version stated none."""
         return str(self.study.get("version", "0.1"))
+
+    @property
+    def by_old_rule(self) -> bool:
+        """Whether version 0.1 wrote it, which chose the winner by another rule and by plain means."""
+        return self.version.startswith("0.1")
 
     def data_path(self, folder: str) -> Path:
         """The data file: from the zip, laid into a folder, or one of this machine. Raises CheckFailed."""

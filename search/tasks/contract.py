@@ -90,17 +90,27 @@ def _check_words(task: Task) -> None:
     for constant in ("METRIC", "DIRECTION", "TOLERANCE", "DATA"):
         if not hasattr(task, constant):
             raise TaskError(f"{constant} is missing: see docs/tasks.md")
-    metric, direction, tolerance = task.METRIC, task.DIRECTION, task.TOLERANCE
+    metric, direction = task.METRIC, task.DIRECTION
     if type(metric) is not str or not metric.strip() or not metric.isprintable() or len(metric) > 100:
         raise TaskError(f"METRIC is {shown(metric)}: it must be a name in one line, as 'accuracy'")
     if direction not in ("maximize", "minimize"):
         raise TaskError(f"DIRECTION is {shown(direction)}: valid are 'maximize' and 'minimize'")
+    if not _is_at_least(0, task.TOLERANCE):
+        raise TaskError(f"TOLERANCE is {shown(task.TOLERANCE)}: it must be a number of at least 0")
+    difference = getattr(task, "MEANINGFUL_DIFFERENCE", 1)
+    if not _is_at_least(1e-12, difference):
+        raise TaskError(f"MEANINGFUL_DIFFERENCE is {shown(difference)}: it must be a number above 0")
+    warm_up = getattr(task, "WARM_UP", 0)
+    if type(warm_up) is not int or warm_up < 0:
+        raise TaskError(f"WARM_UP is {shown(warm_up)}: it must be a whole number of epochs, at least 0")
+
+
+def _is_at_least(low: float, constant: Any) -> bool:
     try:
-        value = plain(tolerance)
+        value = plain(constant)
     except (TypeError, ValueError):
-        value = None
-    if isinstance(value, bool | str | None) or value < 0:
-        raise TaskError(f"TOLERANCE is {shown(tolerance)}: it must be a number of at least 0")
+        return False
+    return not isinstance(value, bool | str | None) and value >= low
 
 
 def _check_functions(owner: object, functions: dict[str, tuple[str, ...]], prefix: str = "") -> None:

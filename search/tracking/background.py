@@ -8,9 +8,11 @@ import math
 import threading
 import time
 
+from search.strategy.posterior import Posterior
 from search.study.trial import Trial
 from search.tracking.projection import Projection
 
+ESTIMATES_SECONDS = 0.5  # for each run, between two writes of all estimates
 UPDATE_SECONDS = 2.0  # between two writes of a curve that grows
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0  # seconds until what failed is tried again: doubled each time
 
@@ -24,6 +26,8 @@ class Background:
 
     def __init__(self, projection: Projection) -> None:
         self._projection = projection
+        self._posterior = Posterior.of(projection.study)  # of what is written
+        self._estimates_due = -math.inf
         self._waiting: dict[int, Trial] = {}  # number -> the latest Trial that is not written
         self._written: dict[int, float] = {}  # number -> when a trial that runs was written last
         self._changed = threading.Condition()
@@ -56,6 +60,7 @@ class Background:
         while trial := self._next(wait):
             try:
                 self._projection.write(trial)
+                self._update_estimates(trial)
             except Exception:  # MLflow lets through whatever its database or its server raises
                 wait = min(max(FIRST_RETRY, 2 * wait), LONGEST_RETRY)
                 with self._changed:
@@ -65,6 +70,16 @@ class Background:
                 self._written[trial.number] = time.monotonic()
                 if trial.ended:
                     del self._written[trial.number]
+
+    def _update_estimates(self, trial: Trial) -> None:
+        """Learn from a trial. Every score moves all estimates: write them now and then.
+
+        A study of many trials writes them seldom, so that they add few rows to the log.
+        """
+        self._posterior.observe(trial)
+        if (trial.ended or trial.paused) and time.monotonic() >= self._estimates_due:
+            n_runs = self._projection.write_estimates(self._posterior)
+            self._estimates_due = time.monotonic() + ESTIMATES_SECONDS * n_runs
 
     def _next(self, wait: float) -> Trial | None:
         """Wait for the next trial to write. Returns None at the end."""

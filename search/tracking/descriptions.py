@@ -11,6 +11,7 @@ from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
 from search.strategy.explain import optimism
+from search.strategy.posterior import Posterior
 from search.study.trial import number_ranges
 from search.study.view import StudyView
 from search.tasks import Task
@@ -22,7 +23,9 @@ READING = """Each study is a run, and each of its trials a run below it.
 
 | what | where |
 |---|---|
+| `estimate` | the expected score of the configuration over seeds; its standard error is beside it |
 | `score` | of the trained model on validation data; trials that trained to the end have one |
+| `winner` | a tag of the winner's run: confirmed on fresh seeds, or not yet |
 | `state` | completed, pruned (it fell behind), diverged, failed or interrupted |
 | `kind` | trial, or repeat: the configuration of a trial once more, on a fresh seed |
 | `why tried`, `why ended` | in words |
@@ -37,10 +40,12 @@ def of_task(task: Task) -> str:
     return f"{_question(task)}\n\nThe {better} the {task.METRIC}, the better. {READING}"
 
 
-def of_study(study: StudyView, link: str | None = None) -> str:
+def of_study(study: StudyView, link: str | None = None, posterior: Posterior | None = None) -> str:
     """Describe a study: its question, data, limits and winner, and how its runs are read.
 
-    `link` is the address of its trials.
+    Args:
+        link: the address of its trials.
+        posterior: that of the study, if it is known.
     """
     about, ways = study.description, {"maximize": "the higher the better", "minimize": "the lower the better"}
     space = [
@@ -49,7 +54,7 @@ def of_study(study: StudyView, link: str | None = None) -> str:
     ]
     paragraphs = [
         f"**{_question(study.task).splitlines()[0]}**",
-        _winner(study),
+        _winner(study, posterior),
         f"Score: {about.metric} on validation data, {ways[about.direction]}. Data: {about.source}, "
         f"digest {about.digest}. Seed {about.seed}. {_limits(study.budget())}",
         "\n".join(["| searched | range |", "|---|---|", *space]),
@@ -66,16 +71,19 @@ def of_study(study: StudyView, link: str | None = None) -> str:
 
 
 def view(study: StudyView) -> str:
-    """How MLflow shows a study's trials: a list, the best first, with what matters as its columns."""
-    shown = [("metrics", "score"), ("metrics", "score_standard_error"), ("tags", "state")]
+    """How MLflow shows a study's configurations: a list, the best estimate first.
+
+    MLflow puts all metrics before the hyperparameters, so few metrics are shown. Replicates are left out:
+    they have the estimate of their configuration, and would stand before it.
+    """
+    shown = [("metrics", name) for name in ("estimate", "estimate_standard_error", "score")]
     params = log_names.param_names(tuple(study.ranges())).values()
     shown += [("params", name) for name in list(params)[:COLUMNS]]
-    shown += [("metrics", "weights"), ("metrics", "seconds_total"), ("metrics", "confirmed_mean")]
-    shown += [("tags", "why ended"), ("tags", "kind")]
+    shown += [("tags", name) for name in ("winner", "state", "why ended")]
     return json.dumps(
         {
-            "searchFilter": f"tags.study = '{study.name}' AND tags.kind != 'study'",
-            "orderByKey": "metrics.`score`",
+            "searchFilter": f"tags.study = '{study.name}' AND tags.kind = 'trial'",
+            "orderByKey": "metrics.`estimate`",
             "orderByAsc": study.sign < 0,
             "selectedColumns": [f"{kind}.`{name}`" for kind, name in shown],
             "hideEmptyCharts": True,
@@ -92,10 +100,10 @@ def _question(task: Task) -> str:
     return tasks.doc_of(task)
 
 
-def _winner(study: StudyView) -> str:
+def _winner(study: StudyView, posterior: Posterior | None) -> str:
     """The winner, with its uncertainty, or why there is none."""
     try:
-        candidate = winner.choose(study)
+        candidate = winner.choose(study, posterior)
     except NoWinner as none:
         return f"No winner: {none}."
     trial, metric = candidate.trial, study.description.metric

@@ -19,7 +19,10 @@ NO_PART = ("", ".", "..")  # of a name that is a path: it would name another pla
 MAX_NAME_BYTES = 230  # MLflow takes 250 letters, a file system 255 bytes, and "last_" may come before
 OWN = ("epoch", "seconds", "time")  # what each epoch has besides what the task reported
 # The log writes metrics of these names itself, and those that begin so.
-RESERVED = (*OWN, "score", "score_standard_error", "weights", "seconds_total", "epochs_trained")
+RESERVED = (
+    *(*OWN, "score", "score_standard_error", "weights", "seconds_total", "epochs_trained"),
+    *("estimate", "estimate_standard_error"),
+)
 BEGINNINGS = ("best_", "last_", "confirmed_")
 
 

@@ -6,6 +6,7 @@ names of tags and metrics stay as they are, because older logs have them.
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from optuna.distributions import BaseDistribution
 
 from search import tasks
 from search.strategy.explain import score_line
+from search.strategy.posterior import Posterior
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, numbers
 from search.study.view import StudyDescription
@@ -32,6 +34,10 @@ STATUS = {
 NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"  # the description on MLflow's pages, where a person may edit it
 NOTE_DIGEST = "note_digest"  # of the latest one that Trialbook wrote
+WINNER = (
+    "winner"  # a tag: of the study's run the winner in words, of the winner's run whether it is confirmed
+)
+ESTIMATE = ("estimate", "estimate_standard_error")
 
 Entry = dict[str, Any]  # an epoch of a curve
 Numbers = dict[str, Any]  # single numbers by name
@@ -139,6 +145,29 @@ def summary(trial: Trial, description: StudyDescription) -> Numbers:
     return metrics
 
 
+def estimates(posterior: Posterior) -> dict[int, Numbers]:
+    """The estimate of each trial's configuration, as metrics by the number of the trial."""
+    scale = posterior.scale
+    return {
+        number: dict(zip(ESTIMATE, (scale.score(known.mean), scale.error(known.mean, known.deviation))))
+        for number, known in posterior.by_trial().items()
+    }
+
+
+def differing(shown: Numbers, estimate: Numbers) -> Numbers:
+    """The metrics of an estimate that a run shows otherwise.
+
+    A metric is NaN if the trial has no estimate any more: MLflow removes none.
+    """
+    expected = {name: estimate.get(name, math.nan) for name in ESTIMATE}
+    return {name: value for name, value in expected.items() if not _is_same(value, shown.get(name, math.nan))}
+
+
+def _is_same(one: float, other: float) -> bool:
+    """Whether two numbers are equal, but for the last digits, in which machines differ."""
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-15) or (math.isnan(one) and math.isnan(other))
+
+
 def as_metrics(values: Numbers, at: int, step: int = 0) -> list[Metric]:
     """Numbers by name as metrics; `at` is in ms."""
     return [Metric(name, value, at, step) for name, value in values.items()]
@@ -179,6 +208,11 @@ def winner_of(candidate: Candidate, description: StudyDescription) -> tuple[str,
         return f"trial {trial.number} (unconfirmed: one seed)", metrics
     metrics |= {"winner_mean": candidate.mean, "winner_standard_error": candidate.standard_error}
     return f"trial {trial.number}, confirmed: {score_line(candidate, description)}", metrics
+
+
+def winner_tag(candidate: Candidate) -> dict[str, str]:
+    """The tag of the winner's run."""
+    return {WINNER: "confirmed" if candidate.confirmed else "not confirmed yet"}
 
 
 def confirmation(

@@ -3,6 +3,7 @@
 The study alone is enough to complete the log, or to write it again after it was deleted.
 """
 
+import itertools
 import json
 import math
 import time
@@ -14,6 +15,7 @@ from mlflow.entities import RunTag
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
+from search.strategy.posterior import Posterior
 from search.study.study import Study
 from search.study.trial import Trial
 from search.text import one_line
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 EXPERIMENT_TAG_LETTERS = 5000  # that any MLflow keeps
+RUNS_AT_ONCE = 100  # whose estimates are written in one transaction; then it may be time to stop
 VIEW = "mlflow.sharedViewState."  # and a name: a view of an experiment's runs that MLflow opens by it
 
 Files = Callable[[Study], dict[str, str]]  # of a study: file name -> text
@@ -68,6 +71,15 @@ class Projection:
             self._is_open = False  # the runs are read again
             raise
 
+    def write_estimates(self, posterior: Posterior) -> int:
+        """Write the estimates of trials where the log shows others. Returns the number of trials' runs."""
+        try:
+            self._write_estimates(posterior, lambda: None)
+        except Exception:
+            self._is_open = False  # the runs are read again
+            raise
+        return len(self._runs)
+
     def bring_up_to_date(self) -> None:
         """Write the parts that the log lacks of ended trials, and of the study's own run."""
         self.behind = None
@@ -97,6 +109,7 @@ class Projection:
         self._concluded = own[0].data.tags.get("concluded") if own else None
         self._runs: dict[int, str] = {}  # trial number -> run id
         self._shown: dict[int, dict[str, str]] = {}  # trial number -> the tags of its run
+        self._estimates: dict[int, mapping.Numbers] = {}  # trial number -> the estimate that its run shows
         self._epochs: dict[int, int] = {}  # trial number -> epochs of its curve that are known to be written
         for run in runs:
             if PARENT in run.data.tags and run.data.tags.get("trial", "").isdecimal():
@@ -112,6 +125,7 @@ class Projection:
             set_aside(self._client, run)
         else:
             self._runs[number], self._shown[number] = run.info.run_id, run.data.tags
+            self._estimates[number] = run.data.metrics
 
     def _revive(self, run_id: str) -> None:
         """Restore a run that was deleted in the browser, to write to it."""
@@ -157,6 +171,36 @@ class Projection:
             self._writer.end(run_id, metrics, params, tags, mapping.status_of(trial), ended)
         self._epochs[trial.number] = len(trial.curve)
 
+    # All trials
+
+    def _write_estimates(self, posterior: Posterior, check: Callable[[], None]) -> None:
+        """Write the estimates that changed. A run that was deleted in the browser stays deleted.
+
+        `check` is called between two transactions, and may raise.
+        """
+        estimates, now, changed = mapping.estimates(posterior), int(time.time() * 1000), {}
+        for number, run_id in self._runs.items():
+            values = mapping.differing(self._estimates.get(number, {}), estimates.get(number, {}))
+            if values and run_id not in self._deleted:
+                changed[number] = values
+        numbers = iter(changed)
+        while some := list(itertools.islice(numbers, RUNS_AT_ONCE)):
+            check()
+            metrics = {self._runs[number]: mapping.as_metrics(changed[number], now) for number in some}
+            self._writer.add_each(metrics)
+            for number in some:
+                self._estimates[number] = {**self._estimates.get(number, {}), **changed[number]}
+
+    def _mark_winner(self, candidate: winner.Candidate | None) -> None:
+        """Write the winner's tag to its run, and remove it from a former winner's."""
+        number, tags = (candidate.trial.number, mapping.winner_tag(candidate)) if candidate else (None, {})
+        for former, shown in self._shown.items():
+            if mapping.WINNER in shown and former != number and self._runs[former] not in self._deleted:
+                self._client.delete_tag(self._runs[former], mapping.WINNER)
+                del shown[mapping.WINNER]
+        if number is not None and self._runs[number] not in self._deleted:
+            log_batches(self._client, self._runs[number], tags=mapping.as_run_tags(tags))
+
     # The study
 
     def _complete(self) -> None:
@@ -178,17 +222,18 @@ class Projection:
             self.write(trial)
 
     def _conclude(self) -> None:
-        """Write the study's own run: budget, winner, numbers and files."""
-        study, known = self.study, self.study.revision()
+        """Write all estimates, and the study's own run: budget, winner, numbers and files."""
+        study, known, posterior = self.study, self.study.revision(), Posterior.of(self.study)
+        self._write_estimates(posterior, self._must_be_in_time)
         if known == self._concluded:
             study.set_projected_revision(known)
             return
         self._revive(self.parent)
         self._describe_experiment()
-        for candidate in winner.candidates(study):
+        for candidate in winner.candidates(study, posterior):
             if candidate.confirmed:
                 self._write_confirmation(candidate)
-        tags, values = self._conclusion()
+        tags, values = self._conclusion(posterior)
         now = int(time.time() * 1000)
         self._client.set_terminated(self.parent, "FINISHED", now)
         metrics = mapping.as_metrics(values, now)
@@ -198,17 +243,20 @@ class Projection:
         self.store.analyze()
         study.set_projected_revision(known)  # last: a search with nothing to do does not open the log again
 
-    def _conclusion(self) -> tuple[dict[str, str], mapping.Numbers]:
-        """The tags and the numbers of the study's own run."""
+    def _conclusion(self, posterior: Posterior) -> tuple[dict[str, str], mapping.Numbers]:
+        """The tags and the numbers of the study's own run. Marks the winner's run."""
         study = self.study
         tags = {"budget": json.dumps(study.budget())}
         values: mapping.Numbers = {"trials": study.n_finished()}
         try:
-            tags["winner"], numbers = mapping.winner_of(winner.choose(study), study.description)
+            candidate = winner.choose(study, posterior)
+            self._mark_winner(candidate)
+            tags[mapping.WINNER], numbers = mapping.winner_of(candidate, study.description)
             values |= numbers
         except NoWinner as reason:
-            tags["winner"] = str(reason)
-        text = descriptions.of_study(study, self.page())
+            self._mark_winner(None)
+            tags[mapping.WINNER] = str(reason)
+        text = descriptions.of_study(study, self.page(), posterior)
         tags |= mapping.note(self._client.get_run(self.parent).data.tags, text, TAG_LETTERS)
         for number, evaluation in enumerate(study.test_evaluations(), 1):
             tags[f"look {number} at the test data"] = json.dumps(evaluation)  # the name in older logs
@@ -231,6 +279,8 @@ class Projection:
     def _write_confirmation(self, candidate: winner.Candidate) -> None:
         """Write the result of the replicates to the run of the first trial."""
         number = candidate.trial.number
+        if self._runs[number] in self._deleted:
+            return
         last = max(
             trial.ended for trial in self.study.trials() if trial.replicate_of == number and trial.ended
         )

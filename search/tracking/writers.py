@@ -14,7 +14,7 @@ import json
 import math
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,6 +42,9 @@ class RunWriter(Protocol):
     def add(self, run_id: str, metrics: Sequence["Metric"], params: Sequence["Param"]) -> None:
         """Write metrics and params."""
 
+    def add_each(self, metrics: Mapping[str, Sequence["Metric"]]) -> None:
+        """Write metrics of several runs, by the run's id."""
+
     def end(
         self,
         run_id: str,
@@ -66,6 +69,10 @@ class ClientWriter:
 
     def add(self, run_id: str, metrics: Sequence["Metric"], params: Sequence["Param"]) -> None:
         log_batches(self._client, run_id, metrics=metrics, params=params)
+
+    def add_each(self, metrics: Mapping[str, Sequence["Metric"]]) -> None:
+        for run_id, some in metrics.items():
+            log_batches(self._client, run_id, metrics=some)
 
     def end(
         self,
@@ -144,6 +151,11 @@ class SqliteWriter:
     def add(self, run_id: str, metrics: Sequence["Metric"], params: Sequence["Param"]) -> None:
         with self._database as database:
             self._add(database, run_id, metrics, params)
+
+    def add_each(self, metrics: Mapping[str, Sequence["Metric"]]) -> None:
+        with self._database as database:
+            for run_id, some in metrics.items():
+                self._add(database, run_id, some, ())
 
     def end(
         self,

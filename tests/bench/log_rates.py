@@ -5,6 +5,8 @@
     search  a real search with 32 trainers that only pretend: the share of time in which they compute.
             "long" trains 20 epochs of 50 ms and never pauses; "real" pauses after epochs of 2 s. "s then" is
             how long the log needs once the search has ended
+    completion  the seconds that a log of many trials takes to be completed, without the report. It writes the
+            estimates of all runs
 
 Each writer takes its turn in each repetition. Figures are medians (min..max), beside the machine's load.
 """
@@ -77,6 +79,12 @@ class Timed(Projection):
         self.processor += time.thread_time() - began
         if trial.ended:
             self.lags[trial.number] = time.time() - trial.ended.timestamp()
+
+    def write_estimates(self, posterior):
+        began = time.thread_time()
+        n_runs = super().write_estimates(posterior)
+        self.processor += time.thread_time() - began
+        return n_runs
 
     def reset(self):
         """Record anew, and wait for nothing again."""
@@ -157,7 +165,7 @@ def searching(home, writer, shape, seconds):
     """
     store, clock = home.new(writer or "tables"), RealTime()
     with open_study(storage.chosen(None), chargpt, "search", "builtin") as study, ExitStack() as ends:
-        search(study, PretendedPool(4, 0.0, clock), trials=100)
+        search(study, PretendedPool(4, 0.001, clock), trials=100)
         counts, log = Counts(clock), Timed(study, store)
         watchers = [counts]
         if writer:
@@ -179,6 +187,25 @@ def searching(home, writer, shape, seconds):
         if writer:
             log.complete()
         return busy, ended / seconds, lag, clock.now() - after
+
+
+def completion(home, writer, size):
+    """Seconds of a log's completion after a search: of all runs, after one more score, and without any."""
+    store = home.new(writer)
+    with open_study(storage.chosen(None), chargpt, "completion", "builtin") as study:
+        log, clock = Timed(study, store), RealTime()
+        with Background(log) as background:
+            search(study, PretendedPool(4, 0.001, clock), trials=size, watchers=[background], replicates=0)
+            wait_for(lambda: len(log.lags) >= size)
+        took = [timed(log.complete)]
+        search(study, PretendedPool(4, 0.001, clock), trials=size + 8, replicates=0)
+        return *took, timed(log.complete), timed(log.complete)
+
+
+def timed(function):
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
 
 
 def wait_for(condition):
@@ -232,7 +259,17 @@ def search_table(home, options):
     return shown
 
 
-TABLES = {"rates": rates_table, "search": search_table}
+def completion_table(home, options):
+    shown = Table(title=f"The completion of a log of {options.size} trials, in seconds: median (min..max)")
+    for column in ("writer", "after a search", "after 8 more trials", "nothing new", "load"):
+        shown.add_column(column, justify="right")
+    for writer in WRITERS:
+        turns = [completion(home, writer, options.size) for _ in range(options.repetitions)]
+        shown.add_row(writer, *(spread(values, 2) for values in zip(*turns)), load())
+    return shown
+
+
+TABLES = {"rates": rates_table, "search": search_table, "completion": completion_table}
 
 
 def main():
@@ -240,6 +277,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES)
     parser.add_argument("--rates", nargs="+", type=int, default=RATES)
     parser.add_argument("--seconds", type=float, default=8.0, help="that one measurement takes")
+    parser.add_argument("--size", type=int, default=1000, help="trials of a study whose log is completed")
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -19,7 +19,7 @@ def found(bowl, database):
 def test_run_returns_the_study_with_its_winner_and_a_row_per_trial(found, capsys):
     winner, frame = found.winner(), found.trials_dataframe()
     assert found.name == "bowl-builtin" and here().names() == [found.name]
-    assert winner.confirmed and winner.mean == pytest.approx(winner.first_score)
+    assert winner.confirmed and winner.mean == pytest.approx(winner.first_score, abs=winner.standard_error)
     assert len(frame) == len(list(found.trials())) and {"trial", "state", "score", "x", "y"} <= set(frame)
     assert frame.loc[winner.trial.number, "x"] == winner.trial.params["x"]
 

@@ -19,6 +19,8 @@ from search.errors import TrialbookError
 from search.executors.inline import Inline
 from search.frozen_script import files
 from search.strategy import winner
+from search.strategy.levels import Scale
+from search.strategy.posterior import Estimate
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 
@@ -257,9 +259,10 @@ def test_flag_of_a_void_trial_marks_its_script_until_the_trial_is_restored(searc
 def test_the_head_says_what_the_score_is_worth(searched):
     candidate = winner.choose(searched)
     assert "That was one seed, the best of several" in export.freeze(searched, candidate, "run")
-    confirmed = replace(candidate, scores=(0.25, 0.75), standard_error=0.125)
+    known = Estimate(mean=-0.5, deviation=0.125, seed_deviation=0.2, n_seeds=3)
+    confirmed = replace(candidate, scores=(0.25, 0.75), known=known, scale=Scale(-1, False))
     text = export.freeze(searched, confirmed, "run")
-    worse = 0.5 - candidate.trial.score + 2 * 0.125 * 2**0.5  # the luck, and two standard deviations
+    worse = 0.5 - candidate.trial.score + 2 * 0.2  # the luck, and two standard deviations
     assert f'"tolerance": {worse!r}' in text
     assert "Confirmed on 2 fresh seeds: its score is estimated as 0.5 (standard error 0.12)." in text
 

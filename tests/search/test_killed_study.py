@@ -119,3 +119,29 @@ def test_what_is_copied_of_a_killed_study_is_as_it_was(killed, bowl, tmp_path, m
         kept = list(here().open(NAME).read_logs(0))
     ended = [record for record in kept[len(records) :] if record["op_code"] == 6]
     assert ended == [] and unfinished() == before
+
+
+def test_search_that_has_nothing_to_train_ends_the_trials_that_a_killed_one_left_paused(bowl, database):
+    child = os.fork()
+    if child == 0:
+        with open_study(here(), bowl) as study:
+            search(study, Inline(study), trials=8, watchers=[KillBeforeTheEnd()])
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert unfinished() and all(is_paused for _, is_paused, _ in unfinished())
+    options = ["--task", "bowl", "--trainers", "inline", "--confirm", "0", "--trials", "8"]
+    assert main(["search", *options]) == 0
+    assert unfinished() == [] and StoredStudy.read(here(), NAME).n_finished() == 8
+
+
+class KillBeforeTheEnd:
+    """A watcher that kills its process as the first paused trial is given up: its search is over."""
+
+    def finished(self, trial):
+        if trial.state == "pruned":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def started(self, trial):
+        pass
+
+    reported = paused = started

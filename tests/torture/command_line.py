@@ -114,6 +114,8 @@ class Room:
             "to": ["files"],
             "log": ["http://127.0.0.1:1"],
             "join": ["0"],
+            "verbose": ["1", "0"],
+            "stages": ["1", "0"],
             "host": ["127.0.0.1", "localhost"],
             "address": ["127.0.0.1:1"],
             "cpus": ["1", "0.5"],

@@ -93,25 +93,43 @@ PLANTED = {
         4,
         lambda: in_log(
             "INSERT INTO metrics SELECT key, value, timestamp + 1, run_uuid, step, is_nan FROM metrics"
-            f" WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(0)}"
+            f" WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(1)}"
         ),
     ),
     "an epoch lost": (
         4,
         lambda: in_log(
-            f"DELETE FROM metrics WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(0)}"
+            f"DELETE FROM metrics WHERE key = 'train_loss' AND step = 1 AND run_uuid = {run_of(1)}"
         ),
     ),
     "another time": (
         4,
         lambda: in_log(
             "UPDATE metrics SET timestamp = timestamp + 1 WHERE key = 'seconds' AND step = 1"
-            f" AND run_uuid = {run_of(0)}"
+            f" AND run_uuid = {run_of(1)}"
         ),
     ),
     "another score": (
         4,
         lambda: in_log("UPDATE latest_metrics SET value = value + 1e-9 WHERE key = 'score'"),
+    ),
+    "another estimate": (
+        5,
+        lambda: in_log(
+            "UPDATE latest_metrics SET value = value + 1e-6 WHERE key = 'estimate'"
+            f" AND run_uuid = {run_of(0)}"
+        ),
+    ),
+    "a lost error of an estimate": (
+        5,
+        lambda: in_log("DELETE FROM latest_metrics WHERE key = 'estimate_standard_error'"),
+    ),
+    "another winner": (5, lambda: in_log("UPDATE tags SET value = 'not' WHERE key = 'winner'")),
+    "two winners": (
+        5,
+        lambda: in_log(
+            f"INSERT INTO tags (key, value, run_uuid) VALUES ('winner', 'confirmed', {run_of(0)})"
+        ),
     ),
     "an infinite score": (5, lambda: in_journal(infinite)),
     "a best that is none": (

@@ -27,13 +27,17 @@ def slurm(how: str, jobs: int | None, task: str, options: Mapping[str, Value | N
     Args:
         how: "ray": one search, on a Ray cluster of so many `jobs`; "join": so many coordinators of one study.
         task: the name of a task.
-        options: those of the search, by name, and its `storage`; None for the default.
+        options: those of the search, by name, and its `storage`; None or False for the default.
     """
     if how not in SCRIPTS:
         raise unknown("HOW", how, SCRIPTS)
     if jobs is None:
         raise UsageError("JOBS is missing: on how many nodes? A whole number from 1 to 256")
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {
+        name: 1 if value is True else value
+        for name, value in options.items()
+        if value is not None and value is not False
+    }
     _check(how, task, given)
     script = (Path(__file__).parent / SCRIPTS[how]).read_text(encoding="utf-8")
     command = _command({"task": task} | given | FIXED[how])

@@ -178,22 +178,51 @@ def test_make_may_write_names_in_capitals(searched, capsys):
 
 
 def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, capsys):
-    search = ["search", "--task", "bowl", "--trainers", "inline", "--confirm", "0"]
+    search = ["search", "--task", "bowl", "--trainers", "inline", "--confirm", "0", "--verbose"]
     assert main([*search, "--trials", "2"]) == 0
     out, _ = said(capsys)
     assert "Study bowl-builtin is new" in out and "make export TASK=bowl" in out
+    assert "Too few trials tell the odds; stopped as TRIALS=2 is reached after " in out
     assert main([*search, "--trials", "3"]) == 0
     out, _ = said(capsys)
     assert "resumes after 2 trials" in out and "trial 2 starts" in out and "trial 1 starts" not in out
     assert main([*search, "--trials", "3"]) == 0
     out, _ = said(capsys)
-    assert "Nothing to do: it has 3 trials." in out
+    assert "Nothing to do: it has 3 trials, TRIALS=3 is reached. Too few trials tell the odds." in out
+
+
+@pytest.mark.parametrize(
+    "options, why",
+    [
+        (["--timeout", "300"], "by itself after .* of 5 min 00 s"),
+        (["--timeout", "300", "--bar", "0.3"], r"as BAR=0\.3 is reached with 95% after .* of 5 min 00 s"),
+        (["--trials", "12"], r"as TRIALS=12 is reached after [\d.]+ s"),
+        (["--timeout", "0.3"], r"at TIMEOUT= after [\d.]+ s"),
+    ],
+)
+def test_search_says_why_it_ends_and_the_odds(database, capsys, options, why):
+    assert main(["search", "--task", "bowl", "--trainers", "inline", *options]) == 0
+    out, _ = said(capsys)
+    odds = r"(over 99%|\d+%): as much time again finds no configuration in the ranges that is better by more"
+    assert re.search(rf"^{odds} than [\d.]+%; stopped {why}\.$", out, re.MULTILINE), out
+
+
+@pytest.mark.parametrize("options, n_in_order", [(["--stages"], 5), ([], 0)])
+def test_search_in_stages_begins_in_the_order_of_the_course(
+    database, write_task, capsys, options, n_in_order
+):
+    field = ("x: float = 0.5", "learning_rate: float = 0.5")
+    drawn = ('x=trial.suggest_float("x", 0, 1)', 'learning_rate=trial.suggest_float("learning_rate", 0, 1)')
+    write_task("rated", field, drawn, ("config.x", "config.learning_rate"))
+    search = ["search", "--task", "rated", "--trainers", "inline", "--confirm", "0", "--verbose"]
+    assert main([*search, "--trials", "7", *options]) == 0, said(capsys)
+    assert said(capsys)[0].count("(in order: values of learning_rate, ") == n_in_order
 
 
 def test_search_confirms_and_goes_on_confirming(database, capsys):
     search = ["search", "--task", "bowl", "--trainers", "inline", "--trials", "4"]
     assert main([*search, "--confirm", "0"]) == 0
-    assert "no: too few fresh seeds" in said(capsys)[0]
+    assert "no: too few fresh seeds, 0 of 2" in said(capsys)[0]
     assert main([*search, "--confirm", "2"]) == 0
     assert "yes, on 2 fresh seeds" in said(capsys)[0]
     assert main([*search, "--confirm", "2"]) == 0
@@ -203,9 +232,18 @@ def test_search_confirms_and_goes_on_confirming(database, capsys):
 def test_status_shows_studies(searched, capsys):
     assert main(["status"]) == 0
     out, _ = said(capsys)
-    assert "searched" in out and "completed" in out and f"{searched.best().score:.4g}" in out
+    won = winner.choose(searched)
+    estimate = f"height {won.mean:.4g} ± {won.standard_error:.2g}"
+    assert "searched" in out and "completed" in out and estimate in out and "1 seed, unconfirmed" in out
     assert main(["status", "--task", "regression"]) == 0
     assert "searched" not in said(capsys)[0]
+
+
+def test_status_shows_seeds_and_expected_loss_of_a_confirmed_winner(searched, capsys):
+    confirm(searched, Inline(searched), replicates=2)
+    assert main(["status"]) == 0
+    out, _ = said(capsys)
+    assert "3 seeds, confirmed" in out and "expected loss negligible" in out
 
 
 def test_a_damaged_study_hides_no_other(searched, capsys):
@@ -265,6 +303,8 @@ def test_a_confirmed_winner_is_shown_with_its_mean_the_others_and_the_looks_at_t
     for part in (
         f"{won.mean:.5g} ± {won.standard_error:.2g}",
         "yes, on 2 fresh seeds",
+        "estimated from 3 seeds",
+        "negligible: how much better the best candidate is",
         "as good as the estimate",
     ):
         assert part in out

@@ -28,9 +28,9 @@ pytestmark = pytest.mark.integration
 
 
 def start(*options):
-    """Start the search of a real task in processes of its own, as a terminal would run it."""
+    """Start the search of a real task in processes of its own. It prints a line for each event."""
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", PATIENT, *SEARCH, *options],
+        [sys.executable, "-u", "-c", PATIENT, *SEARCH, "--verbose", *options],
         cwd=paths.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -99,8 +99,8 @@ def test_a_signal_closes_what_runs_in_both_stores_and_the_search_goes_on(databas
 
 
 @pytest.mark.thorough
-def test_a_signal_while_the_best_are_trained_again(database):
-    process = start("--trials", "2", "--confirm", "2")
+def test_a_signal_while_a_fresh_seed_trains(database):
+    process = start("--trials", "2", "--confirm", "2", "--jobs", "1")
     until(process, "replicate 1 of trial")
     os.killpg(process.pid, signal.SIGINT)
     said = process.stdout.read()
@@ -155,7 +155,7 @@ def test_a_search_that_was_killed_before_its_log_was_done_is_mended_by_one_with_
 
 def test_a_second_search_of_the_same_study_is_told_who_searches_it(database, capsys):
     process, output, errors = forks.start(
-        *SEARCH, *UNCONFIRMED, "--trainers", "inline", "--trials", "1000000"
+        *SEARCH, *UNCONFIRMED, "--verbose", "--trainers", "inline", "--trials", "1000000"
     )
     with output, errors:
         assert any("trial 0 epoch" in line for line in output)
@@ -170,5 +170,5 @@ def test_a_second_search_of_the_same_study_is_told_who_searches_it(database, cap
 def test_time_ends_a_search(database, capsys):
     assert main([*SEARCH, *UNCONFIRMED, "--timeout", "0.5", "--jobs", "1"]) == 0
     said = capsys.readouterr().out
-    assert "the time was over" in said and "Stopped" not in said
+    assert "; stopped at TIMEOUT= after " in said and "Stopped" not in said
     agreed_states()

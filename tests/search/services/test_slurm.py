@@ -76,12 +76,15 @@ def test_a_script_is_one_that_bash_and_sbatch_can_read(how, tmp_path):
 
 
 def test_the_search_of_a_script_is_one_that_the_command_line_takes():
-    words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s"))
+    words = command_of(script(trials=200, timeout=90.5, cpus=2.0, data_dir="tests", study="s", stages=True))
     command = words[words.index(".venv/bin/python") :]
     assert command[:4] == [".venv/bin/python", "-m", "search", "search"]
     options = options_of(command[3:])
     assert (options.task, options.trials, options.timeout, options.study) == ("bowl", 200, 90.5, "s")
     assert (options.trainers, options.address, options.cpus) == ("ray", "auto", 2.0)
+    assert options.stages and not any(
+        word.startswith("--stages") for word in command_of(script(stages=False))
+    )
     assert options.data_dir == "tests" and f"--storage={STORAGE}" in command
     assert isinstance(options.store, PostgresStore)
 
@@ -227,6 +230,6 @@ def test_no_password_is_in_the_manifest():
     assert environment["PGPASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "trialbook", "key": "password"}
 
 
-def test_each_option_of_a_search_but_for_where_it_trains_is_one_of_a_script():
+def test_each_option_of_a_search_but_for_where_it_trains_and_what_it_prints_is_one_of_a_script():
     search, slurm = set(option_names("search")), set(option_names("slurm"))
-    assert slurm - search == {"how"} and search - slurm <= {"trainers", "address", "join"}
+    assert slurm - search == {"how"} and search - slurm <= {"trainers", "address", "join", "verbose"}

@@ -29,7 +29,7 @@ def begun(number, mean, deviation=0.003, rest=8.0, full=10.0):
 
 POOR = [begun(number, 0.8) for number in range(10, 20)]  # draws that gained nothing
 BEST = contender(0, 0.9, n_fresh=2)
-USUAL = Situation([BEST], recent=POOR, draw_seconds=1.0)
+USUAL = Situation([BEST], recent=POOR, draws=[each.estimate for each in POOR], n_draws=20, draw_seconds=1.0)
 
 
 def test_without_draws_a_configuration_is_drawn():
@@ -96,12 +96,28 @@ def test_losses_are_small_for_the_best_and_for_its_equals():
 
 
 def test_outlook_is_poor_where_draws_gain_nothing_and_good_where_their_best_still_rises():
-    poor = outlook(USUAL, 20, 0.002)
+    poor = outlook(USUAL, 0.002)
     assert poor.gain < 1e-4 and poor.odds > 0.99
-    rising = [begun(number, 0.8 + 0.01 * (number - 10)) for number in range(10, 20)]
-    good = outlook(replace(USUAL, recent=rising), 20, 0.002)
-    assert good.gain > 0.002 and good.odds < 0.5
-    assert outlook(replace(USUAL, recent=POOR[:3]), 20, 0.002) is None
+    rising = [estimate(0.8 + 0.01 * number) for number in range(10)]
+    good = outlook(replace(USUAL, draws=rising, n_draws=10), 0.002)
+    assert good.gain > 0.002 and good.odds < 0.75
+    assert outlook(replace(USUAL, draws=rising[:3]), 0.002) is None
+
+
+def test_outlook_of_few_best_draws_is_that_of_all():
+    levels = [0.85 + 0.04 * (number / 200) ** 2 for number in range(200)]
+    draws = [estimate(level) for level in levels]
+    whole = outlook(replace(USUAL, draws=draws, n_draws=200), 0.002)
+    best = outlook(replace(USUAL, draws=draws[-64:], n_draws=200), 0.002)
+    assert best.gain == pytest.approx(whole.gain, rel=0.02) and best.odds == pytest.approx(
+        whole.odds, abs=0.01
+    )
+
+
+def test_outlook_without_draws_is_that_of_what_is_paused():
+    promising = replace(USUAL, draws=[estimate(0.9)] * 10, n_draws=10, may_draw=False)
+    assert outlook(promising, 0.002).gain == 0
+    assert outlook(replace(promising, paused=[begun(1, 0.91)]), 0.002).gain == pytest.approx(0.01, rel=0.1)
 
 
 def test_the_rate_of_a_draw_breaks_even():

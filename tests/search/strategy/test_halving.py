@@ -28,6 +28,12 @@ def test_trials_pause_early_in_a_training(epochs, ends):
     assert SuccessiveHalving(epochs).ends == ends
 
 
+def test_no_trial_pauses_while_the_rate_rises():
+    assert SuccessiveHalving(20, warm_up=1).ends == [2, 5]
+    assert SuccessiveHalving(10, warm_up=3).ends == [4]
+    assert SuccessiveHalving(4, warm_up=3).ends == []
+
+
 def test_a_rung_is_reached_once_and_by_the_first_report_from_there_on():
     rungs = SuccessiveHalving(400)  # of which every 50th is reported
     assert [rungs.report(0, before, before + 50, 0.0) for before in range(0, 400, 50)] == [

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.strategy.posterior import Posterior, Scale
+from search.strategy.levels import Scale
+from search.strategy.posterior import Posterior
 from search.study.trial import TrialState
 
 
@@ -121,7 +122,7 @@ def test_what_diverged_has_no_estimate(trials):
 def test_the_same_hyperparameters_are_one_configuration(trials):
     first = trials.train(0.8, params={"x": 1})
     trials.train(0.82, params={"x": 1})
-    assert trials.posterior.n_completed() == 1
+    assert len(trials.posterior.completed()) == 1
     assert trials.posterior.estimate(first).n_seeds == 2
 
 

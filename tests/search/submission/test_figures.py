@@ -30,7 +30,10 @@ def trial(number, state="completed", score=None, replicate_of=None, replicate=No
         params={"x": number},
         score=score,
         standard_error=None if score is None else 0.1,
-        curve=[{"epoch": epoch, "seconds": 0.5, "time": 0.0} for epoch in range(1, epochs + 1)],
+        curve=[
+            {"epoch": epoch, "seconds": 0.5, "time": 0.0, "validation_height": 5.0}
+            for epoch in range(1, epochs + 1)
+        ],
         started=START,
         ended=START + timedelta(seconds=3),
         weights=2,
@@ -58,8 +61,13 @@ def view():
 
 
 def test_figures_of_a_small_study_are_those_computed_by_hand(view):
-    # The logarithms of trial 1's replicates are ln 2 from their mean, and those of trial 0 are equal. So the
-    # pooled variance is (2 (ln 2)^2 + 0) / 2, and the error of a mean of two is ln 2 / sqrt(2) of that mean.
+    # The logarithms of trial 1's scores are 0, 0 and 2 ln 2: their squares about the mean sum to
+    # 8/3 (ln 2)^2. Those of trial 0 are equal. The median of the variances 4/3 (ln 2)^2 and 0 is
+    # 2/3 (ln 2)^2; that of a variance with 2 degrees of freedom is ln 2 of the true one. It has 4 degrees,
+    # as many as the sampling variance, 0.1 / 4 squared. Their mean is worth 4 more seeds of trial 1.
+    # Two configurations do not shrink.
+    typical = (2 / 3 * math.log(2) + (0.1 / 4) ** 2) / 2
+    variance = (4 * typical + 8 / 3 * math.log(2) ** 2) / 6
     assert figures.figures(view, winner.choose(view)) == pytest.approx(
         {
             "trials": 9,
@@ -84,8 +92,8 @@ def test_figures_of_a_small_study_are_those_computed_by_hand(view):
             "winner's weights": 2,
             "winner's first score": 1.0,
             "winner's repeats": 2,
-            "winner's mean": 2.5,
-            "winner's standard error": 2.5 * math.log(2) / math.sqrt(2),
+            "winner's mean": 2 ** (2 / 3),
+            "winner's standard error": 2 ** (2 / 3) * math.sqrt(variance / 3),
             "looks at the test data": 1,
         },
         rel=1e-12,

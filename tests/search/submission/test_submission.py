@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import statistics
 import zipfile
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from stores import here
 
 from search import export, paths
 from search.cli.app import main
-from search.coordinator import confirm, search
+from search.coordinator import Clock, Coordinator, confirm, search
 from search.errors import NoWinner, TrialbookError, UsageError
 from search.executors.inline import Inline
 from search.frozen_script import files
@@ -199,10 +200,15 @@ def test_changed_trials_are_found(members, edit, name, said):
 
 
 def test_check_another_winner_fails_in_each_file_that_names_it(study):
+    other = winner.candidates(study)[1]
+    coordinator = Coordinator(Strategy(study), Inline(study), (), Clock())
+    for seed in (1, 2):
+        coordinator.start(coordinator.strategy.replicate(other.trial, seed))
+        coordinator.executor.listen(coordinator, 0)
     members, other = pack.members_of(study, lambda _: "run"), winner.candidates(study)[1]
     view = Submission(pack.packed(members)).view
     record = check.winner_record(other)
-    assert record["confirmed"]
+    assert record["confirmed"] and other.trial.number != winner.choose(study).trial.number
     forged = edited(members, "study.json", lambda about: about.update(winner=record))
     assert failures(forged).keys() == {"the winner"}
     forged["report.txt"] = figures.text_of(view, other).encode()
@@ -247,9 +253,12 @@ def test_check_trials_with_another_score_than_study_json_states_fail(members):
 
 
 def by_version(members, version):
-    """The hand-in as another version would have written it, in other words."""
+    """The hand-in as another version would have written it, in other words; version 0.1 had plain means."""
+    won = json.loads(members["study.json"])["winner"]
+    mean = statistics.fmean(won["scores"]) if version in (None, "0.1.0") else won["mean"]
 
     def edit(about):
+        about["winner"]["mean"] = mean
         del about["version"]
         if version:
             about["version"] = version
@@ -259,6 +268,7 @@ def by_version(members, version):
         b"superseded:": b"aside:",
         b"infeasible: 0\n": b"",
         b"Scores": b"They",
+        f"winner's mean: {won['mean']}".encode(): f"winner's mean: {mean}".encode(),
     }
     report = members["report.txt"]
     for today, then in names.items():
@@ -274,6 +284,23 @@ def test_check_hand_in_of_another_version_holds_and_says_what_is_not_compared(me
     assert all(each.holds for each in results.values()), results
     stated = f"Version {version or '0.1'} worded the rest, which is NOT compared"
     assert stated in results["the page"].message
+
+
+@pytest.mark.parametrize("version, broken", [(None, set()), ("9.0", {"figures"})])
+def test_check_standard_error_is_not_judged_of_version_0_1_alone(members, version, broken):
+    moved = by_version(members, version)
+    report = re.sub(rb"winner's standard error: .*", b"winner's standard error: 0.5", moved["report.txt"])
+    assert failures(moved | {"report.txt": report}).keys() == broken
+
+
+def test_check_winner_of_version_0_1_without_the_mean_of_its_trials_fails(members):
+    moved = by_version(members, None)
+    better = edited(moved, "study.json", lambda about: about["winner"].update(mean=0.001))
+    assert failures(better).keys() == {"the winner"}
+    other = edited(moved, "study.json", lambda about: about["winner"].update(trial=0))
+    assert "which is unconfirmed, unlike others" in failures(other)["the winner"]
+    none = edited(moved, "study.json", lambda about: about["winner"].update(trial=1))
+    assert "which cannot have won" in failures(none)["the winner"]
 
 
 def test_check_hand_in_of_another_version_with_a_forged_table_fails(members):

@@ -33,7 +33,10 @@ def test_check_hand_in_of_version_0_1_holds(members):
     seen, failed = messages(members)
     assert failed == set(), seen
     assert seen["void trials"] == "1 in all, as the void list states"
-    assert seen["figures"] == "24 figures, each computed again from trials.json"
+    figures = "24 figures, each computed again from trials.json, except the winner's standard error"
+    assert seen["figures"] == figures
+    rule = "Version 0.1 chose by another rule, which is NOT compared; today's names trial 0"
+    assert seen["the winner"] == f"trial 0, with the scores and the mean of its trials. {rule}"
     assert seen["the page"].endswith("Version 0.1 worded the rest, which is NOT compared")
 
 

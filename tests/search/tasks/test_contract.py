@@ -18,6 +18,14 @@ MISTAKES = {
     "no metric": ((METRIC, 'DIRECTION = "minimize"'), "METRIC is missing"),
     "a metric of two lines": (('"err", ', '"a\\nb", '), "METRIC is .*: it must be a name in one line"),
     "a direction that is none": (('"minimize"', '"down"'), "DIRECTION is 'down': valid are 'maximize' and"),
+    "a warm-up of no whole epochs": (
+        ("TOLERANCE = 1e-6", "TOLERANCE = 1e-6\nWARM_UP = 0.5"),
+        "WARM_UP is 0.5: it must be a whole number of epochs, at least 0",
+    ),
+    "a difference of nothing": (
+        ("TOLERANCE = 1e-6", "TOLERANCE = 1e-6\nMEANINGFUL_DIFFERENCE = 0"),
+        "MEANINGFUL_DIFFERENCE is 0: it must be a number above 0",
+    ),
     "a tolerance that is text": (("= 1e-6", "= 'small'"), "TOLERANCE is 'small': it must be a number"),
     "no data": (("DATA = sine", ""), "DATA is missing"),
     "data that is no module": (

@@ -18,9 +18,10 @@ from stores import here
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.maintenance import audit
+from search.strategy.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
-from search.tracking import writers
+from search.tracking import background, writers
 from search.tracking.background import Background
 from search.tracking.client import find_runs
 
@@ -76,6 +77,22 @@ def test_the_log_shows_a_trial_while_the_search_goes_on(study, database):
     searched(study, written, lambda: until_shown(study, 0))
     assert runs(study)[0].data.metrics["score"] == study.trial(0).score
     is_whole(study, written)
+
+
+def test_estimates_are_shown_while_the_search_goes_on_and_renewed_at_its_end(study, database, monkeypatch):
+    monkeypatch.setattr(background, "ESTIMATES_SECONDS", 0.0)
+    written = projection(study)
+    with Background(written) as watcher:
+        search(study, Inline(study), trials=12, watchers=[watcher])
+        until_shown(study, max(trial.number for trial in study.trials()))
+    before = {number: run.data.metrics.get("estimate") for number, run in runs(study).items()}
+    assert sum(value is not None for value in before.values()) >= len(before) - 2
+    search(study, Inline(study), trials=24)
+    is_whole(study, written)
+    after = {number: run.data.metrics["estimate"] for number, run in runs(study).items()}
+    scale, known = Posterior.of(study).scale, Posterior.of(study).by_trial()
+    assert after == {number: scale.score(each.mean) for number, each in known.items() if number in after}
+    assert any(after[number] != value for number, value in before.items())
 
 
 def test_no_search_waits_for_a_server_that_does_not_answer(study, server, monkeypatch):

@@ -1,5 +1,6 @@
 """What MLflow shows of a trial and a study."""
 
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -85,6 +86,16 @@ def test_note_of_a_person_is_kept_and_ours_is_renewed():
     assert (
         mapping.note({mapping.NOTE: "first\n\nearlier"}, "first\n\nnew", 100)[mapping.NOTE] == "first\n\nnew"
     )
+
+
+def test_differing_estimates_are_those_that_a_run_shows_otherwise():
+    estimate = {"estimate": 0.5, "estimate_standard_error": 0.1}
+    assert mapping.differing({}, estimate) == estimate
+    assert mapping.differing(estimate, estimate | {"estimate": 0.5 * (1 + 1e-12)}) == {}
+    assert mapping.differing(estimate, estimate | {"estimate": 0.5001}) == {"estimate": 0.5001}
+    gone = mapping.differing(estimate, {})
+    assert gone.keys() == estimate.keys() and all(map(math.isnan, gone.values()))
+    assert mapping.differing(gone, {}) == mapping.differing({}, {}) == {}
 
 
 def test_time_is_in_ms():

@@ -75,6 +75,7 @@ STEPS = {
     "no number": [
         lambda w, run: w.add(run, [Metric(f"m {x}", x, 1, 1) for x in (math.nan, math.inf, -math.inf)], ())
     ],
+    "metrics of several runs": [lambda w, run: w.add_each({run: epochs(1, 2)})],
     "the end": [
         lambda w, run: w.add(run, epochs(1, 1), ()),
         lambda w, run: w.end(run, epochs(2, 2), PARAMS, TAGS, "FINISHED", 2000),

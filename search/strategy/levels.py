@@ -1,11 +1,11 @@
-"""Where an unfinished training will end: a line from the level at its last epoch to the final one.
+"""Scores as levels, of which more is better, and where an unfinished training will end.
 
-The line is fitted to trainings that came farther: to the best of them, as those that lead do not gain as the
-others do.
+A line leads from a level on the way to the final level. It is fitted to the best of the trainings that came
+farther, as those that lead do not gain as the others do.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,45 @@ LOCAL, MIN_PAIRS = 0.7, 4  # the best share of trainings that a line is fitted t
 ASSUMED_SLOPE = 0.5  # of the final level over that on the way, before trainings show it
 GAIN_SCATTER = 0.1  # of a mean gain: the assumed standard deviation of one gain
 POOR_SCATTER = 0.3  # of the distance to the lowest known level: what extrapolating below it may miss
-TINY = 1e-12
+TINY = 1e-12  # a loss that is as good as none
+MAX_LOG_LOSS = 300.0  # of an extrapolated loss
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How scores become levels, and levels scores.
+
+    Args:
+        sign: the factor by which a higher score is a better one.
+        relative: whether ratios count instead of differences: the logarithm of a loss.
+    """
+
+    sign: int
+    relative: bool
+
+    def level(self, score: float) -> float:
+        """The level of a score."""
+        return self.sign * (math.log(max(score, TINY)) if self.relative else score)
+
+    def score(self, level: float) -> float:
+        """The score of a level."""
+        return math.exp(min(self.sign * level, MAX_LOG_LOSS)) if self.relative else self.sign * level
+
+    def error(self, level: float, deviation: float) -> float:
+        """The standard error of a score, from that of its level."""
+        return self.score(level) * deviation if self.relative else deviation
+
+    def describe(self, difference: float, metric: str) -> str:
+        """A difference of levels, as people say it: "0.2 points", "12%"."""
+        if self.relative:
+            ratio = math.expm1(difference)
+            return f"{ratio:.2g}" if difference > 1 else f"{100 * ratio:.2g}%"
+        return f"{100 * difference:.2g} points" if metric == "accuracy" else f"{difference:.2g}"
+
+    def levels(self, scores: Iterable[float]) -> Levels:
+        """The levels of scores, as an array."""
+        values = np.asarray(list(scores), dtype=float)
+        return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
 
 
 class Pair(NamedTuple):
