@@ -44,8 +44,7 @@ from search.trainers.trainer import PAUSE, Trainer
 
 SIZES = (10, 1000, 10_000)  # trials that the study holds when the measuring begins
 EPOCHS = 20
-CALLS = {call: call for call in ("ask", "report", "tell")}
-CALLS |= {"pause": "pause", "go_on": "go on"}
+CALLS = {"exclusive": "choose"} | {call: call for call in ("report", "tell", "pause")}
 PARTS = (*CALLS.values(), "loop", "log", "total", "processor")
 LOGGED = 100  # trials of each search of the second table
 SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the ranges hold
@@ -54,7 +53,7 @@ SHORTEST = langid.Config(hidden_size=100, layers=1, batch_size=128)  # that the 
 class Idle:
     """An executor whose trainer reports and does not train: see `search.executors`."""
 
-    free = 1
+    free = jobs = 1
     training = frozenset()
 
     def __init__(self):
@@ -77,15 +76,22 @@ class Idle:
 
 
 class Timed:
-    """Stands for a study, and adds the seconds that its CALLS take to `spent`."""
+    """Stands for a study, and adds the seconds that its CALLS take to `spent`, from the first report on.
+
+    The first choice reads all trials, once in a search.
+    """
 
     def __init__(self, what, spent):
         self._what, self._spent = what, spent
+        self.began = None  # seconds on a clock, and of the processor
 
     def __getattr__(self, name):
         call = getattr(self._what, name)
 
         def timed(*arguments):
+            if name == "report" and self.began is None:
+                self._spent.clear()
+                self.began = time.perf_counter(), time.process_time()
             started = time.perf_counter()
             result = call(*arguments)
             self._spent[CALLS[name]] += time.perf_counter() - started
@@ -113,17 +119,18 @@ def accuracy(config):
 def fill(study, size):
     """Add completed trials to a study until it has so many."""
     ranges, told = study.ranges(), list(study._storage.every_trial(0))
+    completed = [each for each in told if each.user_attrs["outcome"]["state"] == "completed"]
     random, added = optuna.samplers.RandomSampler(seed=0), []
     for number in range(len(told), size):
-        like = told[number % len(told)]
+        like = completed[number % len(completed)]
         drawn = {name: random.sample_independent(None, like, name, ranges[name]) for name in ranges}
         about = like.user_attrs["about"]
-        about = about | {"draw": number, "config": about.config | drawn}
+        about = about | {"draw": number, "config": about["config"] | drawn}
         added.append(
             optuna.trial.create_trial(
                 params=drawn,
                 distributions=ranges,
-                value=accuracy(langid.Config(**about.config)),
+                value=accuracy(langid.Config(**about["config"])),
                 user_attrs=like.user_attrs | {"about": about},
                 intermediate_values=like.intermediate_values,
             )
@@ -134,9 +141,8 @@ def fill(study, size):
 def measure(study, log, trials):
     """Milliseconds a trial, by part, of so many more trials."""
     spent, before = Counter(), sum(1 for _ in study.trials())
-    started, busy = time.perf_counter(), time.process_time()
-    search(Timed(study, spent), Idle(), trials=study.n_finished() + trials)
-    searched = time.perf_counter()
+    search(timed := Timed(study, spent), Idle(), trials=study.n_finished() + trials)
+    (started, busy), searched = timed.began, time.perf_counter()
     for number in range(before, before + trials):
         log.write(study.trial(number))
     ended, busy = time.perf_counter(), time.process_time() - busy

@@ -10,6 +10,7 @@ you like, it goes on where it was. Nothing else should run on the machine meanwh
 import argparse
 import json
 import math
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -18,11 +19,12 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
+import data
 from search import tasks
 from search.cli.session import cores
 from search.errors import TrialbookError, unknown
 from search.study.opening import source_of
-from tests.bench.real import methods
+from tests.bench.real import core, methods
 
 RESULTS = Path(__file__).parent / "results.jsonl"
 FIRST = 30  # core-seconds, then twice as many again and again
@@ -55,22 +57,22 @@ def moments(seconds):
 def search_all(options, results, source):
     """All methods, one repetition after the other: method -> a list of what each handed over."""
     handed = {method: [] for method in options.methods}
-    for seed in range(options.repetitions):
+    for seed in range(options.first_seed, options.first_seed + options.repetitions):
         for method in options.methods:
-            work = methods.Work(options.task, source, options.seconds, options.cores, seed)
+            work = core.Work(options.task, source, options.seconds, options.cores, seed)
             key = ["search", method, *vars(work).values()]
-            print(f"{method}, repetition {seed + 1} ...", file=sys.stderr, flush=True)
+            print(f"{method}, study seed {seed} ...", file=sys.stderr, flush=True)
             handed[method].append(results.get(key, lambda: methods.METHODS[method](work)))  # noqa: B023
     return handed
 
 
 def score(options, results, source, params):
     """The mean score of a configuration over fresh seeds."""
-    work = methods.Work(options.task, source, math.inf, 1, 0)
+    work = core.Work(options.task, source, math.inf, 1, 0)
 
     def once(seed):
         key = ["score", options.task, source, params, seed]
-        return results.get(key, lambda: methods.train(work, params, FRESH + seed, lambda *_: True))
+        return results.get(key, lambda: core.train(work, params, FRESH + seed, lambda *_: True))
 
     return statistics.fmean(once(seed) for seed in range(options.seeds))
 
@@ -101,10 +103,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=240, help="core-seconds of each search")
     parser.add_argument("--methods", type=names, default=list(methods.METHODS), help="separated by commas")
     parser.add_argument("--repetitions", type=int, default=3, help="searches of each method")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the searches (default 0)")
     parser.add_argument("--seeds", type=int, default=5, help="fresh seeds of what is handed over")
     parser.add_argument("--cores", type=int, default=cores())
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    data.use_course_folder(os.environ.get("DATA_DIR"))
     try:
         for method in options.methods:
             if method not in methods.METHODS:

@@ -3,6 +3,10 @@
 All train by `search.trainers.trainer.Trainer`, one trainer a core, and try the task's defaults first. The
 clock starts when the first training does: that processes start, import and load takes none of the time.
 
+"trialbook" begins with what won other tasks, as it does for everyone; "trialbook-cold" has no such winners.
+It names what the product names, and its time holds the training of the fresh seeds that confirm it. The
+peers hand over their best trial, unconfirmed.
+
 What differs from the replay: trials run beside each other, a method's own computing takes its time, this
 project writes its log, and Hyperband's promoted configurations train from the beginning again.
 """
@@ -11,163 +15,19 @@ import math
 import os
 import tempfile
 import time
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
-from functools import cache, partial
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from stores import here
 
-from search import coordinator, tasks
-from search.executors.processes import Processes
-from search.study.opening import open_study
-from search.trainers.trainer import Stop, Trainer
-from tests.bench import record
-
-
-@dataclass(frozen=True)
-class Work:
-    """A search that is to be made."""
-
-    task: str
-    source: str  # of its data
-    seconds: float  # of all cores together
-    cores: int
-    seed: int
-
-    @property
-    def module(self):
-        return tasks.find(self.task)
-
-    @property
-    def steps(self):
-        """Reports of a whole training."""
-        return len(record.read(self.task)[0]["curve"])
-
-
-class Handed:
-    """What a search would hand over: the trial whose last score is the best. Kept as it changes.
-
-    `changes` holds pairs of core-seconds and a configuration, a dict. It begins with the task's defaults.
-    """
-
-    def __init__(self, work):
-        self._work = work
-        self._sign = 1 if work.module.DIRECTION == "maximize" else -1
-        self._last = {}  # trial -> its last score, so that more is better, and its configuration
-        self.changes = [(0.0, tasks.baseline(work.module))]
-        self.begin(time.time())
-
-    def begin(self, now):
-        """Start the clock."""
-        self.begun = now
-        self.until = now + self._work.seconds / self._work.cores
-
-    def heard(self, trial, score, params, at=None):
-        """A trial has this score now, or had it at some time."""
-        if math.isfinite(score):
-            self._last[trial] = self._sign * score, params
-            self.best(max(self._last.values(), key=lambda last: last[0])[1], at)
-
-    def best(self, params, at=None):
-        """From now on this would be handed over."""
-        seconds = ((at or time.time()) - self.begun) * self._work.cores
-        if params != self.changes[-1][1] and seconds <= self._work.seconds:
-            self.changes.append((seconds, params))
-
-
-# Training in processes of our own
-
-
-@cache
-def trainer(task, source):
-    """The one trainer of this process."""
-    module = tasks.find(task)
-    return Trainer(module, module.DATA.prepare(source))
-
-
-def pool(work):
-    """Processes that are ready to train, one a core."""
-    opened = ProcessPoolExecutor(work.cores, get_context("spawn"), _warm, (work,))
-    list(opened.map(time.sleep, [1] * work.cores))  # the sleep sees to it that all of them start
-    return opened
-
-
-def _warm(work):
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    trainer(work.task, work.source)
-
-
-def train(work, params, seed, reported):
-    """Train a configuration; after each report ask `reported(step, score)` whether to go on.
-
-    Returns the last score; nan where it diverged.
-    """
-    module, last = work.module, math.nan
-    count = 0
-
-    def heard(entry):
-        nonlocal last, count
-        count += 1
-        last = entry[f"validation_{module.METRIC}"]
-        return math.isfinite(last) and reported(count, last)
-
-    try:
-        return trainer(work.task, work.source).train(module.Config(**params, seed=seed), heard)[0]
-    except Stop:
-        return last
-
-
-# This project
-
-
-def ours(work):
-    """Its own search with its own trainers and its log."""
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["TRIALBOOK_HOME"] = home
-        from search.reports.page import log_files
-        from search.tracking import chosen
-        from search.tracking.background import Background
-        from search.tracking.projection import Projection
-
-        with (
-            open_study(here(), work.module, source=work.source, seed=work.seed) as study,
-            Processes(study, work.cores) as trainers,
-            Background(Projection(study, chosen(None), log_files)) as log,
-        ):
-            for _ in range(work.cores):
-                trainers.listen(None, 10)  # until they are ready
-            handed = Handed(work)
-            coordinator.search(
-                study, trainers, seconds=work.seconds / work.cores, watchers=[log, Watcher(handed)]
-            )
-    return handed.changes
-
-
-class Watcher:
-    """Hears of the trials of a search of this project."""
-
-    def __init__(self, handed):
-        self._handed = handed
-
-    def started(self, trial):
-        pass
-
-    def reported(self, trial):
-        pass
-
-    def paused(self, trial):
-        pass
-
-    def finished(self, trial):
-        if trial.state == "completed":
-            self._handed.heard(trial.number, trial.score, trial.params)
-
+from search import tasks
+from tests.bench.real import ours
+from tests.bench.real.core import Handed, pool, train
 
 # Optuna
 
@@ -321,7 +181,8 @@ def _train_for_ray(config, work):
 
 
 METHODS = {
-    "trialbook": ours,
+    "trialbook": partial(ours.search, warm=True),
+    "trialbook-cold": partial(ours.search, warm=False),
     "optuna": partial(by_optuna, pruner=optuna.pruners.NopPruner),
     "optuna-median": partial(by_optuna, pruner=optuna.pruners.MedianPruner),
     "optuna-hyperband": partial(by_optuna, pruner=optuna.pruners.HyperbandPruner),
