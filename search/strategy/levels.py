@@ -1,18 +1,20 @@
-"""Scores as levels, of which more is better, and where an unfinished training will end.
+"""Levels: scores of which more is better. What completed trainings say together; where others will end.
 
 A line leads from a level on the way to the final level. It is fitted to the best of the trainings that came
 farther, as those that lead do not gain as the others do.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 Levels = NDArray[np.float64]
 
@@ -21,6 +23,7 @@ ASSUMED_SLOPE = 0.5  # of the final level over that on the way, before trainings
 GAIN_SCATTER = 0.1  # of a mean gain: the assumed standard deviation of one gain
 POOR_SCATTER = 0.3  # of the distance to the lowest known level: what extrapolating below it may miss
 TINY = 1e-12  # a loss that is as good as none
+PRIOR_SEEDS = 4  # degrees of freedom of what is assumed of a seed variance
 MAX_LOG_LOSS = 300.0  # of an extrapolated loss
 
 
@@ -59,6 +62,93 @@ class Scale:
         """The levels of scores, as an array."""
         values = np.asarray(list(scores), dtype=float)
         return self.sign * (np.log(np.maximum(values, TINY)) if self.relative else values)
+
+
+class Moments(NamedTuple):
+    """The levels of one configuration's trainings, in short."""
+
+    n: int
+    mean: float
+    squares: float  # of the differences from the mean, their sum
+
+    @classmethod
+    def of(cls, levels: Levels) -> "Moments":
+        """The moments of some levels."""
+        mean = float(levels.mean())
+        return cls(len(levels), mean, float(((levels - mean) ** 2).sum()))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A configuration's final level over seeds; more is better: see `Scale`."""
+
+    mean: float
+    deviation: float  # the standard deviation of what is not known of the mean
+    seed_deviation: float  # how far one training spreads about the mean
+    n_seeds: int  # completed trainings, the first included
+
+
+class Shrinkage:
+    """What the completed configurations say together, and so of each one: empirical Bayes.
+
+    A mean is pulled towards the typical one by as much as the noise of its seeds explains. A bad mean is
+    moved by two standard errors at most, as the typical ones say little of it.
+
+    Args:
+        moments: those of each configuration.
+        sampling_variance: of a level, through the choice of the validation data.
+    """
+
+    def __init__(self, moments: Sequence[Moments], sampling_variance: float) -> None:
+        flat = np.fromiter(itertools.chain.from_iterable(moments), dtype=float)
+        self._n, self._means, self._squares = flat.reshape(-1, 3).T
+        self._sampling_variance = sampling_variance
+
+    @cached_property
+    def seed_variance(self) -> float:
+        """The variance of a level over the seeds of one configuration: the median over configurations.
+
+        The sampling error of a score counts as PRIOR_SEEDS seeds. It is all that is known at first.
+        """
+        repeated = self._n > 1
+        freedom = self._n[repeated] - 1
+        # The median of a variance that is estimated from so few is less than the variance.
+        ratios = self._squares[repeated] / chi2.ppf(0.5, freedom)
+        known, weight = float(np.median(ratios)) if ratios.size else 0.0, float(freedom.sum())
+        variance = (weight * known + PRIOR_SEEDS * self._sampling_variance) / (weight + PRIOR_SEEDS)
+        return max(variance, TINY**2)
+
+    @cached_property
+    def prior(self) -> tuple[float, float]:
+        """The mean and variance of the means of configurations, by their quartiles."""
+        low, middle, high = np.quantile(self._means, (0.25, 0.5, 0.75))
+        spread = ((high - low) / 1.349) ** 2  # a normal distribution has 1.349 deviations between them
+        noise = self.seed_variance * float((1 / self._n).mean())
+        return float(middle), float(max(spread - noise, spread / 4))
+
+    @cached_property
+    def _results(self) -> Levels:
+        """The estimates: a row for each field, and a column for each configuration."""
+        variances = (PRIOR_SEEDS * self.seed_variance + self._squares) / (PRIOR_SEEDS + self._n - 1)
+        errors = variances / self._n  # squared, of the means
+        means, weights = self._means, np.ones_like(self._means)
+        if len(means) >= 3:  # fewer do not say what configurations are like
+            middle, spread = self.prior
+            weights = spread / (spread + errors) if spread else 0 * weights
+            shrunk = middle + weights * (means - middle)
+            means = np.where(means < middle, np.minimum(shrunk, means + 2 * np.sqrt(errors)), shrunk)
+        return np.array([means, np.sqrt(weights * errors), np.sqrt(variances), self._n])
+
+    @property
+    def means(self) -> Levels:
+        """The mean of each estimate."""
+        means: Levels = self._results[0]
+        return means
+
+    def estimate(self, row: int) -> Estimate:
+        """The estimate of a configuration, by its place among the moments."""
+        mean, deviation, spread, n = self._results[:, row].tolist()
+        return Estimate(mean, deviation, spread, int(n))
 
 
 class Pair(NamedTuple):

@@ -20,37 +20,20 @@ Analysis, chapter 5.
 import heapq
 import itertools
 import math
-import statistics
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
-from search.strategy.levels import TINY, Line, Pair, Scale
+from search.strategy.levels import TINY, Estimate, Line, Moments, Pair, Scale, Shrinkage
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.tasks import Task
 
-PRIOR_SEEDS = 4  # degrees of freedom of what is assumed of a seed variance
+MAX_PAIRS = 256  # examples that an extrapolation is fitted to, at most, besides unfinished ones
 EXTRAPOLATED = (TrialState.RUNNING, TrialState.PRUNED, TrialState.INTERRUPTED)
 FAILED_SEEDS = (TrialState.DIVERGED, TrialState.FAILED)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A configuration's final level over seeds; more is better: see `Scale`."""
-
-    mean: float
-    deviation: float  # the standard deviation of what is not known of the mean
-    seed_deviation: float  # how far one training spreads about the mean
-    n_seeds: int  # completed trainings, the first included
-
-
-def _mean(estimate: Estimate) -> float:
-    return estimate.mean
 
 
 class Posterior:
@@ -69,11 +52,14 @@ class Posterior:
         self._reached: dict[int, int] = {}  # unfinished trial -> its last epoch
         self._curves: dict[int, dict[int, float]] = {}  # trial -> epoch -> score
         self._scores: dict[int, dict[int, float]] = {}  # configuration -> trial -> score
-        self._errors: dict[int, float] = {}  # completed trial -> standard error of its score
+        self._finals: dict[int, tuple[float, float]] = {}  # completed trial -> score, standard error
+        self._moments: dict[int, Moments] = {}  # configuration -> of its levels; none while the scale is new
         self._lowest = math.inf  # score so far
         self._of_params: dict[tuple[Any, ...], int] = {}  # hyperparameters -> configuration
         self._configurations: dict[int, int] = {}  # trial -> configuration
         self._seeds: dict[int, dict[int, TrialState]] = {}  # configuration -> replicate -> how far it is
+        self._rows: dict[int, int] = {}  # configuration -> its place among those that have a score
+        self._pairs: dict[int, dict[int, Pair]] = {}  # epoch -> configuration -> an example from there on
         self._lines: dict[int, Line | None] = {}  # epoch -> the extrapolation from there on
         self.unsound: dict[int, int] = {}  # configuration -> a trial in which it failed on a fresh seed
 
@@ -125,20 +111,29 @@ class Posterior:
     def _complete(self, trial: Trial, configuration: int) -> None:
         assert trial.score is not None
         self._scores.setdefault(configuration, {})[trial.number] = trial.score
-        self._errors[trial.number] = trial.standard_error or 0.0
         self._curves[trial.number] = {entry["epoch"]: entry[self._score_name] for entry in trial.curve}
         self._see(trial.score)
+        self._finals[trial.number] = trial.score, trial.standard_error or 0.0
+        self._rows.setdefault(configuration, len(self._rows))
+        self._moments[configuration] = self._moments_of(configuration)
+        for epoch, pairs in self._pairs.items():
+            if pair := self._pair(epoch, configuration):
+                pairs[configuration] = pair
+            self._shorten(pairs)
         self._stale()
 
     def _see(self, score: float) -> None:
-        if score < 0 <= self._lowest:  # ratios mean nothing from now on
+        is_first, self._lowest = score < 0 <= self._lowest, min(self._lowest, score)
+        if is_first:  # ratios mean nothing from now on
+            self.__dict__.pop("scale", None)
+            self._pairs.clear()
+            self._moments = {each: self._moments_of(each) for each in self._moments}
             self._stale()
-        self._lowest = min(self._lowest, score)
 
     def _stale(self) -> None:
-        """Forget what is computed from completed trainings."""
-        for name in ("scale", "_completed", "typical_seed_variance", "_sampling_variance", "_prior"):
-            self.__dict__.pop(name, None)
+        """Forget what is computed from all completed trainings."""
+        self.__dict__.pop("_shrinkage", None)
+        self.__dict__.pop("_completed", None)
         self._lines.clear()
 
     # What is read
@@ -150,8 +145,8 @@ class Posterior:
 
     def estimate(self, configuration: int) -> Estimate | None:
         """The estimate of a configuration; None as long as nothing can be said of it."""
-        if configuration in self._scores:
-            return self._completed[configuration]
+        if configuration in self._rows:
+            return self.of_completed(configuration)
         if configuration not in self._reached:
             return None
         epoch = self._reached[configuration]
@@ -162,16 +157,26 @@ class Posterior:
         found = {trial: self.estimate(each) for trial, each in self._configurations.items()}
         return {trial: estimate for trial, estimate in found.items() if estimate}
 
+    def of_completed(self, configuration: int) -> Estimate:
+        """The estimate of a configuration that has a score."""
+        return self._shrinkage.estimate(self._rows[configuration])
+
     def completed(self) -> Mapping[int, Estimate]:
         """The estimates of the configurations that have a score."""
         return self._completed
+
+    def leaders(self, count: int, without: Collection[int] = ()) -> list[int]:
+        """The configurations with the best estimates, of those that have a score; the best first."""
+        best = np.argsort(-self._shrinkage.means, kind="stable")[: count + len(without)]
+        numbers = list(self._rows)
+        return [numbers[row] for row in best if numbers[row] not in without][:count]
 
     def extrapolate(self, epoch: int, scores: Iterable[float]) -> list[Estimate | None]:
         """Estimates of configurations of which one training had these scores after an epoch."""
         line, levels = self._line(epoch), self.scale.levels(scores)
         if line is None:
             return [None] * len(levels)
-        spread = math.sqrt(self.typical_seed_variance)
+        spread = math.sqrt(self.seed_variance)
         means, deviations = line.predict(levels)
         return [
             Estimate(float(mean), float(deviation), spread, 0)
@@ -184,8 +189,7 @@ class Posterior:
         Args:
             without: configurations that are left out.
         """
-        completed = self._completed.keys() - set(without)
-        best = heapq.nlargest(count, (self._completed[number] for number in completed), key=_mean)
+        best = [self.of_completed(each) for each in self.leaders(count, without)]
         on_the_way: dict[int, list[float]] = {}
         for number, epoch in self._reached.items():
             if number not in without:
@@ -212,87 +216,49 @@ class Posterior:
         begun = self._seeds.get(configuration, {})
         return next(number for number in itertools.count(1) if number not in begun)
 
+    @property
+    def seed_variance(self) -> float:
+        """The variance of a level over the seeds of a typical configuration."""
+        return self._shrinkage.seed_variance
+
     def spread(self) -> float:
         """The standard deviation of completed configurations; 0 as long as there are too few."""
-        return math.sqrt(self._prior[1]) if len(self._scores) >= 3 else 0.0
+        return math.sqrt(self._shrinkage.prior[1]) if len(self._scores) >= 3 else 0.0
 
     def difference(self, task: Task) -> float:
         """The difference of levels that means something.
 
-        It is the task's MEANINGFUL_DIFFERENCE: of scores, or of losses a fraction. Without one it is half the
-        standard deviation of a score, over seeds and over validation data.
+        It is the task's MEANINGFUL_DIFFERENCE: of scores, or of losses a fraction. Without one it is as much
+        as the seed makes: the standard deviation of one configuration's score.
         """
         stated = getattr(task, "MEANINGFUL_DIFFERENCE", None)
         if stated is None:
-            return math.sqrt(self.typical_seed_variance + self._sampling_variance) / 2
+            return math.sqrt(self.seed_variance)
         return math.log1p(stated) if self.scale.relative else float(stated)
 
     # How it is computed
 
-    @cached_property
-    def typical_seed_variance(self) -> float:
-        """The variance of a level over the seeds of one configuration: the median over configurations.
-
-        The sampling error of a score counts as PRIOR_SEEDS seeds. It is all that is known at first.
-        """
-        variances, freedom = [], 0
-        for scores in self._scores.values():
-            if (own := len(scores) - 1) > 0:
-                median = chi2.ppf(0.5, own) / own  # of a variance that is estimated from so few
-                variances.append(float(np.var(self.scale.levels(scores.values()), ddof=1)) / median)
-                freedom += own
-        known = statistics.median(variances) if variances else 0.0
-        variance = (freedom * known + PRIOR_SEEDS * self._sampling_variance) / (freedom + PRIOR_SEEDS)
-        return float(max(variance, TINY**2))
+    def _moments_of(self, configuration: int) -> Moments:
+        return Moments.of(self.scale.levels(self._scores[configuration].values()))
 
     @cached_property
-    def _sampling_variance(self) -> float:
-        """The variance of a level through the choice of the validation data."""
-        errors = [
-            self._errors[number] / (max(score, TINY) if self.scale.relative else 1)
-            for scores in self._scores.values()
-            for number, score in scores.items()
-        ]
-        return statistics.median(errors) ** 2 if errors else 0.0
-
-    @cached_property
-    def _prior(self) -> tuple[float, float]:
-        """The mean and variance of the means of completed configurations, by their quartiles."""
-        levels = [self.scale.levels(scores.values()).mean() for scores in self._scores.values()]
-        noise = self.typical_seed_variance * statistics.fmean(1 / len(each) for each in self._scores.values())
-        low, middle, high = np.quantile(levels, (0.25, 0.5, 0.75))
-        spread = ((high - low) / 1.349) ** 2  # a normal distribution has 1.349 deviations between them
-        return float(middle), float(max(spread - noise, spread / 4))
+    def _shrinkage(self) -> Shrinkage:
+        relative, finals = self.scale.relative, self._finals.values()
+        errors = [error / max(score, TINY) if relative else error for score, error in finals]
+        return Shrinkage(list(self._moments.values()), float(np.median(errors)) ** 2 if errors else 0.0)
 
     @cached_property
     def _completed(self) -> dict[int, Estimate]:
-        typical = self.typical_seed_variance
-        middle, spread = self._prior if self._scores else (0.0, 0.0)
-        estimates = {}
-        for configuration, scores in self._scores.items():
-            levels, n = self.scale.levels(scores.values()), len(scores)
-            squares = float(((levels - levels.mean()) ** 2).sum())
-            variance = (PRIOR_SEEDS * typical + squares) / (PRIOR_SEEDS + n - 1)
-            if len(self._scores) < 3:  # too few to say what configurations are like
-                mean, uncertain = float(levels.mean()), variance / n
-            else:
-                weight = spread / (spread + variance / n) if spread else 0.0
-                own = float(levels.mean())
-                mean = middle + weight * (own - middle)
-                if own < middle:
-                    mean = min(mean, own + 2 * math.sqrt(variance / n))
-                uncertain = weight * variance / n
-            estimates[configuration] = Estimate(mean, math.sqrt(uncertain), math.sqrt(variance), n)
-        return estimates
+        return {each: self._shrinkage.estimate(row) for each, row in self._rows.items()}
 
     def _line(self, epoch: int) -> Line | None:
         """The extrapolation from an epoch on; None as long as no training shows it.
 
-        It is fitted to the completed configurations, and to the trials that came farther than this epoch:
-        their own extrapolations stand for their final levels.
+        It is fitted to the best of the completed configurations, and to the trials that came farther than
+        this epoch: their own extrapolations stand for their final levels.
         """
         if epoch not in self._lines:
-            pairs = [pair for scores in self._scores.values() if (pair := self._pair(epoch, scores))]
+            pairs = list(self._examples(epoch).values())
             farther: dict[int, list[int]] = {}
             for number, reached in self._reached.items():
                 if reached > epoch and epoch in self._curves[number]:
@@ -303,11 +269,27 @@ class Posterior:
                     ahead = self.scale.levels(self._curves[number][reached] for number in trials)
                     finals, deviations = line.predict(ahead)
                     pairs += map(Pair, levels.tolist(), finals.tolist(), (deviations**2).tolist())
-            self._lines[epoch] = Line.fit(pairs, self.typical_seed_variance) if pairs else None
+            self._lines[epoch] = Line.fit(pairs, self.seed_variance) if pairs else None
         return self._lines[epoch]
 
-    def _pair(self, epoch: int, scores: Mapping[int, float]) -> Pair | None:
+    def _examples(self, epoch: int) -> dict[int, Pair]:
+        """How completed configurations went on from an epoch."""
+        if epoch not in self._pairs:
+            pairs = ((each, self._pair(epoch, each)) for each in self._scores)
+            self._pairs[epoch] = {each: pair for each, pair in pairs if pair}
+            self._shorten(self._pairs[epoch])
+        return self._pairs[epoch]
+
+    @staticmethod
+    def _shorten(pairs: dict[int, Pair]) -> None:
+        """Leave out the worst of too many examples."""
+        if len(pairs) > 2 * MAX_PAIRS:
+            for configuration in heapq.nsmallest(len(pairs) - MAX_PAIRS, pairs, key=pairs.__getitem__):
+                del pairs[configuration]
+
+    def _pair(self, epoch: int, configuration: int) -> Pair | None:
         """The mean level after an epoch, and the mean final level, over a configuration's seeds."""
+        scores = self._scores[configuration]
         seeds = [number for number in scores if epoch in self._curves[number]]
         if not seeds:
             return None

@@ -14,8 +14,8 @@ from scipy.special import ndtr
 
 from search.errors import NoWinner
 from search.strategy.allocation import CONFIDENCE, CONFIRMING, Contender, losses
-from search.strategy.levels import Scale
-from search.strategy.posterior import Estimate, Posterior
+from search.strategy.levels import Estimate, Scale
+from search.strategy.posterior import Posterior
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 
@@ -142,28 +142,25 @@ def contenders(
         threshold: the score that is to be reached: the cheapest that reach it are contenders too.
         sampling_error: gives the standard error of a configuration's score: see `chance`.
     """
-    completed = posterior.completed()
-    sound = completed.keys() - posterior.unsound.keys()
-    numbers = {*heapq.nlargest(MAX_CONTENDERS, sound, key=lambda number: completed[number].mean)}
-    numbers |= {number for number in posterior.replicated() & sound if posterior.n_fresh(number)}
+    unsound = posterior.unsound.keys()
+    numbers = {*posterior.leaders(MAX_CONTENDERS, unsound)}
+    numbers |= {each for each in posterior.replicated() - unsound if posterior.n_fresh(each)}
     if threshold is not None:
-        reach = [
-            each
-            for each in sound
-            if posterior.scale.score(completed[each].mean) * posterior.scale.sign
-            >= threshold * posterior.scale.sign
-        ]
+        level = posterior.scale.level(threshold)
+        completed = posterior.completed().items()
+        reach = [each for each, known in completed if known.mean >= level and each not in unsound]
         numbers |= {*heapq.nsmallest(N_CHEAPEST, reach, key=full)}
+    estimates = {number: posterior.of_completed(number) for number in numbers}
 
     def reaches(number: int) -> float:
         if threshold is None:
             return 0.0
-        return chance(completed[number], posterior.scale, threshold, sampling_error(number))
+        return chance(estimates[number], posterior.scale, threshold, sampling_error(number))
 
     return [
         Contender(
             number=number,
-            estimate=completed[number],
+            estimate=estimates[number],
             full=full(number),
             n_fresh=posterior.n_fresh(number),
             n_training=posterior.n_training(number),
@@ -176,9 +173,7 @@ def contenders(
 def candidates(study: StudyView, posterior: Posterior | None = None) -> list[Candidate]:
     """The configurations that may win, and those that were trained again, the best estimate first."""
     posterior = posterior or Posterior.of(study)
-    completed = posterior.completed()
-    best = heapq.nlargest(MAX_CONTENDERS, completed, key=lambda number: completed[number].mean)
-    numbers = {*best, *(posterior.replicated() & completed.keys())}
+    numbers = {*posterior.leaders(MAX_CONTENDERS), *posterior.replicated()}
     fresh: dict[int, list[Trial]] = {number: [] for number in numbers}
     for trial in study.trials():
         if trial.replicate_of in fresh and trial.state == TrialState.COMPLETED and not trial.void:
@@ -194,7 +189,7 @@ def _candidate(trial: Trial, fresh: list[Trial], posterior: Posterior) -> Candid
         trial=trial,
         scores=tuple(each.score for each in fresh if each.score is not None),
         seconds=sum(each.seconds for each in [trial, *fresh]) / (1 + len(fresh)),
-        known=posterior.completed()[trial.number],
+        known=posterior.of_completed(trial.number),
         scale=posterior.scale,
         unsound="" if failed is None else f"failed on a fresh seed (trial {failed})",
     )

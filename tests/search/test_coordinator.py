@@ -335,7 +335,8 @@ def test_replicates_that_were_interrupted_are_made_up_for(bowl):
         assert (lost.replicate_of, lost.replicate) in again and winner.choose(study).confirmed
 
 
-def test_a_search_confirms_as_it_goes_and_stops_by_itself(bowl):
+def test_a_search_confirms_as_it_goes_and_stops_by_itself(bowl, monkeypatch):
+    monkeypatch.setattr(bowl, "MEANINGFUL_DIFFERENCE", 1.0, raising=False)  # half as high is no better
     with open_study(here(), bowl) as study:
         strategy = search(study, Inline(study), replicates=2, stops=True)
         kinds = [trial.replicate_of is not None for trial in study.trials()]

@@ -19,8 +19,7 @@ from search.errors import TrialbookError
 from search.executors.inline import Inline
 from search.frozen_script import files
 from search.strategy import winner
-from search.strategy.levels import Scale
-from search.strategy.posterior import Estimate
+from search.strategy.levels import Estimate, Scale
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 

@@ -10,7 +10,8 @@ import pytest
 
 from search.strategy import allocation
 from search.strategy.allocation import Begun, Contender, Situation, losses, next_work, outlook
-from search.strategy.posterior import Estimate, Posterior
+from search.strategy.levels import Estimate
+from search.strategy.posterior import Posterior
 from search.strategy.winner import contenders
 from search.study.trial import TrialState
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from search.strategy import explain
-from search.strategy.levels import Scale
-from search.strategy.posterior import Estimate
+from search.strategy.levels import Estimate, Scale
 from search.strategy.winner import Candidate
 
 

@@ -148,7 +148,7 @@ def test_losses_are_compared_by_their_ratios_unless_one_is_negative():
     for loss in (1e-6, 1e-3, 1.0):
         trials.train(loss, [2 * loss, loss / 2], error=loss / 10)
     assert trials.posterior.scale == Scale(-1, relative=True)
-    assert trials.posterior.typical_seed_variance == pytest.approx(0.48, rel=0.5)  # (log 2)^2
+    assert trials.posterior.seed_variance == pytest.approx(0.48, rel=0.5)  # (log 2)^2
     trials.train(-1.0)
     assert trials.posterior.scale == Scale(-1, relative=False)
 
@@ -159,8 +159,7 @@ def test_a_score_comes_back_from_its_level(scale):
     assert scale.level(0.2) < scale.level(0.3) if scale.sign > 0 else scale.level(0.2) > scale.level(0.3)
 
 
-def test_the_meaningful_difference_is_the_task_s_or_half_of_the_noise(trials):
+def test_the_meaningful_difference_is_the_task_s_or_what_another_seed_makes(trials):
     trials.train(0.8, error=0.02)
-    half = trials.posterior.difference(SimpleNamespace())
-    assert half == pytest.approx(0.02 * 2**0.5 / 2)
+    assert trials.posterior.difference(SimpleNamespace()) == pytest.approx(0.02)
     assert trials.posterior.difference(SimpleNamespace(MEANINGFUL_DIFFERENCE=0.003)) == 0.003

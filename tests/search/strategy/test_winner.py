@@ -15,8 +15,8 @@ from search.coordinator import confirm, evaluate_on_test, search
 from search.errors import NoWinner, StudyConflict, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
-from search.strategy.levels import Scale
-from search.strategy.posterior import Estimate, Posterior
+from search.strategy.levels import Estimate, Scale
+from search.strategy.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import open_study
