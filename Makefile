@@ -55,7 +55,7 @@ test-all: .venv/ray test  ## run all tests of CI: these, longer ones, and a shor
 	@.venv/bin/python -m pytest -q -n logical --maxprocesses 2 --dist loadgroup -m thorough
 	@.venv/bin/python -m tests.torture --seed=1
 
-picture: .venv/ready  ## record the README's picture from a real run; GUIDE=1: everything in docs/guide.md, half an hour
+picture: .venv/ready  ## record the README's picture from a real run; GUIDE=1: everything in docs/guide.md, a quarter of an hour
 	@.venv/bin/python tests/docs/picture.py $(if $(filter GUIDE,$(SETTINGS)),--guide)
 
 refreeze: .venv/ready  ## write models/frozen/*.py again from today's sources; records and values stay: TASK=

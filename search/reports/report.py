@@ -103,7 +103,7 @@ def winner_sentences(evidence: Evidence, candidate: Candidate) -> Iterator[Sente
     yield Sentence("why it was tried", trial.proposal)
     if defaults := next((each for each in evidence.estimated if each.trial.draw == 0), None):
         yield Sentence("against the defaults", against_defaults(evidence, candidate, defaults))
-    for other in tables.finalists(study, trial):
+    for other in tables.contenders(study, trial):
         yield Sentence(f"against trial {other.trial.number}", tables.result(other))
     for evaluation in tables.evaluations(study, trial):
         yield Sentence("test data", evaluation)

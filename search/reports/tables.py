@@ -102,7 +102,7 @@ def of_winner(study: StudyView, candidate: Candidate) -> Table:
 
 
 def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]:
-    """The winner's score, how sure it is, and the other finalists."""
+    """The winner's score, how sure it is, and the other contenders."""
     trial, metric = candidate.trial, study.description.metric
     estimate = f"{candidate.mean:.5g} ± {candidate.standard_error:.2g}"
     yield "score", f"validation {metric} {estimate}, estimated from {_seeds(candidate)}"
@@ -112,7 +112,7 @@ def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]
         yield "confirmed", f"no: too few fresh seeds, {len(candidate.scores)} of {CONFIRMING}"
     yield "expected loss", f"{_loss(study, candidate)}: how much better the best candidate is, on average"
     yield "first score", f"{trial.score:.5g}, {optimism(candidate, study.description)}"
-    for other in finalists(study, trial):
+    for other in contenders(study, trial):
         yield f"against {other.trial.number}", result(other)
 
 
@@ -146,13 +146,13 @@ def winner_of(study: StudyView) -> Candidate | None:
     return candidate
 
 
-def finalists(study: StudyView, trial: Trial) -> list[Candidate]:
+def contenders(study: StudyView, trial: Trial) -> list[Candidate]:
     """The configurations, except a trial's own, that were trained on fresh seeds."""
     return [each for each in winner.candidates(study) if each.trial.number != trial.number and each.scores]
 
 
 def result(candidate: Candidate) -> str:
-    """A finalist's result in one line."""
+    """A contender's result in one line."""
     if candidate.unsound:
         return candidate.unsound
     error = f" ± {candidate.standard_error:.2g}"

@@ -31,7 +31,8 @@ RANDOM_EVERY = 8  # afterwards one draw in so many is random: the early leaders 
 N_BEST = 25  # trials at most that TPE takes for good ones: a tenth of all, up to this number
 N_RECENT = 225  # trials that TPE learns from besides: more say little, and cost time at every draw
 
-RATES, WIDTHS, DEPTHS = {"learning_rate"}, {"hidden_size", "n_embd"}, {"layers", "n_layer"}  # names
+RATES, WIDTHS = {"learning_rate"}, {"hidden_size", "n_embd"}  # as tasks call them
+DEPTHS = {"layers", "num_layers", "n_layer"}
 N_RATES, N_WIDTHS = 5, 3  # values that a stage tries
 
 

@@ -22,7 +22,7 @@ def rows_of(part):
 
 
 def test_guide_outputs_are_recorded():
-    assert {"check", "winner", "resume", "status", "report", "test", "export", "train"} == OUTPUTS.keys()
+    assert {"check", "winner", "again", "status", "report", "test", "export", "train"} == OUTPUTS.keys()
     assert all(len(output) > 20 for output in OUTPUTS.values())
     assert "/tmp" not in GUIDE and "Traceback" not in GUIDE
 

@@ -261,7 +261,7 @@ def first_score(study: StudyView, candidate: Candidate) -> Sentence:
     first = f"{candidate.trial.score:.4g}"
     if not candidate.confirmed:
         text = f"the winner's score, {first}, is the best of several with one seed each: it is too good. "
-        return Sentence("optimism", f"{text}CONFIRM=5 trains the finalists on fresh seeds.")
+        return Sentence("optimism", f"{text}CONFIRM=5 trains the contenders on fresh seeds.")
     seeds = f"{len(candidate.scores)} fresh seeds {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
     return Sentence(
         "optimism", f"first score {first}, with {seeds}: {optimism(candidate, study.description)}."

@@ -6,15 +6,14 @@ from scipy.special import ndtr
 
 from search.reports.evidence import Evidence, Point, Sentence, percent, plural
 from search.strategy.allocation import CONFIDENCE
+from search.strategy.sampler import DEPTHS
 from search.study.view import StudyView
 from search.text import duration
-
-DEPTHS = ("layers", "num_layers")  # as tasks call it
 
 
 def depth_name(study: StudyView) -> str | None:
     """The searched hyperparameter that is the number of layers; None if there is none."""
-    return next((name for name in DEPTHS if name in study.ranges()), None)
+    return next((name for name in study.ranges() if name in DEPTHS), None)
 
 
 def depth(evidence: Evidence) -> Sentence | None:

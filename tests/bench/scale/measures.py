@@ -61,7 +61,7 @@ def reports(studies, size, whole, watched, seconds):
     Returns reports a second, reports a second of a processor's time, and started trials a second.
 
     Args:
-        whole: train one replicate after the other to its end, as when finalists are confirmed.
+        whole: train one replicate after the other to its end, as when contenders are confirmed.
         watched: one of WATCHED.
     """
     clock = RealTime()

@@ -74,7 +74,7 @@ def journal(name):
 
 @pytest.fixture
 def confirmed(bowl):
-    """A study of the bowl: 40 trials, 2 void, the finalists trained on fresh seeds."""
+    """A study of the bowl: 40 trials, 2 void, contenders trained on fresh seeds."""
     with open_study(here(), bowl, "bowls") as study:
         study.set_budget(40, None)
         search(study, Inline(study), trials=40)
