@@ -34,7 +34,7 @@ def version(name):
     """A digest of all that the results of a method depend on, but for the table."""
     files = [HERE / "core.py", HERE / f"{MODULES[name]}.py"]
     if MODULES[name] == "ours":
-        files += sorted(SEARCH.glob("*.py"))
+        files += sorted(SEARCH.rglob("*.py"))
     versions = [importlib.metadata.version(library) for library in _module(name).LIBRARIES]
     told = b"".join(path.read_bytes() for path in files) + " ".join(versions).encode()
     return hashlib.sha256(told).hexdigest()[:12]
