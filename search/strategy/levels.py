@@ -54,8 +54,8 @@ class Scale:
     def describe(self, difference: float, metric: str) -> str:
         """A difference of levels, as people say it: "0.2 points", "12%"."""
         if self.relative:
-            ratio = math.expm1(difference)
-            return f"{ratio:.2g}" if difference > 1 else f"{100 * ratio:.2g}%"
+            percent = 100 * math.expm1(difference)
+            return f"{percent:.0f}%" if percent >= 10 else f"{percent:.2g}%"
         return f"{100 * difference:.2g} points" if metric == "accuracy" else f"{difference:.2g}"
 
     def levels(self, scores: Iterable[float]) -> Levels:

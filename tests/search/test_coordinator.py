@@ -108,7 +108,7 @@ def test_draws_are_modelled_before_any_trial_has_a_score(bowl):
 def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
     with open_study(here(), bowl) as study:
         search(study, Inline(study), trials=4)
-        assert len(study.completed()) == MIN_COMPLETED and study.n_finished() == 4
+        assert len(study.completed()) >= MIN_COMPLETED and study.n_finished() == 4
 
 
 def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):

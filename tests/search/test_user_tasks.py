@@ -33,10 +33,15 @@ REJECTS += "    if low >= high:\n        raise ValueError(f'low {low} is not bel
 REJECTS += "    return Config(low=low, high=high)"
 REJECTS_FIELDS = "    low: int = 1\n    high: int = 5\n"
 
+NEVER_ENOUGH = (
+    "TOLERANCE = 1e-6\n",
+    "TOLERANCE = 1e-6\nMEANINGFUL_DIFFERENCE = 1e-9\n",
+)  # no search stops by itself
+
 
 @pytest.fixture
 def conditional(write_task):
-    changes = (f"return {X}", CONDITIONAL), (FIELDS, CONDITIONAL_FIELDS + FIELDS)
+    changes = (f"return {X}", CONDITIONAL), (FIELDS, CONDITIONAL_FIELDS + FIELDS), NEVER_ENOUGH
     return write_task("conditional", *changes)
 
 

@@ -66,7 +66,7 @@ def test_a_difference_below_the_meaningful_one_is_called_none(bowl, tell):
         with open_study(here(), bowl, name) as study:
             tell(study, score)
     text = " ".join(shown(StoredStudy.read(here(), "one"), StoredStudy.read(here(), "other")).split())
-    assert "The winner of other is 0.001 ± 0.014 better: no difference, as it is below 1.4%." in text
+    assert "The winner of other is 0.001 ± 0.014 better: no difference, as it is below 2%." in text
 
 
 def test_only_the_ranges_that_differ_are_shown(pair, monkeypatch):
