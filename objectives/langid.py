@@ -17,6 +17,7 @@ from models.langid import LanguageIDModel
 
 METRIC, DIRECTION = "accuracy", "maximize"
 TOLERANCE = 0.015
+MEANINGFUL_DIFFERENCE = 0.002  # 0.2 points
 DATA = words
 
 

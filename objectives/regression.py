@@ -17,6 +17,7 @@ from models.regression import RegressionModel
 
 METRIC, DIRECTION = "mse", "minimize"
 TOLERANCE = 1e-3
+MEANINGFUL_DIFFERENCE = 1.0  # a factor of two: as much as two seeds differ
 DATA = sine
 REPORT_EVERY = 20  # epochs
 
