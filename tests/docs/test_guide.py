@@ -33,7 +33,9 @@ def test_guide_report_lines_are_explained():
     for part in EXPLAINED:
         lines = {"a setting's name" if line in settings else line for line in lines_of(part)}
         lines = {re.sub(r"^against trial \d+$", "against trial N", line) for line in lines}
-        assert lines and lines <= rows_of(part), part
+        rows = rows_of(part)
+        unknown = {line for line in lines if not any(row.startswith(line) for row in rows)}  # long ones wrap
+        assert lines and not unknown, (part, unknown)
 
 
 def test_guide_pictures_are_small():

@@ -1,8 +1,11 @@
 """A study whose search was killed: only a search ends its trials, whatever else is done to it meanwhile."""
 
+import itertools
 import os
 import shutil
 import signal
+import time
+from types import SimpleNamespace
 
 import pytest
 from logs import log_store, projection
@@ -34,6 +37,14 @@ class Kill:
             os.kill(os.getpid(), signal.SIGKILL)
 
     reported = paused = finished = started
+
+
+@pytest.fixture(autouse=True)
+def even_time(monkeypatch):
+    """Every epoch takes as long as any other: what is trained next depends on what it costs."""
+    clock = itertools.count()
+    even = SimpleNamespace(perf_counter=lambda: 0.01 * next(clock), time=time.time)
+    monkeypatch.setattr("search.trainers.training.time", even)
 
 
 @pytest.fixture

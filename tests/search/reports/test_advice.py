@@ -141,13 +141,14 @@ def test_whether_the_budget_was_enough(study, tell, scores, expected):
     assert ("TRIALS=24" in said(study, "budget")) == ("a factor of" in expected)
 
 
-def test_advice_counts_the_configurations_within_the_meaningful_difference(study, tell):
+def test_advice_counts_the_configurations_within_the_meaningful_difference(study, tell, monkeypatch):
+    monkeypatch.setattr(study.task, "MEANINGFUL_DIFFERENCE", 0.025)
     for number, score in enumerate((0.2, 0.2002, 0.202, 0.3, 0.31)):
         tell(study, score, learning_rate=(number + 1) / 1000)
     known = Evidence(study)
     best, *others = known.finished
     close = sum(best.level - other.level <= known.difference for other in others)
-    assert close == 2  # by 2.5%: half of the sampling error of a score
+    assert close == 2
     text = f"2 of the other 4 finished configurations are within {known.gap(known.difference)} of the best"
     assert said(study, "as good").startswith(text)
 

@@ -88,7 +88,8 @@ def test_importance_is_optunas_where_all_are_completed(by_rate):
     assert "learning_rate stands out." in text
 
 
-def test_effect_says_which_values_lead_and_which_lag_with_errors_counts_and_chance(by_rate):
+def test_effect_says_which_values_lead_and_which_lag_with_errors_counts_and_chance(by_rate, monkeypatch):
+    monkeypatch.setattr(by_rate.task, "MEANINGFUL_DIFFERENCE", 0.1)
     text = said(mattered(by_rate), "learning_rate")
     verdict, chance = text.split(" Chance alone does as much in ")
     parts = re.findall(
