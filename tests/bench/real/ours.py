@@ -1,18 +1,16 @@
 """This project in real runs: its own search with its defaults, its own trainers and its log."""
 
-import contextlib
 import os
 import shutil
 import tempfile
 
 from search import coordinator, paths, storage
-from search.errors import NoWinner
 from search.executors.processes import Processes
 from search.strategy import winner
 from search.strategy.strategy import Limits
 from search.study.opening import open_study
-from search.study.trial import TrialState
 from tests.bench.real.core import Handed
+from tests.bench.replay.ours import HandsOver
 
 WON = paths.frozen("langid").parent  # the frozen winners of all tasks
 
@@ -48,27 +46,6 @@ def search(work, warm):
                 trainers,
                 Limits(replicates=winner.REPLICATES, stops=True),
                 seconds=work.seconds / work.cores,
-                watchers=[log, Watcher(study, handed)],
+                watchers=[log, HandsOver(study, handed.best, unconfirmed=True)],
             )
     return handed.changes
-
-
-class Watcher:
-    """Writes down what this project names as its trials end, those on fresh seeds included."""
-
-    def __init__(self, study, handed):
-        self._study, self._handed = study, handed
-
-    def started(self, trial):
-        pass
-
-    def reported(self, trial):
-        pass
-
-    def paused(self, trial):
-        pass
-
-    def finished(self, trial):
-        if trial.state == TrialState.COMPLETED:
-            with contextlib.suppress(NoWinner):
-                self._handed.best(winner.choose(self._study).trial.params)

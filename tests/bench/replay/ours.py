@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from search import coordinator, paths, storage, tasks
+from search.errors import NoWinner
 from search.strategy import winner
 from search.study.opening import open_study
 from search.trainers.trainer import GO_ON
@@ -73,10 +74,15 @@ class Replay:
 
 
 class HandsOver:
-    """A watcher that writes down the answer of the study: its winner, once that is confirmed."""
+    """A watcher that hands over what the study names whenever a trial completes.
 
-    def __init__(self, study, core):
-        self._study, self._core = study, core
+    Args:
+        hand_over: takes the hyperparameters of the winner.
+        unconfirmed: whether a winner counts that is not confirmed.
+    """
+
+    def __init__(self, study, hand_over, unconfirmed=False):
+        self._study, self._hand_over, self._unconfirmed = study, hand_over, unconfirmed
 
     def started(self, trial):
         pass
@@ -89,9 +95,10 @@ class HandsOver:
 
     def finished(self, trial):
         if trial.state == "completed":
-            won = winner.choose(self._study)
-            if won.confirmed:
-                self._core.hand_over(won.trial.params)
+            with contextlib.suppress(NoWinner):
+                won = winner.choose(self._study)
+                if won.confirmed or self._unconfirmed:
+                    self._hand_over(won.trial.params)
 
 
 def search(core, warm):
@@ -107,7 +114,7 @@ def search(core, warm):
                 replicates=winner.REPLICATES,
                 stops=True,
                 stopping=lambda: core.over,
-                watchers=[HandsOver(study, core)],
+                watchers=[HandsOver(study, core.hand_over)],
             )
 
 
