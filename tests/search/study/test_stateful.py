@@ -117,11 +117,11 @@ class StudyInStores(RuleBasedStateMachine):
     @precondition(lambda self: self.numbers(lambda trial: trial.paused and trial.state == "running"))
     @rule()
     def resume(self):
-        seen = {
-            getattr(machine.strategy.resume_next(force=True), "number", None) for machine in self.machines
-        }
+        seen = {machine.strategy.knowledge.rungs.best_paused() for machine in self.machines}
         assert len(seen) == 1
         if (number := seen.pop()) is not None:
+            for machine in self.machines:
+                machine.strategy.resume(number)
             self.model[number].paused = False
 
     @precondition(lambda self: self.numbers(lambda trial: trial.trains))
