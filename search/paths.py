@@ -41,6 +41,11 @@ def stack() -> Path:
     return home() / "mlruns" / "stack"
 
 
+def service() -> Path:
+    """What `make serve` keeps: its queue, and what its processes wrote."""
+    return home() / "mlruns" / "service"
+
+
 def mlflow_database() -> Path:
     """Where a bare `mlflow ui`, typed in the root, looks by itself."""
     return home() / "mlflow.db"

@@ -1,0 +1,205 @@
+"""What travels between the service, its client and its pages: requests and answers, typed."""
+
+import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from search.storage.base import NAME
+
+Value = bool | int | float | str
+MOST_TRIALS, MOST_SECONDS, MOST_SEED = 1_000_000, 9_999_999, 2**31 - 1
+DEFAULT_TIMEOUT = 300.0  # seconds, where neither limit is given: as `make search` has it
+
+Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS, description="trials in total, with earlier ones")]
+Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="seconds to search, in total")]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$", max_length=30)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class State(StrEnum):
+    """How far a search is."""
+
+    QUEUED = "queued"  # it waits for its turn
+    SEARCHING = "searching"  # its process runs: it searches, or freezes and packs the winner
+    PAUSED = "paused"  # a person, a quota or a signal stopped it; it can be resumed
+    DONE = "done"  # it ended by itself or at a limit
+    FAILED = "failed"  # its process ended with an error
+    CANCELLED = "cancelled"
+
+
+class Strict(BaseModel):
+    """A request: a field that is not known is an error, as it is probably misspelt."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class SearchRequest(Strict):
+    """A search to start."""
+
+    task: Text = Field(description="one of the tasks of `/api/tasks`")
+    data: Text | None = Field(None, description="one of the task's sources of data")
+    trials: Trials | None = None
+    timeout: Seconds | None = None
+    threshold: float | None = Field(None, description="stop once a score is reached with 95%")
+    seed: int = Field(0, ge=0, le=MOST_SEED, description="all seeds of the study derive from it")
+    name: Name | None = Field(None, description="of the study, after its owner's; by default task-number")
+
+
+class ExtendRequest(Strict):
+    """Higher limits of a search."""
+
+    trials: Trials | None = None
+    timeout: Seconds | None = None
+
+
+class TrialRequest(Strict):
+    """One's own configuration. Hyperparameters that are not named take the task's defaults."""
+
+    params: dict[Text, Value] = Field(max_length=200)
+
+
+class VoidRequest(Strict):
+    """Trials that do not count, or count again."""
+
+    trials: Text = Field(description="numbers and ranges, as 3-9,14")
+    reason: Reason
+    restore: bool = Field(False, description="let them count again")
+
+
+class Range(BaseModel):
+    """The searched range of a hyperparameter, and the task's default."""
+
+    name: str
+    range: str
+    default: Value | None
+
+
+class Task(BaseModel):
+    """A task that can be searched."""
+
+    name: str
+    question: str
+    metric: str = ""
+    direction: Literal["", "minimize", "maximize"] = ""
+    sources: list[str] = []
+    default_source: str = ""
+    ranges: list[Range] = []
+    problem: str = Field("", description="why the task cannot be searched; empty if it can")
+
+
+class Change(BaseModel):
+    """A change of a search's state."""
+
+    state: State
+    person: str
+    time: datetime.datetime
+    reason: str
+
+
+class Search(BaseModel):
+    """A search in the queue."""
+
+    id: int
+    owner: str
+    task: str
+    data: str
+    study: str
+    trials: int | None
+    timeout: float | None
+    threshold: float | None
+    seed: int
+    state: State
+    wanted: Literal["", "paused", "cancelled"] = Field(
+        description="the state that was asked for, while its process ends"
+    )
+    step: str = Field(description="what its process does: search, try, export or handin")
+    reason: str = Field(description="why it is in its state")
+    created: datetime.datetime
+    started: datetime.datetime | None
+    ended: datetime.datetime | None
+    jobs: int = Field(description="trainers that work for it now")
+    seconds_used: float
+    core_seconds: float
+    before: int | None = Field(None, description="searches that start before it")
+    expected_start: datetime.datetime | None = Field(None, description="at the latest, if all goes on")
+
+
+class Detail(Search):
+    """A search with its history."""
+
+    changes: list[Change]
+    has_script: bool
+    has_handin: bool
+    mlflow: str | None = Field(description="the address of its trials in MLflow's pages")
+
+
+class Trial(BaseModel):
+    """A trial of a search, with the estimate of its configuration over seeds."""
+
+    number: int
+    state: str
+    kind: str
+    paused: bool
+    replicate_of: int | None
+    params: dict[str, Any]
+    epochs: int
+    of_epochs: int | None
+    latest: float | None = Field(description="the validation metric after the latest epoch")
+    score: float | None
+    standard_error: float | None
+    estimate: float | None
+    estimate_standard_error: float | None
+    seeds: int
+    seconds: float
+    weights: int | None
+    why_tried: str
+    why_ended: str
+    void: str
+
+
+class Winner(BaseModel):
+    """The configuration that wins so far."""
+
+    trial: int
+    metric: str
+    estimate: float
+    standard_error: float
+    seeds: int
+    confirmed: bool
+    expected_loss: str
+    config: dict[str, Any]
+    params: dict[str, Any]
+    weights: int | None
+    seconds: float
+    odds: str = Field(description="how probably as much time again finds nothing better")
+
+
+class Progress(BaseModel):
+    """How a search stands."""
+
+    finished: int = 0
+    training: int = 0
+    paused: int = 0
+    fresh_seeds: int = 0
+    kinds: dict[str, int] = {}
+    seconds_left: float | None = None
+    winner: Winner | None = None
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it: `detail` says what was wrong, and what is valid."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class Accepted(BaseModel):
+    """A request that the search's process takes next."""
+
+    request: str
+    search: Search
