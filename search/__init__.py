@@ -12,6 +12,7 @@
     reports        what was learned, as tables and as one page
     frozen_script  the winner as one script that stands alone
     export         freezes a winner of a study, and proves it
+    evaluation     scores a confirmed winner on the test data
     maintenance    audits studies and log, repairs them after a backup, copies them
     submission     a study in one zip, and the check of such a zip
     course         what the course asks for: files to hand in, grades, pictures

@@ -1,7 +1,7 @@
 """The loop of a search: ask -> train -> report -> pause or continue -> tell.
 
 One process asks, judges and writes; trainers only train. Whoever wants to see what happens (the log, the
-display) is a watcher.
+display) is a watcher. What other programs request comes before all else that the search would do.
 """
 
 import contextlib
@@ -13,17 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-import data
-from search.errors import NoWinner, TrialbookError, TrialLost
+from search.errors import TrialbookError, TrialLost
 from search.executors.executor import GO_ON, LAST_QUARTER, PAUSE, STOP, Executor, Verdict
 from search.strategy import explain
 from search.strategy.strategy import Limits, Strategy
-from search.strategy.winner import Candidate
-from search.study.opening import require_same_code
+from search.study.requests import Inbox
 from search.study.study import Study
 from search.study.trial import Trial, TrialState, numbers
 from search.trainers.messages import Entry, Score
-from search.trainers.trainer import Trainer
 
 SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configuration
 NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
@@ -40,6 +37,7 @@ class Watcher(Protocol):
     def reported(self, trial: Trial) -> None: ...
     def paused(self, trial: Trial) -> None: ...
     def finished(self, trial: Trial) -> None: ...
+    def requested(self, line: str) -> None: ...  # carried out or dropped: other trials may count than before
 
 
 def search(
@@ -65,24 +63,25 @@ def search(
     """
     limits = replace(limits or Limits(**fields), jobs=executor.jobs)
     strategy, clock = Strategy(study), Clock(seconds, stopping)
-    coordinator = Coordinator(strategy, executor, watchers, clock)
+    coordinator = Coordinator(strategy, executor, watchers, clock, limits)
     try:
+        coordinator.take_requests(at_once=True)
         while not clock.is_over(coordinator):
+            coordinator.take_requests()
             more = clock.why() is None
             while more and executor.free:
-                trial = study.exclusive(
-                    lambda: strategy.next_trial(limits, clock.left(), len(coordinator.running))
-                )
+                trial = study.exclusive(coordinator.next_trial)
                 if trial:
                     coordinator.start(trial)
                 more = trial is not None
-            if not more and not coordinator.running:
+            if not more and not coordinator.running and not coordinator.is_asked_for_more():
                 coordinator.give_up_paused()  # other coordinators may wait for the end of those
                 if not study.trained_elsewhere():
                     break
             executor.listen(coordinator, min(LISTENING, max(0.0, clock.left())))
             coordinator.end_hanging()
             study.heartbeat()
+        coordinator.take_requests(at_once=True)
     finally:
         coordinator.interrupt(clock.why() or "the search ended with an error")
     return strategy
@@ -91,25 +90,6 @@ def search(
 def confirm(study: Study, executor: Executor, *, replicates: int, **options: Any) -> None:
     """Train the contenders of a study on fresh seeds, and draw no other configuration: see `search`."""
     search(study, executor, trials=0, replicates=replicates, **options)
-
-
-def evaluate_on_test(study: Study, candidate: Candidate) -> tuple[float, float, int]:
-    """Train the winner once more and score it on the test data. The study counts the evaluation.
-
-    Returns the score, its standard error, and the number of evaluations so far. Raises NoWinner if the
-    candidate is not confirmed: until then the test data stay closed. Raises StudyConflict if the code has
-    changed since; TrialbookError if the training fails, or does not repeat the trial's.
-    """
-    trial, task = candidate.trial, study.task
-    if not candidate.confirmed:
-        raise NoWinner(f"the winner of study {study.name!r} is unconfirmed: its test data stay closed")
-    require_same_code(study, trial)
-    test = task.DATA.load(data.read(study.data_path), "test")
-    config = task.Config(**trial.config)
-    (value, _), score = Trainer(task, study.data_path).test(config, lambda entry: GO_ON, test)
-    if abs(value - candidate.first_score) > task.TOLERANCE:
-        raise TrialbookError(f"trial {trial.number} scored {trial.score:.5g}, trained again {value:.5g}")
-    return *score, study.add_test_evaluation(trial, score)
 
 
 class Clock:
@@ -150,6 +130,7 @@ class Coordinator:
 
     Args:
         clock: tells whether the search is over.
+        limits: how far the search goes.
     """
 
     def __init__(
@@ -158,9 +139,12 @@ class Coordinator:
         executor: Executor,
         watchers: Iterable[Watcher],
         clock: Clock,
+        limits: Limits | None = None,
     ) -> None:
         self.strategy, self.study = strategy, strategy.study
         self.executor, self.watchers, self.clock = executor, watchers, clock
+        self.limits = limits or Limits()
+        self.inbox = Inbox(self.study, lambda line: self._say("requested", line))
         self.running: set[int] = set()
         self._failures: list[tuple[str, dict[str, Any]]] = []  # in a row: the cause, and the hyperparameters
         self._works = False  # whether any trial came to its first rung, or to its end
@@ -168,6 +152,22 @@ class Coordinator:
         self._silence: dict[int, float] = {}  # trial that trains -> seconds since its trainer was heard
         self._looked = time.monotonic()
         self._longest = 0.0  # epoch so far, in seconds
+
+    def take_requests(self, at_once: bool = False) -> None:
+        """Carry out what other programs requested, but for trials: those start when a trainer is free."""
+        self.inbox.look(at_once)
+        for number in set(self.study.own_void()) - self.running:  # a trial that trains ends at its next epoch
+            self.executor.drop(number)
+            self._tell(number, TrialState.PRUNED, "it was made void while it waited")
+
+    def is_asked_for_more(self) -> bool:
+        """Whether another program requested a trial, for which there is time."""
+        return self.clock.why() is None and self.inbox.look(at_once=True)
+
+    def next_trial(self) -> Trial | None:
+        """Start or resume a trial: a requested one, else the strategy's choice; None if there is none."""
+        requested = self.inbox.next_trial(self.strategy.try_own)
+        return requested or self.strategy.next_trial(self.limits, self.clock.left(), len(self.running))
 
     def start(self, trial: Trial) -> None:
         """Have a trial trained, or trained on. Of one that ended as it was drawn, only tell the watchers.
@@ -194,6 +194,9 @@ class Coordinator:
         self._silence.pop(number, None)
         self._longest = max(self._longest, entry["seconds"])
         if not self._open(number):
+            return STOP
+        if number in self.study.own_void():
+            self._tell(number, TrialState.INTERRUPTED, "it was made void while it trained")
             return STOP
         if reason := self.clock.interrupts(self.study.trial(number)):
             self._tell(number, TrialState.INTERRUPTED, reason)
@@ -279,8 +282,8 @@ class Coordinator:
         self.give_up_paused()
 
     def give_up_paused(self) -> None:
-        """Close all paused trials."""
-        for number in self.strategy.paused:
+        """Close all paused trials, unless only requested ones are trained: a search may resume them."""
+        for number in [] if self.limits.requested_only else self.strategy.paused:
             self._give_up(number)
 
     def _open(self, number: int) -> bool:
@@ -320,6 +323,6 @@ class Coordinator:
         with contextlib.suppress(TrialLost):
             self._say("finished", self.strategy.tell(number, state, reason, score))
 
-    def _say(self, event: str, trial: Trial) -> None:
+    def _say(self, event: str, subject: Trial | str) -> None:
         for watcher in self.watchers:
-            getattr(watcher, event)(trial)
+            getattr(watcher, event)(subject)

@@ -102,7 +102,7 @@ def winner(
 
     Example: make winner TASK=langid BAR=0.8
     """
-    from search.coordinator import evaluate_on_test
+    from search.evaluation import evaluate_on_test
     from search.reports import tables
     from search.reports.page import log_files
     from search.study.opening import hold_study

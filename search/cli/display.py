@@ -1,7 +1,8 @@
 """The progress of a search: drawn in place in a terminal, printed in lines elsewhere.
 
 Both displays are watchers of the search: see `search.coordinator`. Each prints a line for news only: a new
-leader, a contender that ends on a fresh seed, a training that diverged or failed. All else is counted.
+leader, a contender that ends on a fresh seed, an own configuration that ends, a request that is carried out,
+a training that diverged or failed. All else is counted.
 """
 
 import contextlib
@@ -51,12 +52,16 @@ class Tally:
         self.study, self.trials, self.seconds = study, trials, seconds
         self.running: dict[int, Trial] = {}  # by number
         self.paused_numbers: set[int] = set()
+        self._start = time.monotonic()
+        self.requested()
+
+    def requested(self) -> None:
+        """Count anew: other trials may count than before."""
         self.states: Counter[TrialState] = Counter()
         self.n_fresh = 0  # completed trainings on fresh seeds
         self.candidate: Candidate | None = None  # the leader
-        self._posterior = Posterior(study.sign, study.description.score_name)
-        self._start = time.monotonic()
-        for trial in study.trials():
+        self._posterior = Posterior(self.study.sign, self.study.description.score_name)
+        for trial in self.study.trials():
             self._posterior.observe(trial)
             if trial.ended:
                 self._count(trial)
@@ -80,9 +85,10 @@ class Tally:
         self.paused_numbers.discard(trial.number)
         self._posterior.observe(trial)
         self._count(trial)
-        if trial.state in COUNTED:
+        ends_own = trial.is_own and trial.state != TrialState.INTERRUPTED  # which is retried
+        if trial.state in COUNTED and not ends_own:
             return None
-        text = f"trial {trial.number} {ending(trial)}"
+        text = f"trial {trial.number}{f' ({trial.proposal})' if ends_own else ''} {ending(trial)}"
         if trial.state != TrialState.COMPLETED:
             return News(text, False)
         before = self.candidate
@@ -91,7 +97,7 @@ class Tally:
         if after and (before is None or before.trial.number != after.trial.number):
             estimate = f"{after.mean:.4g} ± {after.standard_error:.2g}"
             return News(f"{text}; trial {after.trial.number} leads with {estimate}", True)
-        return None if trial.replicate_of is None else News(text, False)
+        return News(text, False) if ends_own or trial.replicate_of is not None else None
 
     @property
     def done(self) -> int:
@@ -178,6 +184,10 @@ class Lines:
             self._print(f"trial {trial.number} {ending(trial)}")
         self._progress()
 
+    def requested(self, line: str) -> None:
+        self.tally.requested()
+        self._print(line)
+
     def _progress(self) -> None:
         """Print the progress if its time has come."""
         now = time.monotonic()
@@ -211,6 +221,10 @@ class Display(Live):
     def finished(self, trial: Trial) -> None:
         if news := self.tally.finished(trial):
             self.console.print(Text(news.text, style="bold green" if news.leads else ""))
+
+    def requested(self, line: str) -> None:
+        self.tally.requested()
+        self.console.print(Text(line))
 
     def get_renderable(self) -> Group:
         tally = self.tally

@@ -197,7 +197,7 @@ def each_draw_counts_once(audited: StudyAndLog) -> Iterator[str]:
             elif after.retry_of != before.number:
                 yield f"trial {after.number} retries draw {draw} and does not name trial {before.number}"
     open_states = (TrialState.INTERRUPTED, TrialState.RUNNING)
-    done = sum(tries[-1].state not in open_states for tries in by_draw.values())
+    done = sum(tries[-1].state not in open_states for draw, tries in by_draw.items() if draw >= 0)
     budget = audited.study.budget()
     if (limit := budget.get("trials")) and done > max(limit, budget.get("begun", 0)):
         yield f"{done} trials count, and the limit was {limit}"

@@ -6,6 +6,7 @@
     postgres         the same records as rows of a database, which several searches may share
     connection       a connection to that database, which is renewed when it breaks
     memory           studies that end with the process
+    requests         what other programs ask of the process that searches a study, in each of the three
     optuna_storage   Optuna's view of the records of one study
     backups          copies of studies, and of files before a repair
 

@@ -72,6 +72,19 @@ class Membership(Protocol):
         """
 
 
+class Requests(Protocol):
+    """What other programs ask of the process that searches a study. All methods may raise StoreError."""
+
+    def put(self, record: Record) -> str:
+        """Add a request. Returns its id once neither a kill nor a loss of power can lose it."""
+
+    def pending(self) -> list[tuple[str, Record]]:
+        """The requests that wait, with their ids, the oldest first. It is cheap enough for once a second."""
+
+    def remove(self, request: str) -> None:
+        """Remove the request of an id, if it is still there."""
+
+
 class StudyStore(Protocol):
     """Where studies live. All methods may raise StoreError."""
 
@@ -100,6 +113,9 @@ class StudyStore(Protocol):
 
     def join(self, name: str) -> Membership:
         """Become one of several coordinators. Raises UsageError if this store cannot be shared."""
+
+    def requests(self, name: str) -> Requests:
+        """The requests to a study. Anyone may add one, whoever holds the lock."""
 
     def where(self, name: str) -> str:
         """A study's place as a message names it, such as its path."""

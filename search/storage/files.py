@@ -10,6 +10,7 @@ from search import paths
 from search.errors import UsageError
 from search.storage import backups, journal
 from search.storage.base import NAME, VALID_NAME, Lock, Membership, Problem, Record, RecordLog
+from search.storage.requests import FileRequests
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class FileStore:
 
     def join(self, name: str) -> Membership:
         raise UsageError("JOIN=1 needs a database that searches share: STORAGE=postgresql://user@host/name")
+
+    def requests(self, name: str) -> FileRequests:
+        return FileRequests(self.folder / f"{name}.requests")
 
     def where(self, name: str) -> str:
         return str(self.path(name))

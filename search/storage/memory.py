@@ -14,6 +14,7 @@ from optuna.storages.journal import BaseJournalBackend
 
 from search.errors import StudyConflict
 from search.storage.base import Lock, Membership, Problem, Record, RecordLog, Result
+from search.storage.requests import MemoryRequests
 
 
 class MemoryStore:
@@ -25,6 +26,7 @@ class MemoryStore:
         self._sharers: Counter[str] = Counter()
         self._members: dict[str, set[str]] = {}
         self._exclusive: dict[str, threading.RLock] = {}
+        self._requests: dict[str, dict[str, str]] = {}
 
     def names(self) -> list[str]:
         return sorted(self._records)
@@ -56,6 +58,9 @@ class MemoryStore:
     def join(self, name: str) -> Membership:
         members = self._members.setdefault(name, set())
         return _Member(members, self._exclusive.setdefault(name, threading.RLock()))
+
+    def requests(self, name: str) -> MemoryRequests:
+        return MemoryRequests(self._requests.setdefault(name, {}))
 
     def where(self, name: str) -> str:
         return f"study {name!r} in memory"

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from search.errors import StoreError, StudyConflict, UsageError
 from search.storage.base import Problem, Record, RecordLog, Result
 from search.storage.connection import Connection, Session
+from search.storage.requests import PostgresRequests
 from search.text import one_line
 
 LEASE = 120  # seconds for which a coordinator counts as alive: longer than `connection.PATIENCE`
@@ -31,6 +32,9 @@ CREATE TABLE IF NOT EXISTS trialbook_record (
 );
 CREATE TABLE IF NOT EXISTS trialbook_coordinator (
     id uuid PRIMARY KEY, study text NOT NULL, until timestamptz NOT NULL
+);
+CREATE TABLE IF NOT EXISTS trialbook_request (
+    id text PRIMARY KEY, study text NOT NULL, record text NOT NULL
 );
 """
 
@@ -78,6 +82,9 @@ class PostgresStore(Connection):
 
     def join(self, name: str) -> "PostgresMembership":
         return PostgresMembership(self, name)
+
+    def requests(self, name: str) -> PostgresRequests:
+        return PostgresRequests(self, name)
 
     def where(self, name: str) -> str:
         return f"study {name!r} of STORAGE"

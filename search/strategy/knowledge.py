@@ -75,7 +75,7 @@ class Costs:
             return
         number = trial.number
         self._trained[number] = trial.seconds, trial.epochs / trial.config["epochs"]
-        if trial.replicate_of is not None or number in self._until_rung:
+        if trial.replicate_of is not None or trial.is_own or number in self._until_rung:
             return
         until = self.first_rung or trial.config["epochs"]
         if trial.epochs >= until:

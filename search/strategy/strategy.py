@@ -12,6 +12,7 @@ from search.strategy.allocation import Begun, Outlook, Situation
 from search.strategy.halving import REDUCTION_FACTOR
 from search.strategy.knowledge import Knowledge
 from search.strategy.sampler import Stages
+from search.study.requests import OwnTrial
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
@@ -30,6 +31,7 @@ class Limits:
         threshold: the score that the answer is to reach; the search is over once one surely does.
         stops: whether the search stops by itself once more time promises too little.
         in_stages: whether the first draws follow the course's order: see `sampler.Stages`.
+        requested_only: whether nothing is trained but what people requested: see `search.study.requests`.
         jobs: trainers.
     """
 
@@ -38,6 +40,7 @@ class Limits:
     threshold: float | None = None
     stops: bool = False
     in_stages: bool = False
+    requested_only: bool = False
     jobs: int = 1
 
 
@@ -104,6 +107,20 @@ class Strategy:
         )
         return self.study.start(proposal)
 
+    def try_own(self, own: OwnTrial) -> Trial:
+        """Start a person's own configuration. It takes the place of no draw of the study."""
+        draw = own.earlier.draw if own.earlier else -1 - self.study.tried().n_own
+        assert draw is not None
+        proposal = Proposal(
+            sampler=sampler.sampler(self._seed("sampler", draw), own.params, None),
+            training_seed=self._seed("training", draw),
+            draw=draw,
+            retry_of=own.earlier.number if own.earlier else None,
+            request=own.request,
+            explain=lambda drawn: own.why,
+        )
+        return self.study.start(proposal)
+
     def replicate(self, trial: Trial, replicate: int) -> Trial:
         """Start to train a trial's configuration again, on a fresh seed: a trial that runs."""
         seed = self._seed("repeat", replicate)
@@ -133,7 +150,7 @@ class Strategy:
         """
         trial = self.study.report(number, entry)
         reached_rung = self._observe(trial)
-        return reached_rung and trial.draw != 0  # all else is compared with the baseline
+        return reached_rung and trial.draw != 0 and not trial.is_own  # all else is compared with the baseline
 
     def pause(self, number: int) -> Trial:
         """Let a running trial wait. Returns the trial. Raises TrialLost."""
@@ -176,6 +193,7 @@ class Strategy:
         posterior, costs = self.knowledge.posterior, self.knowledge.costs
         attempts = self.study.tried().attempts  # the fixed ones tell nothing of further draws
         starts = {attempts[draw].number for draw in range(1 + len(self._warm_starts)) if draw in attempts}
+        own = {trial.number for draw, trial in attempts.items() if draw < 0}
         recent = costs.recent_draws()
         first = [self.study.trial(number).curve for number in recent]
         name, rung = self.study.description.score_name, costs.first_rung
@@ -186,7 +204,7 @@ class Strategy:
             contenders=winner.contenders(posterior, costs.full, limits.threshold, self._sampling_error),
             paused=[self._begun(number, each) for number, each in paused if each],
             recent=[self._begun(number, each, True) for number, each in like if each],
-            draws=posterior.best(N_DRAWS, starts),
+            draws=posterior.best(N_DRAWS, starts | own),
             n_draws=costs.n_draws() - len(starts),
             draw_seconds=costs.draw(),
             may_draw=self.study.n_started() < limits.trials,
@@ -198,6 +216,8 @@ class Strategy:
 
     def is_over(self, now: Situation, limits: Limits, n_running: int) -> bool:
         """Whether nothing more is worth its time."""
+        if limits.requested_only:
+            return True
         if not now.may_draw and self._n_ending(n_running) < MIN_COMPLETED and self.paused:
             return False
         if limits.replicates and not self._is_settled(now, limits):

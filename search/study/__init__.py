@@ -7,6 +7,7 @@
     study      Study: a stored study that this process may write
     shared     SharedStudy: a study that several coordinators search
     opening    creates, resumes or locks a study; only trials of today's code count
+    requests   what other programs ask of a search: to train a configuration, to make trials void
     schema     what its records must be like, when they are written and when they are read
 
 Records come from a store, become Trials in a history, and are queried through the view.

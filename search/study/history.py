@@ -31,6 +31,9 @@ class History:
         self.attempts: dict[int, Trial] = {}  # draw -> the latest trial of it
         self.n_finished = 0  # ended, and not to be retried
         self._draw = 0  # all draws before this one are finished or running
+        # Of all trials, void ones too:
+        self.n_own = 0  # configurations of people's own: their draws are -1 to -n_own
+        self.requested: dict[str, int] = {}  # the id of a request -> the latest trial of it
 
     @property
     def n_known(self) -> int:
@@ -46,12 +49,21 @@ class History:
             self._draw += 1
         return self._draw, attempt
 
+    def interrupted_own(self) -> Trial | None:
+        """The trial of a person's own configuration that is to be retried first; None if there is none."""
+        attempts = (self.attempts.get(-place) for place in range(1, self.n_own + 1))
+        return next((each for each in attempts if each and each.state == TrialState.INTERRUPTED), None)
+
     def add(self, trial: Trial) -> None:
         """Take in a trial that started, or one that ended."""
         self.waiting.discard(trial.number)
+        if trial.request is not None:
+            self.requested[trial.request] = trial.number
+        if trial.is_own:
+            self.n_own = max(self.n_own, -(trial.draw or 0))
         if trial.counts and trial.draw is not None:
             self.attempts[trial.draw] = trial
-            if trial.state == TrialState.INTERRUPTED:
+            if trial.state == TrialState.INTERRUPTED and not trial.is_own:
                 self._draw = min(self._draw, trial.draw)
         if trial.state == TrialState.RUNNING:
             self.running.add(trial.number)

@@ -25,6 +25,7 @@ TEST_EVALUATION: dict[str, Types] = {"trial": int, "score": NUMBER, "standard_er
 TRIAL: dict[str, Types] = {"proposal": str, "config": dict, "weights": (int, NONE)}
 TRIAL |= {"fingerprint": dict, "provenance": dict}
 OPTIONAL: dict[str, Types] = dict.fromkeys(("draw", "retry_of", "confirms", "repeat"), (int, NONE))
+OPTIONAL |= {"request": (str, NONE)}
 EPOCH: dict[str, Types] = {"epoch": int, "seconds": NUMBER, "time": NUMBER}
 EPOCH |= {"train_loss": NUMBER, "validation_loss": NUMBER}
 OUTCOME: dict[str, Types] = {"state": str, "reason": str, "standard_error": (*NUMBER, NONE)}
@@ -58,6 +59,7 @@ def check_study(name: str, value: Any) -> None:
             _require(_is_range(text), f"the range of {searched} is {text!r}")
     elif name.startswith(VOID_KEY):
         _check_fields("a void entry", value, VOID_ENTRY)
+        _check_fields("a void entry", {"request": None} | value, {"request": (str, NONE)})
         _check_all("the trials of a void entry", value["trials"], int)
     elif name == "looks":
         for evaluation in value:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from search.storage import StudyStore
 from search.storage.base import Lock, Result
 from search.study.study import Study
-from search.study.trial import Trial
+from search.study.trial import Trial, active
 from search.study.view import StudyDescription
 
 HEARTBEAT = 10.0  # seconds between two signs of life to other coordinators
@@ -86,6 +86,9 @@ class SharedStudy(Study):
         self._records.refresh()
         self._is_exclusive = True
         self.description = StudyDescription.from_record(self._attributes["about"])  # others add ranges
+        if self._void != active(self.void_entries()):  # another coordinator made trials void
+            self._read_void_entries()
+            self.on_void()
         history = self._history
         new = {number for number in range(n_known, history.n_known) if number not in history.waiting}
         for number in history.ended.keys() & self._own.keys():

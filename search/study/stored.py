@@ -58,6 +58,11 @@ class StoredStudy(StudyView):
         """One trial."""
         return self._known.ended.get(number) or self._as_trial(self._storage.get_trial(number))
 
+    def trial_of(self, request: str) -> Trial | None:
+        """The latest trial that a request asked for; None if none has started."""
+        number = self._history.requested.get(request)
+        return None if number is None else self.trial(number)
+
     def n_started(self) -> int:
         """Number of trials, excluding those to be retried."""
         history = self._history

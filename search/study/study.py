@@ -39,6 +39,7 @@ class Proposal:
     replicate_of: int | None = None
     replicate: int | None = None
     enqueued: int | None = None  # the number of a trial that another program enqueued, and that starts now
+    request: str | None = None  # the id of the request that asked for it
     levels: Mapping[int, float] = field(default_factory=dict)  # number -> level: what the sampler learns from
     others: Sequence[int] = ()  # numbers of trials that the sampler sees as they are
     explain: Callable[[optuna.Trial], str] = lambda trial: ""  # why it is tried, once it is drawn
@@ -47,7 +48,8 @@ class Proposal:
         """The values that a trial stores of it."""
         if self.replicate_of is not None:
             return {"confirms": self.replicate_of, "repeat": self.replicate}
-        return {"draw": self.draw, "retry_of": self.retry_of}
+        asked = {"request": self.request} if self.request else {}
+        return {"draw": self.draw, "retry_of": self.retry_of} | asked
 
 
 class Study(StoredStudy):
@@ -114,6 +116,8 @@ class Study(StoredStudy):
         self._extend_ranges(drawn_from)
         self._write_trial(drawn_from, "about", about)
         self._own[drawn_from.number] = drawn_from
+        if proposal.request:
+            self._records.commit()  # the request is removed next, and nothing else keeps the configuration
         if drawn.state:
             return self.tell(drawn_from.number, TrialState(drawn.state), drawn.reason)
         return self.trial(drawn_from.number)
@@ -156,6 +160,10 @@ class Study(StoredStudy):
         """Whether this process trains a trial, or lets it wait."""
         return number in self._own
 
+    def own_void(self) -> list[int]:
+        """The void trials that this process trains or lets wait."""
+        return sorted(self._own.keys() & self._void.keys())
+
     # The study itself
 
     def set_budget(self, trials: int | None, seconds: float | None) -> None:
@@ -167,9 +175,21 @@ class Study(StoredStudy):
         if revision != self.projected_revision():
             self._write_study("logged", revision)
 
-    def void(self, action: Action, numbers: Sequence[int], reason: str) -> None:
-        """Add an entry to the list of void trials, and commit it."""
-        entry = VoidEntry.now(action, numbers, redact.redacted(reason))
+    def void(
+        self,
+        action: Action,
+        numbers: Sequence[int],
+        reason: str,
+        who: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Add an entry to the list of void trials, and commit it.
+
+        Args:
+            who: the person who asked for it; by default the user who runs this process.
+            request: the id of the request, if there was one.
+        """
+        entry = VoidEntry.now(action, numbers, redact.redacted(reason), who, request)
         self._write_study(f"{VOID_KEY}{len(self.void_entries())}", entry.as_record())
         self._records.commit()
         self._read_void_entries()

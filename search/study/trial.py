@@ -52,18 +52,22 @@ class VoidEntry:
     reason: str
     who: str
     when: str  # ISO 8601, with the time zone
+    request: str | None = None  # the id of the request that asked for it: see `search.study.requests`
 
     def __str__(self) -> str:
         return f"{self.action}: {self.reason} ({', '.join(filter(None, (self.who, self.when)))})"
 
     @classmethod
-    def now(cls, action: Action, trials: Iterable[int], reason: str) -> "VoidEntry":
-        """A new entry, by the user who runs this process."""
-        try:
-            user = getpass.getuser()
-        except (KeyError, OSError):  # a user without a name, as in some containers
-            user = "unknown"
-        return cls(action, tuple(sorted(trials)), reason, f"{user}@{socket.gethostname()}", now())
+    def now(
+        cls,
+        action: Action,
+        trials: Iterable[int],
+        reason: str,
+        who: str | None = None,
+        request: str | None = None,
+    ) -> "VoidEntry":
+        """A new entry, by default by the user who runs this process."""
+        return cls(action, tuple(sorted(trials)), reason, who or this_user(), now(), request)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "VoidEntry":
@@ -74,7 +78,19 @@ class VoidEntry:
 
     def as_record(self) -> dict[str, Any]:
         """The values as a study stores them."""
-        return asdict(self) | {"action": STORED_ACTIONS[self.action], "trials": list(self.trials)}
+        record = asdict(self) | {"action": STORED_ACTIONS[self.action], "trials": list(self.trials)}
+        if self.request is None:  # earlier versions read such an entry too
+            del record["request"]
+        return record
+
+
+def this_user() -> str:
+    """The user who runs this process, and the machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
 
 
 def now() -> str:
@@ -110,7 +126,7 @@ class Trial:
     """One configuration and its result."""
 
     number: int
-    draw: int | None  # which of the study's configurations this is; a retry has that of its first try
+    draw: int | None  # which of the study's configurations; a retry has that of its first try: see `is_own`
     retry_of: int | None
     replicate_of: int | None  # the trial whose configuration this one trains again, on a fresh seed
     replicate: int | None  # which of those, from 1; replicates of one number share their seed
@@ -130,6 +146,7 @@ class Trial:
     coordinator: str | None = None  # which of several coordinators trains it
     paused: bool = False  # it runs, but waits
     void: VoidEntry | None = None  # why it does not count
+    request: str | None = None  # the id of the request that asked for it: see `search.study.requests`
 
     @property
     def epochs(self) -> int:
@@ -140,6 +157,11 @@ class Trial:
     def counts(self) -> bool:
         """Whether the search may learn from it: it is neither void nor a replicate."""
         return self.replicate_of is None and self.void is None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a person chose its configuration. The draws of such trials are -1, -2 and so on."""
+        return self.draw is not None and self.draw < 0
 
     @property
     def kind(self) -> str:
@@ -196,6 +218,7 @@ def from_optuna(frozen: FrozenTrial, void: VoidEntry | None = None) -> Trial:
         coordinator=about.get("coordinator"),
         paused=state == TrialState.RUNNING and frozen.user_attrs.get("paused") in epochs[-1:],
         void=void,
+        request=about.get("request"),
     )
 
 

@@ -26,13 +26,14 @@ def figures(view: StudyView, candidate: Candidate) -> Figures:
     """
     trials, completed, won = list(view.trials()), view.completed(), candidate.trial
     kinds = Counter(trial.kind for trial in trials)
+    first = next((trial for trial in trials if trial.draw == 0), trials[0])
     return {
         "trials": len(trials),
         **{kind: kinds[kind] for kind in KINDS},
         "epochs": sum(len(trial.curve) for trial in trials),
         "seconds": math.fsum(trial.seconds for trial in trials),
         "share diverged": kinds["diverged"] / len(view.history()),
-        "baseline score": trials[0].score if trials[0].counts else None,
+        "baseline score": first.score if first.counts else None,
         "median score": statistics.median(trial.score for trial in completed if trial.score is not None),
         "best trial": completed[0].number,
         "best score": completed[0].score,

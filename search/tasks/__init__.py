@@ -16,11 +16,22 @@ suggested values into the fields of its Config, as plain values. Nothing here tr
 from search.tasks.contract import check, check_data, default_source, prepared
 from search.tasks.network import count_weights
 from search.tasks.registry import doc_of, find, name_of, question_of
-from search.tasks.space import baseline, defaults, describe, draw, nearest, ranges, union
+from search.tasks.space import (
+    Sample,
+    baseline,
+    default_values,
+    defaults,
+    describe,
+    draw,
+    nearest,
+    ranges,
+    union,
+)
 from search.tasks.task import DataSource, Suggester, Task, TaskConfig
 
 __all__ = [
     "DataSource",
+    "Sample",
     "Suggester",
     "Task",
     "TaskConfig",
@@ -29,6 +40,7 @@ __all__ = [
     "check_data",
     "count_weights",
     "default_source",
+    "default_values",
     "defaults",
     "describe",
     "doc_of",

@@ -42,6 +42,10 @@ class Background:
 
     reported = paused = finished = started
 
+    def requested(self, _line: str) -> None:
+        """Estimate anew: other trials may count than before. The end of a search writes their runs."""
+        self._posterior = Posterior.of(self._projection.study)
+
     def __enter__(self) -> "Background":
         self._thread.start()
         return self

@@ -115,6 +115,49 @@ def test_a_sound_study_has_no_problems_and_its_text_can_be_searched(store):
     assert all(path.exists() for path in store.files("one"))
 
 
+def test_requests_wait_in_order_until_they_are_removed_and_touch_no_study(store):
+    store.create("one", RECORDS)
+    own, others = store.requests("one"), other_view(store).requests("one")
+    assert own.pending() == []
+    records = [{"params": {"x": 0.5, "text": "é \ud800"}}, {"void": [1, 2]}, {}]
+    with closing(store.lock("one")):  # whoever holds the study
+        ids = [others.put(record) for record in records]
+    assert ids == sorted(set(ids)) and own.pending() == others.pending() == list(zip(ids, records))
+    assert store.requests("two").pending() == []
+    own.remove(ids[1])
+    own.remove(ids[1])
+    assert others.pending() == [(ids[0], records[0]), (ids[2], records[2])]
+    assert store.names() == ["one"] and store.strays() == [] and list(store.problems("one")) == []
+    assert list(store.open("one").read_logs(0)) == RECORDS
+
+
+def test_requests_that_are_put_by_many_at_once_are_all_kept(store):
+    store.create("one", RECORDS)
+    put: list[str] = []
+    threads = [
+        threading.Thread(target=lambda n=n: put.append(other_view(store).requests("one").put({"n": n})))
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pending = store.requests("one").pending()
+    assert [request for request, _ in pending] == sorted(put)
+    assert sorted(record["n"] for _, record in pending) == list(range(8))
+
+
+def test_a_request_in_a_damaged_file_is_empty_and_half_a_request_is_none(store):
+    if not isinstance(store, FileStore):
+        pytest.skip("only files can be damaged so")
+    requests = store.requests("one")
+    request = requests.put({"n": 1})
+    [file] = (paths.studies() / "one.requests").iterdir()
+    file.write_bytes(b"{")
+    (file.parent / "2.new").write_bytes(b"{}")  # its writer was killed: nobody was told of it
+    assert requests.pending() == [(request, {})]
+
+
 def other_view(store):
     """The same store as another process has it."""
     return PostgresStore(store.url) if isinstance(store, PostgresStore) else store

@@ -11,8 +11,9 @@ from proposals import fixed
 from scipy import stats
 from stores import here
 
-from search.coordinator import confirm, evaluate_on_test, search
+from search.coordinator import confirm, search
 from search.errors import NoWinner, StudyConflict, TrialbookError
+from search.evaluation import evaluate_on_test
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.strategy.levels import Estimate, Scale
