@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-COMMANDS := search check status winner report compare export train handin check-handin void unvoid audit doctor bundle grade ui dashboard copy stack slurm
+COMMANDS := search check status winner report compare export train handin check-handin void unvoid audit doctor bundle grade ui dashboard copy serve token tokens stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # Values are plain text: neither make nor the shell expands them.
@@ -39,6 +39,9 @@ check-handin: .venv/ready  ## check a hand-in offline, and run its script last u
 dashboard: .venv/ready  ## show a copy of a study in Optuna's dashboard: TASK= STUDY= PORT=
 copy: .venv/ready  ## copy a study with its log: STUDY= TO=postgresql://... or TO=files, LOG=http://...
 ui: .venv/ready  ## show the log of all trials in a browser: PORT= HOST=
+serve: .venv/ready $(if $(filter ray,$(value TRAINERS)),.venv/ray)  ## serve a queue of searches to a class or a team, until Ctrl-C: PORT= HOST= JOBS= QUOTA= TRAINERS= ADDRESS=
+token: .venv/ready  ## make a token of the service, shown once, or revoke a person's: NAME=login ROLE=student or staff, REVOKE=1
+tokens: .venv/ready  ## list the tokens of the service
 stack: .venv/ready  ## serve PostgreSQL and MLflow for a team, on this host until Ctrl-C: PORT= HOST=
 slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray or join, and the options of search
 $(COMMANDS):

@@ -35,7 +35,8 @@ COMMANDS: dict[str, Command] = {
         *(commands.compare, commands.export, commands_share.train, commands_share.handin),
         *(commands_share.check_handin, commands.void, commands.unvoid, commands.audit, commands.doctor),
         *(commands_share.bundle, commands_share.grade, commands_share.ui, commands_share.dashboard),
-        *(commands.copy, commands_share.stack, commands_share.slurm),
+        *(commands.copy, commands_share.serve, commands_share.token, commands_share.tokens),
+        *(commands_share.stack, commands_share.slurm),
     )
 }
 

@@ -14,10 +14,12 @@ from search import tasks
 from search.cli import selection
 from search.cli.options import (
     CHOSEN,
+    Address,
     Budget,
     Data,
     DataDir,
     Host,
+    Jobs,
     Nodes,
     Out,
     Port,
@@ -29,11 +31,13 @@ from search.cli.options import (
     TaskData,
     Text,
     Tracking,
+    Trainers,
     anything,
     missing,
     option,
     path,
     require_folder,
+    seconds,
     switch,
     whole,
 )
@@ -183,6 +187,63 @@ def stack(*, port: Port = None, host: Host = None) -> int:
     from search.services.stack import serve
 
     return serve.serve(port or 5000, mlflow_ui.LOCALHOST if host is None else host)
+
+
+def serve(
+    *,
+    port: Port = None,
+    host: Host = None,
+    jobs: Jobs = None,
+    quota: Annotated[
+        float | None, option(seconds, "S", "core-seconds that a person may use", "no limit")
+    ] = None,
+    trainers: Trainers = None,
+    address: Address = None,
+    storage: Storage = None,
+    tracking: Tracking,
+) -> int:
+    """Serve a queue of searches to a class or a team: a page, an API, and MLflow's pages beside it.
+
+    Example: make serve PORT=8000
+    """
+    from search.services import mlflow_ui, serve
+
+    host = mlflow_ui.LOCALHOST if host is None else host
+    place = serve.place(jobs, trainers, address, storage)
+    return serve.serve(host, port or 8000, place, tracking, quota)
+
+
+def token(
+    *,
+    name: Annotated[Text, option(anything, "LOGIN", "whose token")] = None,
+    role: Annotated[
+        Text, option(anything, "ROLE", "student: own searches; staff: all searches", "student")
+    ] = None,
+    revoke: Annotated[Switch, switch("revoke the tokens of this person")] = False,
+    storage: Storage = None,
+) -> int:
+    """Make a token of the service for a person, shown once, or revoke her tokens.
+
+    Example: make token NAME=login ROLE=student
+    """
+    from search.services import serve
+
+    if name is None:
+        raise missing("name", "whose token? A login, such as NAME=ada")
+    print(serve.revoke(storage, name) if revoke else serve.create_token(storage, name, role or "student"))
+    return 0
+
+
+def tokens(*, storage: Storage = None) -> int:
+    """List the tokens of the service: whose, their roles, and when they were made or revoked.
+
+    Example: make tokens
+    """
+    from search.services import serve
+
+    for line in serve.list_tokens(storage):
+        print(line)
+    return 0
 
 
 def slurm(

@@ -210,6 +210,12 @@ Threshold = Annotated[
 Out = Annotated[Text, option(path, "FOLDER", "write into this folder")]
 Jobs = Annotated[int | None, option(whole(1, 256), "N", "trainers at once", "one a core")]
 Nodes = Annotated[int | None, option(whole(1, 256), "N", "nodes of the cluster, or coordinators")]
+Trainers = Annotated[
+    Text, option(anything, "KIND", "processes, inline to debug, or ray for a cluster", "processes")
+]
+Address = Annotated[
+    Text, option(anything, "ADDRESS", "a Ray cluster: auto, or ray://host:port", "one is started here")
+]
 Port = Annotated[int | None, option(whole(1, 65535), "N", "where it is served")]
 Host = Annotated[
     Text, option(anything, "ADDRESS", "this machine's address for others", "127.0.0.1: none can reach it")
@@ -306,11 +312,7 @@ class SearchOptions(Budget):
     """All options of a search, except its task and its stores."""
 
     jobs: Jobs = None
-    trainers: Annotated[
-        Text, option(anything, "KIND", "processes, inline to debug, or ray for a cluster", "processes")
-    ] = None
-    address: Annotated[
-        Text, option(anything, "ADDRESS", "a Ray cluster: auto, or ray://host:port", "one is started here")
-    ] = None
+    trainers: Trainers = None
+    address: Address = None
     join: Annotated[Switch, switch("work on a study of a database together with other searches")] = False
     verbose: Annotated[Switch, switch("print each start and each end, and some epochs")] = False

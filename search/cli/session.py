@@ -1,8 +1,6 @@
 """One search in the terminal: what is asked, how it goes, the winner, and the next commands."""
 
-import dataclasses
 import math
-import os
 import shlex
 import threading
 from typing import TYPE_CHECKING
@@ -12,11 +10,11 @@ from search import coordinator, paths, tasks
 from search.cli import display, terminal
 from search.cli.options import SearchOptions
 from search.errors import NoWinner, UsageError, unknown
-from search.executors.executor import Executor
+from search.executors.executor import Executor, cores
 from search.reports import tables
 from search.signals import Signals
 from search.storage import StudyStore
-from search.strategy import winner
+from search.strategy import explain, winner
 from search.strategy.allocation import CONFIDENCE, Situation
 from search.strategy.strategy import Limits, Strategy
 from search.study.opening import default_name, open_study
@@ -105,7 +103,7 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
     now = strategy.situation(limits)
     if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
         reason = _reached(strategy, now, limits) or "more time promises too little"
-        say(f"Nothing to do: it has {study.n_finished()} trials, {reason}. {odds(strategy, now)}.")
+        say(f"Nothing to do: it has {study.n_finished()} trials, {reason}. {explain.odds(strategy, now)}.")
         if (
             study.projected_revision() != study.revision()
         ):  # the search was killed before it completed the log
@@ -148,7 +146,7 @@ def _train(
         now = strategy.situation(limits)
         stopped = "by a signal" if signals.received else why_stopped(strategy, now, limits, seconds, passed)
         of = f" of {duration(seconds)}" if passed < seconds < math.inf else ""
-        console.print(f"{odds(strategy, now)}; stopped {stopped} after {duration(passed)}{of}.")
+        console.print(f"{explain.odds(strategy, now)}; stopped {stopped} after {duration(passed)}{of}.")
     finally:
         _bring_up_to_date(log)
 
@@ -169,17 +167,6 @@ def _reached(strategy: Strategy, now: Situation, limits: Limits) -> str:
     if any(each.surely_reaches for each in now.contenders):
         return f"BAR={limits.threshold:g} is reached with {CONFIDENCE:.0%}"
     return "" if now.may_draw else f"TRIALS={limits.trials} is reached"
-
-
-def odds(strategy: Strategy, now: Situation) -> str:
-    """The odds that as much time again would find nothing that is better by what matters."""
-    outlook = strategy.outlook(dataclasses.replace(now, may_draw=True))  # a higher TRIALS= allows draws
-    if outlook is None:
-        return "Too few trials tell the odds"
-    scale, metric = strategy.knowledge.posterior.scale, strategy.study.description.metric
-    chance = "over 99%" if outlook.odds > 0.99 else f"{outlook.odds:.0%}"
-    better = f"better by more than {scale.describe(strategy.difference, metric)}"
-    return f"{chance}: as much time again finds no configuration in the ranges that is {better}"
 
 
 def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor:
@@ -262,8 +249,3 @@ def _show_result(study: Study, signals: Signals) -> None:
         ("make ui", "every trial"),
     ):
         say(f"{command.ljust(len(options) + 15)}{result}")
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,10 +4,16 @@ import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from search.storage.base import NAME
 
+
+def _in_utc(time: datetime.datetime) -> datetime.datetime:
+    return time.replace(tzinfo=datetime.UTC) if time.tzinfo is None else time
+
+
+Time = Annotated[datetime.datetime, AfterValidator(_in_utc)]
 Value = bool | int | float | str
 MOST_TRIALS, MOST_SECONDS, MOST_SEED = 1_000_000, 9_999_999, 2**31 - 1
 DEFAULT_TIMEOUT = 300.0  # seconds, where neither limit is given: as `make search` has it
@@ -64,7 +70,9 @@ class TrialRequest(Strict):
 class VoidRequest(Strict):
     """Trials that do not count, or count again."""
 
-    trials: Text = Field(description="numbers and ranges, as 3-9,14")
+    trials: list[Annotated[int, Field(ge=0, le=MOST_TRIALS)]] = Field(
+        min_length=1, max_length=10_000, description="their numbers"
+    )
     reason: Reason
     restore: bool = Field(False, description="let them count again")
 
@@ -87,20 +95,24 @@ class Task(BaseModel):
     sources: list[str] = []
     default_source: str = ""
     ranges: list[Range] = []
-    problem: str = Field("", description="why the task cannot be searched; empty if it can")
+    problem: str = Field(default="", description="why the task cannot be searched; empty if it can")
 
 
 class Change(BaseModel):
     """A change of a search's state."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     state: State
     person: str
-    time: datetime.datetime
+    time: Time
     reason: str
 
 
 class Search(BaseModel):
     """A search in the queue."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: int
     owner: str
@@ -117,14 +129,15 @@ class Search(BaseModel):
     )
     step: str = Field(description="what its process does: search, try, export or handin")
     reason: str = Field(description="why it is in its state")
-    created: datetime.datetime
-    started: datetime.datetime | None
-    ended: datetime.datetime | None
+    created: Time
+    started: Time | None
+    ended: Time | None
     jobs: int = Field(description="trainers that work for it now")
     seconds_used: float
     core_seconds: float
     before: int | None = Field(None, description="searches that start before it")
-    expected_start: datetime.datetime | None = Field(None, description="at the latest, if all goes on")
+    expected_start: Time | None = Field(None, description="at the latest, if all goes on")
+    expected_end: Time | None = Field(description="at the latest, of a running search")
 
 
 class Detail(Search):
@@ -185,7 +198,7 @@ class Progress(BaseModel):
     paused: int = 0
     fresh_seeds: int = 0
     kinds: dict[str, int] = {}
-    seconds_left: float | None = None
+    expected_end: Time | None = Field(None, description="at the latest")
     winner: Winner | None = None
 
 

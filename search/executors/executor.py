@@ -1,5 +1,6 @@
 """The interfaces between a coordinator and the trainers, wherever those run."""
 
+import os
 from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -85,3 +86,8 @@ class Executor(Protocol):
 
     def __exit__(self, *raised: object) -> None:
         """Stop everything that still trains."""
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -68,10 +68,10 @@ def _best_score(study: StudyView) -> str:
     score = f"{study.description.metric} {candidate.mean:.4g} ± {candidate.standard_error:.2g}"
     if not candidate.confirmed:
         return f"{score}\n{_seeds(candidate)}, unconfirmed"
-    return f"{score}\n{_seeds(candidate)}, confirmed\nexpected loss {_loss(study, candidate)}"
+    return f"{score}\n{_seeds(candidate)}, confirmed\nexpected loss {loss(study, candidate)}"
 
 
-def _loss(study: StudyView, candidate: Candidate) -> str:
+def loss(study: StudyView, candidate: Candidate) -> str:
     """The expected loss in words: how much better the best of all candidates is, on average."""
     if candidate.loss < candidate.known.deviation / 100:
         return "negligible"
@@ -110,7 +110,7 @@ def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]
         yield "confirmed", f"yes, on {len(candidate.scores)} fresh seeds"
     else:
         yield "confirmed", f"no: too few fresh seeds, {len(candidate.scores)} of {CONFIRMING}"
-    yield "expected loss", f"{_loss(study, candidate)}: how much better the best candidate is, on average"
+    yield "expected loss", f"{loss(study, candidate)}: how much better the best candidate is, on average"
     yield "first score", f"{trial.score:.5g}, {optimism(candidate, study.description)}"
     for other in contenders(study, trial):
         yield f"against {other.trial.number}", result(other)

@@ -58,19 +58,24 @@ def guard(host: str) -> dict[str, str]:
 
     Raises UsageError if the host is no address, or if there is no good password.
     """
-    try:
-        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
-            return {}
-    except ValueError:
-        raise UsageError(
-            f"HOST {host!r} is not valid: an address of this machine, or 0.0.0.0 for all of them"
-        ) from None
+    if is_local(host):
+        return {}
     if len(os.environ.get(PASSWORD, "")) < MIN_PASSWORD_LETTERS:
         raise UsageError(
             f"HOST {host} lets others in without a password: set {PASSWORD} to one of at least "
             f"{MIN_PASSWORD_LETTERS} letters, or omit HOST= and use `ssh -L 5000:{LOCALHOST}:5000 machine`"
         )
     return {"MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex()}
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches a host. Raises UsageError if it is no address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise UsageError(
+            f"HOST {host!r} is not valid: an address of this machine, or 0.0.0.0 for all of them"
+        ) from None
 
 
 def host_names(host: str) -> list[str]:

@@ -3,16 +3,21 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
+from search.strategy.allocation import Situation
 from search.strategy.sampler import N_BEST
 from search.strategy.winner import Candidate
 from search.study.study import Proposal
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyDescription
+
+if TYPE_CHECKING:
+    from search.strategy.strategy import Strategy
 
 TRAINED = (TrialState.RUNNING, TrialState.COMPLETED, TrialState.PRUNED)
 EXPLOIT_RADIUS = 0.2  # of a range: a draw that is nearer in each hyperparameter is said to exploit
@@ -126,3 +131,14 @@ def optimism(candidate: Candidate, about: StudyDescription) -> str:
     if size <= candidate.standard_error:
         return f"as good as the estimate, to {amount}"
     return f"{'optimistic' if candidate.optimism > 0 else 'pessimistic'} by {amount}"
+
+
+def odds(strategy: "Strategy", now: Situation) -> str:
+    """The odds that as much time again would find nothing that is better by what matters."""
+    outlook = strategy.outlook(replace(now, may_draw=True))  # a higher TRIALS= allows draws
+    if outlook is None:
+        return "Too few trials tell the odds"
+    scale, metric = strategy.knowledge.posterior.scale, strategy.study.description.metric
+    chance = "over 99%" if outlook.odds > 0.99 else f"{outlook.odds:.0%}"
+    better = f"better by more than {scale.describe(strategy.difference, metric)}"
+    return f"{chance}: as much time again finds no configuration in the ranges that is {better}"

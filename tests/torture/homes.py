@@ -25,7 +25,7 @@ from stores import here
 from objectives.replay import THREADS
 from search.cli import display
 from search.cli.app import main
-from search.cli.session import cores
+from search.executors.executor import cores
 from search.study.stored import StoredStudy
 from search.study.trial import TrialState
 

@@ -21,8 +21,8 @@ from rich.table import Table
 
 import data
 from search import tasks
-from search.cli.session import cores
 from search.errors import TrialbookError, unknown
+from search.executors.executor import cores
 from search.study.opening import source_of
 from tests.bench.real import core, methods
 

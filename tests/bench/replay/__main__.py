@@ -14,8 +14,8 @@ were chosen on some tasks: docs/speed.md says which, and `--first-seed` gives se
 import argparse
 import sys
 
-from search.cli.session import cores
 from search.errors import TrialbookError
+from search.executors.executor import cores
 from tests.bench.replay import methods, searches, tables
 
 SEEDS = 6  # about five minutes on two cores, most of which SMAC takes

@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from search import paths, redact
 from search.client.models import State
 from search.errors import NoWinner, TrialbookError
-from search.services.web.queue import SERVICE, Queue
-from search.services.web.tables import Search
+from search.services.queue.queue import SERVICE, Queue
+from search.services.queue.tables import Search
 from search.storage import StudyStore
 from search.strategy import winner
 from search.study.stored import StoredStudy
@@ -247,7 +247,11 @@ class Runner:
 
     def _command(self, search: Search, step: str, jobs: int) -> list[str]:
         """What a person would type."""
-        options: dict[str, object] = {"task": search.task, "study": search.study, "storage": self.place.storage}
+        options: dict[str, object] = {
+            "task": search.task,
+            "study": search.study,
+            "storage": self.place.storage,
+        }
         if step == "search":
             left = search.seconds_left
             options |= {

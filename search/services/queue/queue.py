@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session, selectinload
 
 from search.client.models import DEFAULT_TIMEOUT, SearchRequest, State
 from search.errors import StudyConflict, UsageError
-from search.services.web.tables import Change, Repeat, Search, now, reading
+from search.services.queue.tables import Change, Repeat, Search, now, reading
 
 SERVICE = "service"  # the person of changes that nobody asked for
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+TAKES_REQUESTS = (State.QUEUED, State.SEARCHING, State.PAUSED, State.DONE, State.FAILED)
 MAX_OPEN = 100  # searches of a person that have not ended
 GUESS = 300.0  # seconds of a search that has no limit of time, to tell when others start
 
@@ -48,6 +49,12 @@ class Queue:
         query = query if state is None else query.where(Search.state == state)
         with Session(self._reader) as session:
             return session.scalars(query).all()
+
+    def these(self, numbers: Sequence[int]) -> Sequence[Search]:
+        """Some searches, with their changes."""
+        query = select(Search).where(Search.id.in_(numbers)).options(selectinload(Search.changes))
+        with Session(self._reader) as session:
+            return session.scalars(query).all() if numbers else []
 
     def used(self) -> dict[str, float]:
         """Core-seconds that each person has used."""
@@ -151,11 +158,14 @@ class Queue:
                 self._change(search, State.QUEUED, person, "its limits were raised")
             return search
 
+    def require_open(self, number: int) -> None:
+        """Raise StudyConflict if a search takes no requests any more."""
+        with self._changing(number, *TAKES_REQUESTS):
+            pass
+
     def work(self, number: int, person: str, reason: str) -> Search:
         """Let a search that is done wait for a turn once more, to take a request. Raises StudyConflict."""
-        with self._changing(
-            number, State.QUEUED, State.SEARCHING, State.PAUSED, State.DONE, State.FAILED
-        ) as search:
+        with self._changing(number, *TAKES_REQUESTS) as search:
             if search.state == State.DONE:
                 search.step = "try"
                 self._change(search, State.QUEUED, person, reason)

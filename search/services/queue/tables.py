@@ -99,6 +99,13 @@ class Search(Base):
         """Seconds that it may still search; None if it has no limit of time."""
         return None if self.timeout is None else max(0.0, self.timeout - self.seconds_used)
 
+    @property
+    def expected_end(self) -> datetime.datetime | None:
+        """When its limit of time ends it at the latest; None if it does not run, or has no limit."""
+        if self.state != State.SEARCHING or self.started is None or self.timeout is None:
+            return None
+        return self.started + datetime.timedelta(seconds=max(0.0, self.timeout - self.earlier_seconds))
+
 
 class Change(Base):
     """A change of a search's state."""

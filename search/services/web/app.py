@@ -1,0 +1,182 @@
+"""The service as one application: its routes and pages, its errors, and the limits of every request."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+import data
+from search import __version__, redact
+from search.client.models import Problem
+from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
+from search.services.web import routes
+from search.services.web.auth import Denied, Guard
+from search.services.web.service import NotFound, Service
+from search.text import one_line, readable
+
+MAX_BODY = 64 * 1024  # bytes of a request
+TICK_SECONDS = 0.5  # between two looks at the running searches
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+STATUSES: dict[type[Exception], tuple[int, str]] = {
+    NotFound: (404, "Not found"),
+    NoWinner: (404, "Not there yet"),
+    UsageError: (422, "Not valid"),
+    data.DataError: (422, "Not valid"),
+    StudyConflict: (409, "Not possible now"),
+    StoreError: (503, "Not available"),
+    SQLAlchemyError: (503, "Not available"),
+    OSError: (503, "Not available"),
+    TrialbookError: (500, "Failed"),
+}
+TITLES = {401: "No valid token", 403: "Not allowed", 429: "Too many requests"}
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def application(service: Service) -> FastAPI:
+    """The application of a service. While it runs, the queue moves on and streams are served."""
+    app = FastAPI(
+        title="Trialbook",
+        version=__version__,
+        summary="A queue of searches for hyperparameters, shared by a class or a team.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda app: _running(service),
+    )
+    app.state.service = service
+    app.include_router(routes.ROUTER)
+    for error in (*STATUSES, Denied, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(error, _answer)
+    app.add_middleware(Gate, guard=service.guard)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(service: Service) -> AsyncIterator[None]:
+    """Let the queue move on, in a thread, and watch studies, until the application ends."""
+    ends = threading.Event()
+
+    def work() -> None:
+        while not ends.wait(TICK_SECONDS):
+            service.runner.tick()
+
+    thread = threading.Thread(target=work, name="runner")
+    thread.start()
+    watching = asyncio.create_task(service.feeds.watch())
+    try:
+        yield
+    finally:
+        ends.set()
+        watching.cancel()
+        await asyncio.to_thread(thread.join)
+
+
+class Gate:
+    """What holds for every request: its size, its Host and Origin, and the headers of its answer."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], guard: Guard) -> None:
+        self._app, self._guard = app, guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                named = {name.lower() for name, _ in message["headers"]}
+                extra = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message["headers"], *(each for each in extra if each[0] not in named)]
+            await send(message)
+
+        try:
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            self._guard.check_origin(scope["method"], headers.get("host", ""), headers.get("origin"))
+            body = await _body(receive, headers.get("content-length", ""))
+        except Denied as error:
+            answer = problem(error.status, TITLES.get(error.status, "Not allowed"), error.detail)
+            await answer(scope, receive, send_with_headers)
+            return
+        await self._app(scope, _replay(body, receive), send_with_headers)
+
+
+async def _body(receive: Receive, length: str) -> bytes:
+    """The body of a request. Raises Denied if it is too large."""
+    too_large = Denied(413, f"the request has more than {MAX_BODY:,} bytes, which is the most")
+    if length.isdecimal() and int(length) > MAX_BODY:
+        raise too_large
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY:
+            raise too_large
+    return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read, and then what comes after it."""
+    parts = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> MutableMapping[str, Any]:
+        return parts.pop() if parts else await receive()
+
+    return replayed
+
+
+def problem(status: int, title: str, detail: str) -> Response:
+    """An error as the API answers it: one sentence says what was wrong, and what is valid."""
+    content = Problem(title=title, status=status, detail=readable(redact.redacted(detail), 600))
+    headers = (
+        {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "60"} if status == 429 else {}
+    )
+    return JSONResponse(content.model_dump(), status, headers, "application/problem+json")
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """The answer to a request that failed."""
+    match error:
+        case Denied():
+            return problem(error.status, TITLES.get(error.status, "Not allowed"), error.detail)
+        case RequestValidationError():
+            return problem(422, "Not valid", _sentence(error))
+        case HTTPException():
+            title = {404: "Not found", 405: "Not allowed"}.get(error.status_code, "Failed")
+            answer = problem(error.status_code, title, f"{request.method} {request.url.path}: {error.detail}")
+            answer.headers.update(error.headers or {})
+            return answer
+        case SQLAlchemyError():
+            return problem(503, "Not available", f"the queue cannot be reached: {one_line(error)}")
+    for kind, (status, title) in STATUSES.items():
+        if isinstance(error, kind):
+            return problem(status, title, str(error))
+    return problem(500, "Failed", "a fault of this program: its log says where")
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """The first mistake of a request: where, the value, and the rule."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    seen = readable(repr(first.get("input")), 60)
+    more = len(error.errors()) - 1
+    return f"{where} {seen} is not valid: {first['msg']}" + (f" (and {more} more)" if more else "")

@@ -1,0 +1,312 @@
+"""The API of the service: a function for each route.
+
+A route reads or changes the queue, or reads a study. A search of another person is not found.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import prometheus_client
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
+
+from search.client import models
+from search.client.models import SearchRequest, State
+from search.errors import NoWinner
+from search.reports import page
+from search.reports.report import report as report_of
+from search.reports.trials_table import trials_csv
+from search.services.queue import runner
+from search.services.queue.tables import Search
+from search.services.web.auth import COOKIE, Denied, Person
+from search.services.web.events import Feed
+from search.services.web.service import NotFound, Service
+from search.study import requests
+from search.study.opening import source_of
+from search.study.stored import StoredStudy
+from search.study.trial import number_ranges
+from search.tasks import find
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": models.Problem, "content": {"application/problem+json": {}}, "description": text}
+    for status, text in (
+        (400, "the request cannot be read"),
+        (401, "no valid token"),
+        (403, "not allowed"),
+        (404, "not found"),
+        (409, "not possible in this state"),
+        (413, "the request is too large"),
+        (422, "a value is not valid"),
+        (429, "too many wrong tokens"),
+        (503, "a database, a disk or a study is not available"),
+    )
+}
+ROUTER = APIRouter(responses=PROBLEMS)
+
+
+def service_of(request: Request) -> Service:
+    """The service that answers a request."""
+    return cast(Service, request.app.state.service)
+
+
+Here = Annotated[Service, Depends(service_of)]
+
+
+def person_of(request: Request, service: Here) -> Person:
+    """Who sent a request. Raises Denied."""
+    address = request.client.host if request.client else ""
+    return service.guard.person(request.headers.get("authorization"), request.cookies.get(COOKIE), address)
+
+
+Asking = Annotated[Person, Depends(person_of)]
+
+
+def search_of(id: int, service: Here, person: Asking) -> Search:
+    """The search that a route names, if it is the person's to see. Raises NotFound."""
+    search = service.queue.find(id) if id < 2**31 else None
+    if search is None or not person.may_see(search.owner):
+        raise NotFound(f"there is no search {id} of yours: see /api/searches")
+    return search
+
+
+Found = Annotated[Search, Depends(search_of)]
+
+
+# Tasks, and the queue
+
+
+@ROUTER.get("/api/tasks")
+def tasks(service: Here, person: Asking) -> list[models.Task]:
+    """All tasks: what they ask, their sources of data, and the ranges that a search covers."""
+    return service.tasks()
+
+
+@ROUTER.post("/api/searches", status_code=201)
+def start(
+    request: SearchRequest,
+    service: Here,
+    person: Asking,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=100, min_length=1)] = None,
+) -> models.Search:
+    """Queue a search. A request that is repeated with its Idempotency-Key gives the same search."""
+    source = source_of(find(request.task), request.data)
+    if not service.queue.has_quota(person.name):
+        raise Denied(403, f"{person.name} has used all {service.queue.quota:g} core-seconds of the quota")
+    return service.shown([service.queue.add(person.name, request, source, key)])[0]
+
+
+@ROUTER.get("/api/searches")
+def searches(
+    service: Here,
+    person: Asking,
+    state: Annotated[State | None, Query(description="only those in this state")] = None,
+    owner: Annotated[str | None, Query(max_length=100, description="only those of this person")] = None,
+) -> list[models.Search]:
+    """The searches of the person who asks, or of all for staff; the newest first."""
+    if person.role != "staff":
+        if owner not in (None, person.name):
+            return []
+        owner = person.name
+    return service.shown(service.queue.all(owner, state))
+
+
+@ROUTER.get("/api/searches/{id}")
+def search(search: Found, service: Here) -> models.Detail:
+    """A search with its history."""
+    return service.detail(search)
+
+
+# What a search found
+
+
+def _feed(search: Found, service: Here) -> Feed:
+    return service.feeds.of(search)
+
+
+Followed = Annotated[Feed, Depends(_feed)]
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
+
+
+@ROUTER.get("/api/searches/{id}/trials", responses=CSV, response_model=list[models.Trial])
+def trials(
+    search: Found, feed: Followed, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json"
+) -> Any:
+    """All trials of a search by number, as JSON or as CSV."""
+    with feed.exclusive() as summary:
+        if format == "json":
+            return summary.trials if summary else []
+        text = trials_csv(summary.study) if summary else ""
+    headers = {"Content-Disposition": f'attachment; filename="{search.study}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@ROUTER.get("/api/searches/{id}/progress")
+def progress(search: Found, feed: Followed) -> models.Progress:
+    """How a search stands: its trials by kind, and the winner so far."""
+    with feed.exclusive() as summary:
+        return summary.progress(search) if summary else models.Progress(expected_end=search.expected_end)
+
+
+@ROUTER.get("/api/searches/{id}/winner")
+def winner(search: Found, feed: Followed) -> models.Winner:
+    """The winner so far, with its uncertainty and the odds that more time finds a better one."""
+    with feed.exclusive() as summary:
+        if summary is None:
+            raise NoWinner(f"search {search.id} has no trial yet")
+        return summary.winner(search)
+
+
+@ROUTER.get("/api/searches/{id}/records", response_class=PlainTextResponse)
+def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2**31)] = 0) -> Response:
+    """The records of the study after so many of them, one a line, so that a copy can follow it."""
+
+    def lines() -> Iterator[str]:
+        if service.store.exists(search.study):
+            for record in service.store.open(search.study).read_logs(after):
+                yield json.dumps(record) + "\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+@ROUTER.get("/api/searches/{id}/events", response_class=StreamingResponse)
+async def events(
+    request: Request,
+    search: Found,
+    service: Here,
+    last_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=40)] = None,
+) -> Response:
+    """What happens in a search, as server-sent events; after the event of Last-Event-ID, if it is given."""
+
+    def allowed() -> bool:
+        try:
+            return person_of(request, service).may_see(search.owner)
+        except Denied:
+            return False
+
+    stream: AsyncIterator[str] = service.feeds.stream(search, last_id, allowed)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+@ROUTER.get("/api/searches/{id}/report", response_class=HTMLResponse)
+def report(search: Found, feed: Followed) -> Response:
+    """What the study teaches, as one page."""
+    with feed.exclusive() as summary:
+        if summary is None:
+            raise NoWinner(f"search {search.id} has no trial yet")
+        return HTMLResponse(page.page(report_of(summary.study)))
+
+
+@ROUTER.get("/api/searches/{id}/script")
+def script(
+    search: Found, data: Annotated[bool, Query(description="a zip with its data")] = False
+) -> Response:
+    """The winner as one script that needs no Trialbook; with `data`, a zip that also holds its data."""
+    path = runner.folder(search.id) / "export" / f"{search.task}.py"
+    _require(search, path, "script")
+    if not data:
+        return FileResponse(path, media_type="text/x-python; charset=utf-8", filename=path.name)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as file:
+        for each in sorted(path.parent.iterdir()):
+            file.write(each, f"{search.study}/{each.name}")
+    headers = {"Content-Disposition": f'attachment; filename="{search.study}.zip"'}
+    return Response(packed.getvalue(), media_type="application/zip", headers=headers)
+
+
+@ROUTER.get("/api/searches/{id}/handin", response_class=FileResponse)
+def handin(search: Found) -> Response:
+    """The study as one zip to hand in."""
+    path = runner.folder(search.id) / "handin" / f"{search.study}-handin.zip"
+    _require(search, path, "hand-in")
+    return FileResponse(path, media_type="application/zip", filename=path.name)
+
+
+def _require(search: Search, path: Path, name: str) -> None:
+    """Raise NoWinner if a file of a search is not ready."""
+    if search.state != State.DONE or not path.exists():
+        why = (
+            search.reason
+            if search.state in (State.DONE, State.FAILED)
+            else "it comes once the search is done"
+        )
+        raise NoWinner(f"search {search.id} is {search.state} and has no {name}: {why}")
+
+
+# Changes
+
+
+@ROUTER.post("/api/searches/{id}/pause")
+def pause(search: Found, service: Here, person: Asking) -> models.Search:
+    """Stop a search cleanly; it can be resumed."""
+    return service.shown([service.queue.pause(search.id, person.name)])[0]
+
+
+@ROUTER.post("/api/searches/{id}/resume")
+def resume(search: Found, service: Here, person: Asking) -> models.Search:
+    """Let a paused or failed search wait for its turn again."""
+    return service.shown([service.queue.resume(search.id, person.name)])[0]
+
+
+@ROUTER.post("/api/searches/{id}/cancel")
+def cancel(search: Found, service: Here, person: Asking) -> models.Search:
+    """End a search for good. What it found can still be read."""
+    return service.shown([service.queue.cancel(search.id, person.name)])[0]
+
+
+@ROUTER.post("/api/searches/{id}/extend")
+def extend(search: Found, request: models.ExtendRequest, service: Here, person: Asking) -> models.Search:
+    """Raise the limits of a search; one that is done goes on."""
+    changed = service.queue.extend(search.id, person.name, request.trials, request.timeout)
+    return service.shown([changed])[0]
+
+
+@ROUTER.post("/api/searches/{id}/trials", status_code=202)
+def add_trial(search: Found, request: models.TrialRequest, service: Here, person: Asking) -> models.Accepted:
+    """Train one's own configuration next. Hyperparameters that are not named take the task's defaults."""
+    study = _study(search, service)
+    service.queue.require_open(search.id)
+    number = requests.ask_for_trial(service.store, study, request.params, person.name)
+    changed = service.queue.work(search.id, person.name, "to train a configuration that was asked for")
+    return models.Accepted(request=number, search=service.shown([changed])[0])
+
+
+@ROUTER.post("/api/searches/{id}/void", status_code=202)
+def void(search: Found, request: models.VoidRequest, service: Here, person: Asking) -> models.Accepted:
+    """Make trials void that a bug spoiled, or let them count again."""
+    study = _study(search, service)
+    service.queue.require_open(search.id)
+    action = "restore" if request.restore else "void"
+    number = requests.ask_to_void(service.store, study, action, request.trials, request.reason, person.name)
+    result = "count again" if request.restore else "are void"
+    reason = f"trials {number_ranges(request.trials)} {result}: {request.reason}"
+    changed = service.queue.work(search.id, person.name, reason)
+    return models.Accepted(request=number, search=service.shown([changed])[0])
+
+
+def _study(search: Search, service: Service) -> StoredStudy:
+    """The study of a search. Raises NoWinner if it has none yet."""
+    if not service.store.exists(search.study):
+        raise NoWinner(f"search {search.id} has not started yet: wait for its turn")
+    return StoredStudy.read(service.store, search.study)
+
+
+# For machines
+
+
+@ROUTER.get("/healthz", response_class=PlainTextResponse)
+def health(service: Here) -> Response:
+    """Whether the service works; if not, why."""
+    fault = service.fault()
+    return PlainTextResponse(fault or "ok", status_code=503 if fault else 200)
+
+
+@ROUTER.get("/metrics", response_class=PlainTextResponse)
+def metrics(service: Here, person: Asking) -> Response:
+    """Figures of the whole service in Prometheus's format, for staff."""
+    if person.role != "staff":
+        raise Denied(403, "the metrics are for staff: use a token of staff")
+    return Response(service.metrics(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
