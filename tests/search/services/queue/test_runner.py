@@ -50,7 +50,10 @@ def test_search_is_done_and_has_a_script_and_a_handin(make_runner, ask, until):
 
 
 def test_one_search_of_a_person_runs_at_a_time(make_runner, ask, until, queue):
-    runner, searches = make_runner(jobs=4), [ask(owner, task="slow", trials=MANY) for owner in ("ann", "ann", "bob")]
+    runner, searches = (
+        make_runner(jobs=4),
+        [ask(owner, task="slow", trials=MANY) for owner in ("ann", "ann", "bob")],
+    )
     until(runner, searches[0].id, trains)
     states = [queue.find(search.id).state for search in searches]
     assert states == [State.SEARCHING, State.QUEUED, State.SEARCHING]
