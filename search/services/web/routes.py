@@ -48,6 +48,18 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 ROUTER = APIRouter(responses=PROBLEMS)
 
 
+class Lines(StreamingResponse):
+    """JSON, one value a line."""
+
+    media_type = "application/x-ndjson"
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
 def service_of(request: Request) -> Service:
     """The service that answers a request."""
     return cast(Service, request.app.state.service)
@@ -160,7 +172,7 @@ def winner(search: Found, feed: Followed) -> models.Winner:
         return summary.winner(search)
 
 
-@ROUTER.get("/api/searches/{id}/records", response_class=PlainTextResponse)
+@ROUTER.get("/api/searches/{id}/records", response_class=Lines)
 def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2**31)] = 0) -> Response:
     """The records of the study after so many of them, one a line, so that a copy can follow it."""
 
@@ -169,10 +181,10 @@ def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2
             yield json.dumps(record) + "\n"
 
     log = service.store.open(search.study) if service.store.exists(search.study) else None
-    return StreamingResponse(lines(), media_type="application/x-ndjson")
+    return Lines(lines())
 
 
-@ROUTER.get("/api/searches/{id}/events", response_class=StreamingResponse)
+@ROUTER.get("/api/searches/{id}/events", response_class=EventStream)
 async def events(
     request: Request,
     search: Found,
@@ -188,7 +200,7 @@ async def events(
             return False
 
     stream: AsyncIterator[str] = service.feeds.stream(search, last_id, allowed)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return EventStream(stream, headers={"X-Accel-Buffering": "no"})
 
 
 @ROUTER.get("/api/searches/{id}/report", response_class=HTMLResponse)
