@@ -86,7 +86,8 @@ def _serve(listener, trainers):
         os.dup2(silent, stream)
     children = {}
     listener.settimeout(0.05)
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:
         with contextlib.suppress(TimeoutError):
             client, _ = listener.accept()
             client.settimeout(None)
