@@ -64,10 +64,12 @@ class Eyes:
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
     def one(self, selector):
-        return self.wait(lambda: next(each for each in self.all(selector) if each.is_displayed()))
+        """The first element that can be seen, once there is one."""
+        return self.wait(lambda: next((each for each in self.all(selector) if each.is_displayed()), None))
 
     def shows(self, selector, pattern):
-        return self.wait(lambda: re.search(pattern, self.one(selector).text))
+        """Wait until an element shows a text."""
+        self.wait(lambda: any(re.search(pattern, each.text) for each in self.all(selector)))
 
     def tab_to(self, selector):
         """Press the tabulator until an element has the focus."""
