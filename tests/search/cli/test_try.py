@@ -146,7 +146,7 @@ def test_a_search_that_runs_trains_what_is_tried_and_makes_trials_void(
 ):
     monkeypatch.setenv("GATE", str(tmp_path / "gate"))
     named = ["--task", "gated", "--study", "gated"]
-    search = ["search", *named, "--trainers", "processes", "--jobs", "1", "--trials", "2", "--confirm", "0"]
+    search = ["search", *named, "--trainers", "inline", "--trials", "2", "--confirm", "0"]
     process, output, errors = forks.start(*search, "--verbose")
     with output, errors:
         assert any("trial 0 starts" in line for line in output), errors.read()
