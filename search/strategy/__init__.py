@@ -8,7 +8,7 @@
     sampler         where the next configuration is drawn from: other winners, the course's order, TPE
     halving         the rungs at which trials pause: successive halving
     winner          the candidates, and the winner among those that fresh seeds confirm
-    explain         a configuration in words: why it was tried, why it ended, what its score is worth
+    explain         a search in words: why a configuration was tried, its score, why the search ended
 
 A Strategy reads a study into its knowledge, starts the trial that gains most per second, and learns from each
 report. All decisions, and all that is shown, rest on the posterior's estimates.

@@ -166,7 +166,7 @@ class Runner:
         reason = _last_line(search.id, "; stopped ") if search.step == "search" else search.reason
         if search.extended:
             self._start(search, "search", max(1, search.jobs), "its limits were raised")
-        elif search.step == "search" and self.store.requests(search.study).pending():
+        elif self.store.requests(search.study).pending():  # it came after its process had looked
             self._start(search, "try", 1, reason)
         elif (step := STEPS[search.step]) and self._has_winner(search):
             self._start(search, step, 1, reason)

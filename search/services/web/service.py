@@ -2,9 +2,10 @@
 
 import datetime
 import functools
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge
@@ -34,6 +35,7 @@ class Service:
     """The parts of the service.
 
     Attributes:
+        task_code: a task's code changes the state of the process, so that one thread at a time may run it.
         mlflow: gives the address of a study's trials in MLflow's pages, by its task and its name.
     """
 
@@ -42,11 +44,13 @@ class Service:
     runner: Runner
     guard: Guard
     store: StudyStore
+    task_code: threading.Lock = field(default_factory=threading.Lock)
     mlflow: Callable[[str, str], str | None] = lambda task, study: None
 
     def tasks(self) -> list[models.Task]:
         """All tasks, as they were when they were first asked for."""
-        return [_task(name) for name in objectives.names()]
+        with self.task_code:
+            return [_task(name) for name in objectives.names()]
 
     def shown(self, searches: Sequence[Search]) -> list[models.Search]:
         """Searches as the API shows them, with the expected start of those that wait."""
