@@ -88,7 +88,7 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
         guard = Guard(None if is_local else tokens, names)
         runner = Runner(queue, store, place)
         pages = Pages(host, port + 1, tracking)
-        service = Service(queue, Feeds(queue, store), runner, guard, store, pages.of)
+        service = Service(queue, Feeds(queue, store), runner, guard, store, mlflow=pages.of)
         print(_welcome(host, port, is_local, tokens, pages), flush=True)
         runner.recover()
         with pages:
