@@ -163,7 +163,9 @@ class Runner:
 
     def _go_on(self, search: Search) -> None:
         """Start the next step of a search, in the same turn; after the last one it is done."""
-        reason = _last_line(search.id, "; stopped ") if search.step == "search" else search.reason
+        reason = search.reason
+        if search.step == "search":
+            reason = _last_line(search.id, "; stopped ") or "its time was over"
         if search.extended:
             self._start(search, "search", max(1, search.jobs), "its limits were raised")
         elif self.store.requests(search.study).pending():  # it came after its process had looked
@@ -224,7 +226,8 @@ class Runner:
         """Start the process of a search."""
         left = search.seconds_left
         if step == "search" and left is not None and left < LEAST_SECONDS:
-            step = "try" if self.store.requests(search.study).pending() else "export"
+            self._go_on(search)  # it was stopped at the end of its time
+            return
         search = self.queue.begin(search.id, step, jobs, reason)
         folder(search.id).mkdir(parents=True, exist_ok=True)
         lock = _lock(search.id)
@@ -287,6 +290,8 @@ def _lock(number: int) -> int | None:
 
 def _last_line(number: int, part: str) -> str:
     """The last line with a certain part that the process of a search wrote; "" if there is none."""
+    if not (folder(number) / "output.txt").exists():
+        return ""
     with open(folder(number) / "output.txt", "rb") as output:
         output.seek(max(0, output.seek(0, os.SEEK_END) - TAIL))
         lines = output.read().decode(errors="replace").splitlines()
