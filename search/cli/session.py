@@ -17,7 +17,8 @@ from search.reports import tables
 from search.signals import Signals
 from search.storage import StudyStore
 from search.strategy import explain, winner
-from search.strategy.strategy import Limits, Strategy
+from search.strategy.assessment import Limits
+from search.strategy.strategy import Strategy
 from search.study import requests
 from search.study.opening import default_name, open_study, require_same, resolve
 from search.study.stored import StoredStudy

@@ -18,8 +18,8 @@ from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
 from search.strategy.allocation import CONFIRMING
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import optimism
-from search.strategy.posterior import Posterior
 from search.strategy.winner import Candidate
 from search.study.trial import Trial
 from search.study.view import StudyView

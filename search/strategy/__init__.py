@@ -1,9 +1,9 @@
 """What to try next, which trials resume, when to stop, and which configuration wins.
 
-    strategy        Strategy: starts trials of a study, pauses and resumes them, and says when it is over
+    strategy        Strategy: starts trials of a study, pauses and resumes them
+    assessment      what a study amounts to now, what more time promises, and whether the search is over
     knowledge       what the trials of a study taught so far: rungs, estimates, costs
-    posterior       the estimate of each configuration's final score over seeds
-    levels          scores as levels, and where an unfinished training will end
+    estimates       the estimate of each configuration's final score over seeds
     allocation      what the next seconds of a trainer are worth, and whether to go on at all
     sampler         where the next configuration is drawn from: other winners, the course's order, TPE
     halving         the rungs at which trials pause: successive halving

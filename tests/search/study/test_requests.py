@@ -9,7 +9,8 @@ from search.coordinator import Clock, Coordinator, search
 from search.errors import UsageError
 from search.executors.inline import Inline
 from search.storage.memory import MemoryStore
-from search.strategy.strategy import Limits, Strategy
+from search.strategy.assessment import Limits
+from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.requests import Inbox, ask_for_trial, ask_to_void, check_params, is_asked, read
 from search.study.stored import StoredStudy

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.strategy.levels import Scale
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Scale
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import TrialState
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from search.strategy.levels import TINY, Estimate, Line, Moments, Pair, Scale, Shrinkage
+from search.strategy.estimates.levels import TINY, Estimate, Line, Moments, Pair, Scale, Shrinkage
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.tasks import Task
