@@ -5,6 +5,7 @@ A route reads or changes the queue, or reads a study. A search of another person
 
 import io
 import json
+import secrets
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from search.reports.report import report as report_of
 from search.reports.trials_table import trials_csv
 from search.services.queue import runner
 from search.services.queue.tables import Search
-from search.services.web.auth import COOKIE, Denied, Person
+from search.services.web.auth import COOKIE, Denied, Person, policy
 from search.services.web.events import Feed
 from search.services.web.service import NotFound, Service
 from search.study import requests
@@ -179,6 +180,9 @@ async def events(
     search: Found,
     service: Here,
     last_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=40)] = None,
+    after: Annotated[
+        str | None, Query(max_length=40, description="the same, where no header is sent")
+    ] = None,
 ) -> Response:
     """What happens in a search, as server-sent events; after the event of Last-Event-ID, if it is given."""
 
@@ -188,17 +192,19 @@ async def events(
         except Denied:
             return False
 
-    stream: AsyncIterator[str] = service.feeds.stream(search, last_id, allowed)
+    stream: AsyncIterator[str] = service.feeds.stream(search, last_id or after, allowed)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 @ROUTER.get("/api/searches/{id}/report", response_class=HTMLResponse)
 def report(search: Found, feed: Followed) -> Response:
-    """What the study teaches, as one page."""
+    """What the study teaches, as one page. Only its own scripts run."""
     with feed.exclusive() as summary:
         if summary is None:
             raise NoWinner(f"search {search.id} has no trial yet")
-        return HTMLResponse(page.page(report_of(summary.study)))
+        nonce = secrets.token_urlsafe(16)
+        text = page.page(report_of(summary.study), nonce)
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy(f"'nonce-{nonce}'")})
 
 
 @ROUTER.get("/api/searches/{id}/script")

@@ -4,8 +4,9 @@ import datetime
 import functools
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge
@@ -23,7 +24,7 @@ from search.services.queue.tables import Search, now
 from search.services.web.auth import Guard
 from search.services.web.events import Feeds
 from search.storage import StudyStore
-from search.text import one_line
+from search.text import one_line, readable
 
 
 class NotFound(TrialbookError):
@@ -125,3 +126,13 @@ def _task(name: str) -> models.Task:
         )
     except TrialbookError as error:
         return models.Task(name=name, question="", problem=str(error))
+
+
+def mistake(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The first mistake of a request, as pydantic lists them: where, the value, and the rule."""
+    first = errors[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    seen = readable(repr(first.get("input")), 60)
+    more = len(errors) - 1
+    message = f"{where or 'the request'} {seen} is not valid: {first['msg']}"
+    return message + (f" (and {more} more)" if more else "")

@@ -1,12 +1,14 @@
 """A study as the service shows it: its trials with their estimates, and the winner with its odds."""
 
+import json
 import math
 from collections import Counter
 from functools import cached_property
 
 from search.client.models import Progress, Trial, Winner
 from search.errors import NoWinner
-from search.reports import tables
+from search.reports import plots, tables
+from search.reports.evidence import Evidence
 from search.services.queue.tables import Search
 from search.strategy import explain, winner
 from search.strategy.assessment import Assessment, Limits
@@ -47,6 +49,15 @@ class Summary:
                 )
             )
         return shown
+
+    @cached_property
+    def figures(self) -> str:
+        """The plots that a page draws while the search goes on, by name, as JSON."""
+        evidence = Evidence(self.study)
+        drawn = {"curves": plots.curves(evidence)} if evidence.points else {}
+        drawn |= {"history": plots.history(evidence)} if evidence.estimated else {}
+        each = (f"{json.dumps(name)}: {plots.json_of(plot.figure)}" for name, plot in drawn.items())
+        return "{" + ", ".join(each) + "}"
 
     def winner(self, search: Search) -> Winner:
         """The winner so far, and the odds. Raises NoWinner."""
