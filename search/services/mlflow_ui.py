@@ -40,6 +40,7 @@ def serve(studies: StudyStore, store: TrackingStore, port: int, host: str = LOCA
         print(f"  trials of {name}, the best first: {root}/{page}", flush=True)
     if guarded:
         print("User admin; the password travels unencrypted: let others in over TLS or ssh.", flush=True)
+    store.connect()  # makes it where there is none, under a lock: MLflow's server takes none
     os.chdir(paths.home())
     command = server(host, port, store.backend_uri, guarded)
     return os.execve(command[0], command, {**os.environ, **SMALL, **guarded})

@@ -1,24 +1,35 @@
 """The command that serves: it opens the queue, prints the address, and pauses all searches at its end."""
 
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
 
 import uvicorn
 
 from search import paths, storage
-from search.errors import StudyConflict, UsageError, unknown
+from search.errors import StudyConflict, TrialbookError, UsageError, unknown
 from search.executors.executor import cores
 from search.services import mlflow_ui
 from search.services.queue import tables
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Place, Runner
+from search.services.stack.supervised_process import Server as SupervisedServer
+from search.services.stack.supervised_process import SupervisedProcess
 from search.services.web.app import application
 from search.services.web.auth import Guard, Tokens
 from search.services.web.events import Feeds
 from search.services.web.service import Service
+from search.signals import Signals
 from search.storage import journal
 from search.tracking import TrackingStore
+from search.tracking.descriptions import page
 
 STOP_SECONDS = 9.0  # until which searches have paused after a signal
+WATCH_SECONDS = 0.2  # between two looks at signals and MLflow's pages
 
 
 def place(jobs: int | None, trainers: str | None, address: str | None, storage: str | None) -> Place:
@@ -70,26 +81,115 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
     if holder := journal.holder(lock):
         raise StudyConflict(f"the service in {paths.service()} is run by process {holder}")
     mlflow_ui.require_free(host, port)
-    with journal.lock(lock):
+    with journal.lock(lock), Signals() as signals:
         engine, store = tables.engine(place.storage), storage.chosen(place.storage)
         queue, tokens = Queue(engine, quota), Tokens(engine)
         names = [f"{name}:{port}" for name in mlflow_ui.host_names(host)] if is_local else []
         guard = Guard(None if is_local else tokens, names)
         runner = Runner(queue, store, place)
-        service = Service(queue, Feeds(queue, store), runner, guard, store)
-        print(f"Trialbook: http://{mlflow_ui.host_names(host)[0]}:{port} (Ctrl-C ends it)", flush=True)
+        pages = Pages(host, port + 1, tracking)
+        service = Service(queue, Feeds(queue, store), runner, guard, store, pages.of)
+        print(_welcome(host, port, is_local, tokens, pages), flush=True)
         runner.recover()
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(service),
-                host=host,
-                port=port,
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=1,
-                server_header=False,
+        with pages:
+            _serve(service, host, port, signals, pages)
+        if not runner.stop(STOP_SECONDS):
+            print("Some searches have not ended yet: they go on by themselves.", flush=True)
+    return signals.exit_code
+
+
+def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> None:
+    """Answer requests until a signal comes."""
+    config = uvicorn.Config(
+        application(service),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,  # addresses may hold what persons look at
+        server_header=False,
+        timeout_graceful_shutdown=1,  # second, for streams that would go on
+    )
+    server = Server(config)
+    thread = threading.Thread(target=server.run, name="web")
+    thread.start()
+    while signals.received is None and thread.is_alive():
+        pages.watch()
+        time.sleep(WATCH_SECONDS)
+    server.should_exit = True
+    thread.join()
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to the command."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Pages:
+    """MLflow's pages beside the service, as a process that is started again when it ends.
+
+    They have no persons: who may see them sees all searches. So other machines see them only behind the
+    password of `make ui`; without one they are for this machine.
+
+    Args:
+        host, port: where they are served.
+        tracking: the store of the log; one on a server has its own pages.
+    """
+
+    def __init__(self, host: str, port: int, tracking: TrackingStore) -> None:
+        self._tracking, self._process = tracking, None
+        if not tracking.backend_uri:
+            self.address = ""
+            return
+        if not mlflow_ui.is_local(host) and not os.environ.get(mlflow_ui.PASSWORD):
+            host = mlflow_ui.LOCALHOST
+        mlflow_ui.guard(host)
+        mlflow_ui.require_free(host, port)
+        self.address = f"http://{mlflow_ui.host_names(host)[0]}:{port}"
+        self._process = SupervisedProcess(
+            SupervisedServer(
+                name="MLflow",
+                command=[sys.executable, "-m", "search", "ui", f"--host={host}", f"--port={port}"],
+                answers=lambda: True,
+                stop_signals={signal.SIGTERM: 2.0},
+                options={"cwd": paths.ROOT},
+                folder=paths.service(),
             )
         )
-        server.run()
-        runner.stop(STOP_SECONDS)
-    return 0
+
+    def of(self, task: str, study: str) -> str | None:
+        """The address of the trials of a study; None if there is none yet."""
+        with contextlib.suppress(TrialbookError):
+            if self.address and (experiment := self._tracking.experiment_id(task)):
+                return f"{self.address}/{page(experiment, study)}"
+        return None
+
+    def __enter__(self) -> "Pages":
+        if self._process:
+            self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.stop()
+
+    def watch(self) -> None:
+        """Start the process again if it ended."""
+        if self._process:
+            self._process.watch()
+
+
+def _welcome(host: str, port: int, is_local: bool, tokens: Tokens, pages: Pages) -> str:
+    """What a person sees at the start."""
+    lines = [f"Trialbook: http://{mlflow_ui.host_names(host)[0]}:{port} (Ctrl-C pauses all searches)"]
+    if pages.address:
+        lines.append(f"MLflow's pages of all trials: {pages.address}, in some seconds")
+    if not is_local:
+        if not any(token.revoked is None for token in tokens.all()):
+            lines.append("Nobody has a token yet: make token NAME=login ROLE=staff")
+        lines.append("Tokens travel unencrypted: let others in over TLS or ssh.")
+        if pages.address.startswith(f"http://{mlflow_ui.LOCALHOST}:"):
+            lines.append(f"MLflow's pages are for this machine: {mlflow_ui.PASSWORD} would let others in.")
+    return "\n".join(lines)

@@ -14,6 +14,8 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from search.errors import StoreError, StudyConflict
 from search.storage.base import Record
 
+BRACKETS = b"[" * 100  # a line of garbage may begin so; a record is an object
+
 
 class Journal(JournalFileBackend):
     """A journal whose writer holds the study's lock, so that no record needs one of its own.
@@ -32,6 +34,8 @@ class Journal(JournalFileBackend):
     def read_logs(self, log_number_from: int) -> Generator[Record, None, None]:
         """The records from this one on. A writer reads its own back from memory: it is the only one."""
         if self._file is None:
+            if log_number_from == 0:
+                _refuse_brackets(self.path.read_bytes())
             yield from super().read_logs(log_number_from)
             return
         own, self._own = self._own, []
@@ -61,6 +65,16 @@ class _NoLock(BaseJournalFileLock):
 
     def release(self) -> None:
         pass
+
+
+def _refuse_brackets(content: bytes) -> None:
+    """Raise ValueError if a line begins with BRACKETS.
+
+    json would follow thousands of them to the recursion limit. If the garbage collector runs so deep,
+    finalizers fail, and the interpreter reports each of them on stderr.
+    """
+    if content.startswith(BRACKETS) or b"\n" + BRACKETS in content:
+        raise ValueError(f"a record begins with {len(BRACKETS)} brackets")
 
 
 def _append(file: IO[bytes], content: bytes) -> None:

@@ -46,6 +46,9 @@ class TrackingStore(Protocol):
     def writer(self, client: "MlflowClient", experiment: str) -> RunWriter:
         """The fastest writer of runs that this store takes."""
 
+    def experiment_id(self, name: str) -> str | None:
+        """The id of an experiment; None if there is none yet. Raises StoreError."""
+
     def analyze(self) -> None:
         """Let the database plan its searches by what it holds."""
 
@@ -101,6 +104,11 @@ class ServerTracking:
 
     def writer(self, client: "MlflowClient", experiment: str) -> RunWriter:
         return ClientWriter(client, experiment)
+
+    def experiment_id(self, name: str) -> str | None:
+        with _readable():
+            experiment = self.connect().get_experiment_by_name(name)
+        return str(experiment.experiment_id) if experiment else None
 
     def analyze(self) -> None:
         """Leave it to the server."""
@@ -158,6 +166,14 @@ class LocalTracking:
             return ClientWriter(client, experiment)
         location = client.get_experiment(experiment).artifact_location
         return SqliteWriter(self.database, experiment, location)
+
+    def experiment_id(self, name: str) -> str | None:
+        if not self.exists():
+            return None
+        query = "SELECT experiment_id FROM experiments WHERE name = ?"  # importing MLflow would take seconds
+        with _readable(), closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute(query, [name]).fetchone()
+        return str(row[0]) if row else None
 
     def analyze(self) -> None:
         with closing(sqlite3.connect(self.database)) as database, database:

@@ -19,7 +19,9 @@ from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import page, report
 from search.strategy import winner
+from search.strategy.posterior import Posterior
 from search.study.opening import open_study
+from search.tracking import mapping
 
 PATIENCE = 40  # seconds until a page must show what it has to
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -97,29 +99,40 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     study, address = study
     home = f"http://127.0.0.1:{serve('ui')}/"
     trials, won = list(study.trials()), winner.choose(study)
-    names = {trial.number: f"trial-{trial.number:04}" for trial in trials}
+    shown = {trial.number: f"trial-{trial.number:04}" for trial in trials if trial.replicate_of is None}
+    replicates = [trial.number for trial in trials if trial.replicate_of is not None]
+    estimates = {number: each["estimate"] for number, each in mapping.estimates(Posterior.of(study)).items()}
+    best_first = sorted(estimates.keys() & shown.keys(), key=estimates.__getitem__)
+    [void] = shown.keys() - estimates.keys()
+    assert trials[void].void and len(best_first) == 7 and len(replicates) > 1
 
     # The experiments: what this one asks.
     browser.get(f"{home}#/experiments?workflowType=machine_learning")
     shows(browser, "bowl", "Where is the lowest point")
 
-    # Its trials, by the address that `make ui` prints: the best first.
+    # Its configurations, by the address that `make ui` prints: the best estimate first, and no replicates.
     browser.get(home + address)
-    shows(browser, "Where is the lowest point of a bowl?", *names.values(), "why ended", "confirmed_mean")
-    scores = [trials[number].score for number in listed(browser)]
-    scored = [score for score in scores if score is not None]
-    assert len(scores) == len(trials) and len(scored) > 5
-    assert scores == sorted(scored) + [None] * (len(scores) - len(scored))
-    assert "(void)" in text(browser) and f"repeats {won.trial.number}" in text(browser)
+    shows(browser, "Where is the lowest point of a bowl?", *shown.values(), "Sort: estimate")
+    shows(browser, "estimate_standard_error", "score", "why ended", f"{len(shown)} matching runs")
+    assert listed(browser) == [*best_first, void]
+    assert f"{shown[void]} (void)" in text(browser) and "repeats" not in text(browser)
 
     # The other way round, by a click on the title of the column.
+    click(browser, "estimate")
+    waiting(browser).until(lambda browser: listed(browser) == [*reversed(best_first), void])
+
+    # By the score, the highest first, by a click on its title: those that have none come last.
     click(browser, "score")
-    waiting(browser).until(lambda browser: trials[listed(browser)[0]].score == max(scored))
+    scored = [number for number in shown if trials[number].score is not None]
+    highest_first = sorted(scored, key=lambda number: -trials[number].score)
+    waiting(browser).until(lambda browser: listed(browser)[: len(scored)] == highest_first)
+    assert len(scored) > 2 and sorted(listed(browser)) == sorted(shown)
 
     # One of them: its numbers, and why it was tried and ended.
-    browser.find_element(By.PARTIAL_LINK_TEXT, names[won.trial.number]).click()
-    shows(browser, "why tried", won.trial.proposal, "why ended", "trained to the end")
+    browser.find_element(By.PARTIAL_LINK_TEXT, shown[won.trial.number]).click()
+    shows(browser, "why tried", won.trial.proposal, "why ended", "trained to the end", "confirmed")
     shows(browser, "validation_height", "score_standard_error", "confirmed_mean", "Parent run")
+    shows(browser, "estimate_standard_error", str(estimates[won.trial.number]))
 
     # The study: who won, and the way to its trials.
     browser.find_element(By.LINK_TEXT, study.name).click()
@@ -127,7 +140,8 @@ def test_what_a_person_sees_of_a_study(study, serve, browser):
     click(browser, "Show more")
     click(browser, "All trials, the best first")
     browser.switch_to.window(browser.window_handles[-1])  # where MLflow opens what a description links
-    shows(browser, *names.values(), "Sort: score")
+    shows(browser, *shown.values(), "Sort: estimate")
+    assert listed(browser) == [*best_first, void]
 
 
 def test_the_page_of_a_report_draws_its_plots_and_sorts_its_table(bowl, browser, tmp_path):

@@ -29,6 +29,7 @@ class Server:
         answers: whether the server can be used now.
         stop_signals: the signals that end it, gentlest first, each with the seconds it gets to obey.
         options: further arguments of `subprocess.Popen`.
+        folder: where its output is kept.
     """
 
     name: str
@@ -36,11 +37,12 @@ class Server:
     answers: Callable[[], bool]
     stop_signals: Mapping[signal.Signals, float]
     options: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = field(default_factory=paths.stack)
 
     @property
     def log(self) -> Path:
         """The file that collects the server's output."""
-        return paths.stack() / f"{self.name.lower()}.log"
+        return self.folder / f"{self.name.lower()}.log"
 
 
 class SupervisedProcess:

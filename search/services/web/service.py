@@ -3,7 +3,7 @@
 import datetime
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import prometheus_client
@@ -34,7 +34,7 @@ class Service:
     """The parts of the service.
 
     Attributes:
-        mlflow: the address of MLflow's pages; "" if there are none.
+        mlflow: gives the address of a study's trials in MLflow's pages, by its task and its name.
     """
 
     queue: Queue
@@ -42,7 +42,7 @@ class Service:
     runner: Runner
     guard: Guard
     store: StudyStore
-    mlflow: str = ""
+    mlflow: Callable[[str, str], str | None] = lambda task, study: None
 
     def tasks(self) -> list[models.Task]:
         """All tasks, as they were when they were first asked for."""
@@ -70,7 +70,7 @@ class Service:
             changes=[models.Change.model_validate(change) for change in search.changes],
             has_script=done and (folder / "export" / f"{search.task}.py").exists(),
             has_handin=done and (folder / "handin" / f"{search.study}-handin.zip").exists(),
-            mlflow=self.mlflow or None,
+            mlflow=self.mlflow(search.task, search.study),
         )
 
     def fault(self) -> str:

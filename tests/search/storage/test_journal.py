@@ -44,6 +44,23 @@ def test_every_torn_end_is_cut_back_to_the_last_whole_record(tmp_path):
         assert read(tmp_path / "j") == [0, 1]
 
 
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_a_line_of_brackets_is_refused_before_json_reaches_the_recursion_limit(tmp_path, place):
+    records(tmp_path / "j", 2)
+    lines = (tmp_path / "j").read_bytes().splitlines(keepends=True)
+    lines.insert(place, b"[" * 100_000 + b"\n")
+    (tmp_path / "j").write_bytes(b"".join(lines))
+    with pytest.raises(ValueError, match="^a record begins with 100 brackets$"):
+        read(tmp_path / "j")
+
+
+def test_brackets_in_a_text_of_a_record_are_read(tmp_path):
+    text = "\n" + "[" * 100_000
+    records(tmp_path / "j", 1).set_user_attr("text", text)
+    storage = optuna.storages.JournalStorage(journal.Journal(tmp_path / "j"))
+    assert optuna.load_study(study_name="s", storage=storage).user_attrs == {"text": text}
+
+
 def test_a_record_can_be_read_as_soon_as_it_is_written(tmp_path):
     study = records(tmp_path / "j", 2)
     for number in range(2, 5):
