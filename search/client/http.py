@@ -146,7 +146,7 @@ class Connection:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(again),
             stop=tenacity.stop_after_delay(self._patience),
-            wait=tenacity.wait_exponential_jitter(initial=0.2, max=3, jitter=0.3),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=3, jitter=0.3),
             reraise=True,
         )
         return retrying(do)
