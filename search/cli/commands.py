@@ -3,13 +3,11 @@
 A command imports heavy libraries itself, so that the others start faster.
 """
 
-import dataclasses
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from search.cli import selection, terminal
 from search.cli.options import (
     CHOSEN,
-    TIMEOUT,
     Out,
     OwnTrial,
     SearchOptions,
@@ -22,6 +20,7 @@ from search.cli.options import (
     TaskData,
     Text,
     Threshold,
+    Token,
     Tracking,
     anything,
     destination,
@@ -43,16 +42,21 @@ VoidAction = Literal["void", "restore"]
 
 
 def search(
-    options: SearchOptions = SearchOptions(), *, task: Task = None, store: Store = CHOSEN, tracking: Tracking
+    options: SearchOptions = SearchOptions(),
+    *,
+    task: Task = None,
+    store: Store = CHOSEN,
+    tracking: Tracking,
+    token: Token,
 ) -> int:
     """Search a task's ranges, or resume a study of it. It stops by itself once more time promises too little.
 
     Example: make search TASK=langid TIMEOUT=120
     """
-    from search.cli import session
+    from search.cli.sessions import remote, session
 
-    if options.trials is None and options.timeout is None:
-        options = dataclasses.replace(options, timeout=TIMEOUT)
+    if options.server is not None or options.id is not None:
+        return remote.run(options, task, token)
     return session.run(selection.task_named(task), store, tracking, options)
 
 
@@ -76,7 +80,7 @@ def check(options: TaskData = TaskData()) -> int:
 
     Example: make check TASK=langid
     """
-    from search.cli.rehearsal import rehearse
+    from search.cli.sessions.rehearsal import rehearse
 
     for line in rehearse(selection.find_task(options), options.data):
         print(line, flush=True)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 import data
 from search import __version__
-from search.client.models import Problem
+from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
 from search.services.web import pages, routes, templating
 from search.services.web.auth import Denied, Guard, policy
@@ -33,7 +33,7 @@ HEADERS = {
 }
 STATUSES: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "Not found"),
-    NoWinner: (404, "Not there yet"),
+    NoWinner: (404, NOT_YET),
     UsageError: (422, "Not valid"),
     data.DataError: (422, "Not valid"),
     StudyConflict: (409, "Not possible now"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import data
 from search import coordinator, export, paths, tasks
 from search.cli import display, terminal
-from search.cli.options import SearchOptions, missing
+from search.cli.options import TIMEOUT, SearchOptions, missing
 from search.errors import NoWinner, UsageError, unknown
 from search.executors.executor import Executor, cores
 from search.reports import tables
@@ -45,12 +45,14 @@ def run(task: Task, store: StudyStore, tracking: TrackingStore, options: SearchO
         task: the module of a task.
         store: the store of the study.
         tracking: the store of the log.
-        options: `trials` and `timeout` are no limit if they are None.
+        options: `trials` or `timeout` is no limit if it is None; without both, the search has TIMEOUT.
 
     Returns the exit code: 0, or 130 or 143 if a signal stopped the search. Raises TrialbookError.
     """
     if options.trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", options.trainers, TRAINERS)
+    if options.trials is None and options.timeout is None:
+        options = dataclasses.replace(options, timeout=TIMEOUT)
     _check_cluster_options(options)
     device, problem = _device(options)
     say = terminal.console().print
