@@ -67,7 +67,7 @@ def try_(options: OwnTrial = OwnTrial(), *, store: Store = CHOSEN, tracking: Tra
 
     Example: make try TASK=langid WITH="hidden_size=300 learning_rate=0.001"
     """
-    from search.cli import session
+    from search.cli.sessions import session
 
     task = selection.find_task(options)
     study, given = selection.study_to_try(options, store), selection.read_values(options.values)

@@ -167,10 +167,10 @@ def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2
     """The records of the study after so many of them, one a line, so that a copy can follow it."""
 
     def lines() -> Iterator[str]:
-        if service.store.exists(search.study):
-            for record in service.store.open(search.study).read_logs(after):
-                yield json.dumps(record) + "\n"
+        for record in log.read_logs(after) if log else ():
+            yield json.dumps(record) + "\n"
 
+    log = service.store.open(search.study) if service.store.exists(search.study) else None
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 

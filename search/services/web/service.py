@@ -13,18 +13,18 @@ from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
 import objectives
-from search import tasks
+from search import redact, tasks
 from search.client import models
 from search.client.models import State
 from search.errors import TrialbookError
 from search.services.queue import runner
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Runner
-from search.services.queue.tables import Search, now
+from search.services.queue.tables import Search, cause, now
 from search.services.web.auth import Guard
 from search.services.web.events import Feeds
 from search.storage import StudyStore
-from search.text import one_line, readable
+from search.text import readable
 
 
 class NotFound(TrialbookError):
@@ -83,7 +83,7 @@ class Service:
         try:
             self.queue.used()
         except SQLAlchemyError as error:
-            return f"the queue cannot be read: {one_line(error)}"
+            return f"the queue cannot be read: {redact.redacted(cause(error))}"
         return self.runner.fault
 
     def metrics(self) -> bytes:
