@@ -4,7 +4,7 @@ import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, StringConstraints
 
 from search.storage.base import NAME
 
@@ -16,6 +16,7 @@ def _in_utc(time: datetime.datetime) -> datetime.datetime:
 Time = Annotated[datetime.datetime, AfterValidator(_in_utc)]
 Value = bool | int | float | str
 MOST_TRIALS, MOST_SECONDS, MOST_SEED = 1_000_000, 9_999_999, 2**31 - 1
+NOT_YET = "Not there yet"  # the title of the problem that a search has no winner, no script, no study yet
 DEFAULT_TIMEOUT = 300.0  # seconds, where neither limit is given: as `make search` has it
 
 Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS, description="trials in total, with earlier ones")]
@@ -216,3 +217,16 @@ class Accepted(BaseModel):
 
     request: str
     search: Search
+
+
+class Event(BaseModel):
+    """Something that happened in a search: see `search.services.web.events`."""
+
+    id: str
+    kind: str = Field(description="such as started, epoch, ended, state, progress, end")
+    data: Json[dict[str, Any]]
+
+    @property
+    def record(self) -> int:
+        """The number of the study's records up to here."""
+        return int(self.id.partition(".")[0])

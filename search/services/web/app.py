@@ -14,12 +14,12 @@ from starlette.exceptions import HTTPException
 
 import data
 from search import __version__
-from search.client.models import Problem
+from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
+from search.services.queue.tables import cause
 from search.services.web import pages, routes, templating
 from search.services.web.auth import Denied, Guard, policy
 from search.services.web.service import NotFound, Service, mistake
-from search.text import one_line
 
 MAX_BODY = 64 * 1024  # bytes of a request
 TICK_SECONDS = 0.5  # between two looks at the running searches
@@ -33,7 +33,7 @@ HEADERS = {
 }
 STATUSES: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "Not found"),
-    NoWinner: (404, "Not there yet"),
+    NoWinner: (404, NOT_YET),
     UsageError: (422, "Not valid"),
     data.DataError: (422, "Not valid"),
     StudyConflict: (409, "Not possible now"),
@@ -43,7 +43,13 @@ STATUSES: dict[type[Exception], tuple[int, str]] = {
     TrialbookError: (500, "Failed"),
 }
 FOR_PROGRAMS = ("/api", "/metrics", "/healthz", "/openapi.json")  # other addresses are pages
-TITLES = {401: "No valid token", 403: "Not allowed", 429: "Too many requests"}
+TITLES = {
+    400: "Not valid",
+    413: "Too large",
+    401: "No valid token",
+    403: "Not allowed",
+    429: "Too many requests",
+}
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -107,25 +113,36 @@ class Gate:
             await send(message)
 
         try:
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            self._guard.check_origin(scope["method"], headers.get("host", ""), headers.get("origin"))
-            body = await _body(receive, headers.get("content-length", ""))
+            host, origin, length = (_header(scope, name) for name in (b"host", b"origin", b"content-length"))
+            self._guard.check_origin(scope["method"], host or "", origin)
+            body = await _body(receive, length or "")
         except Denied as error:
             title = TITLES.get(error.status, "Not allowed")
             answer = refusal(Request(scope), error.status, title, error.detail)
             await answer(scope, receive, send_with_headers)
             return
-        await self._app(scope, _replay(body, receive), send_with_headers)
+        if body is not None:
+            await self._app(scope, _replay(body, receive), send_with_headers)
 
 
-async def _body(receive: Receive, length: str) -> bytes:
-    """The body of a request. Raises Denied if it is too large."""
+def _header(scope: Scope, name: bytes) -> str | None:
+    """The value of a header; None if it is missing. Raises Denied if there are several."""
+    values: list[str] = [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+    if len(values) > 1:
+        raise Denied(400, f"the header {name.decode()} came {len(values)} times: send it once")
+    return values[0] if values else None
+
+
+async def _body(receive: Receive, length: str) -> bytes | None:
+    """The body of a request; None if its sender went away. Raises Denied if it is too large."""
     too_large = Denied(413, f"the request has more than {MAX_BODY:,} bytes, which is the most")
     if length.isdecimal() and int(length) > MAX_BODY:
         raise too_large
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY:
@@ -173,7 +190,7 @@ async def _answer(request: Request, error: Exception) -> Response:
             answer.headers.update(error.headers or {})
             return answer
         case SQLAlchemyError():
-            return refusal(request, 503, "Not available", f"the queue cannot be reached: {one_line(error)}")
+            return refusal(request, 503, "Not available", f"the queue cannot be reached: {cause(error)}")
     for kind, (status, title) in STATUSES.items():
         if isinstance(error, kind):
             return refusal(request, status, title, str(error))

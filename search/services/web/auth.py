@@ -48,7 +48,7 @@ class Denied(Exception):
     """A request that is refused.
 
     Args:
-        status: of the answer: 401, 403 or 429.
+        status: of the answer: 400, 401, 403, 413 or 429.
         detail: one sentence: what was wrong, and what is valid.
     """
 
@@ -148,10 +148,10 @@ class Guard:
         token = given.strip() if scheme.lower() == "bearer" else cookie
         if not token:
             raise Denied(401, "a token is missing: send the header Authorization: Bearer TOKEN")
-        if self._is_blocked(address):
-            raise Denied(429, f"too many wrong tokens from this address: wait {WINDOW:.0f} s")
         person = self.tokens.owner(token)
-        if person is None:
+        if person is None:  # others may share the address, and nobody guesses 256 bits
+            if self._is_blocked(address):
+                raise Denied(429, f"too many wrong tokens from this address: wait {WINDOW:.0f} s")
             self._count_wrong(address)
             raise Denied(
                 401, "this token is wrong or revoked: staff make a new one by `make token NAME=login`"

@@ -94,7 +94,8 @@ def start(
     key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=100, min_length=1)] = None,
 ) -> models.Search:
     """Queue a search. A request that is repeated with its Idempotency-Key gives the same search."""
-    source = source_of(find(request.task), request.data)
+    with service.task_code:
+        source = source_of(find(request.task), request.data)
     if not service.queue.has_quota(person.name):
         raise Denied(403, f"{person.name} has used all {service.queue.quota:g} core-seconds of the quota")
     return service.shown([service.queue.add(person.name, request, source, key)])[0]
@@ -166,10 +167,10 @@ def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2
     """The records of the study after so many of them, one a line, so that a copy can follow it."""
 
     def lines() -> Iterator[str]:
-        if service.store.exists(search.study):
-            for record in service.store.open(search.study).read_logs(after):
-                yield json.dumps(record) + "\n"
+        for record in log.read_logs(after) if log else ():
+            yield json.dumps(record) + "\n"
 
+    log = service.store.open(search.study) if service.store.exists(search.study) else None
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
@@ -275,7 +276,8 @@ def add_trial(search: Found, request: models.TrialRequest, service: Here, person
     """Train one's own configuration next. Hyperparameters that are not named take the task's defaults."""
     study = _study(search, service)
     service.queue.require_open(search.id)
-    number = requests.ask_for_trial(service.store, study, request.params, person.name)
+    with service.task_code:
+        number = requests.ask_for_trial(service.store, study, request.params, person.name)
     changed = service.queue.work(search.id, person.name, "to train a configuration that was asked for")
     return models.Accepted(request=number, search=service.shown([changed])[0])
 
