@@ -173,6 +173,9 @@ def _search(
         trials = summary.trials if summary else []
         progress = summary.progress(search) if summary else models.Progress(expected_end=None)
         record = feed.n_records
+    can = {name for name, states in ACTIONS.items() if search.state in states and not search.wanted}
+    if summary is None:  # there is no study yet
+        can -= {"trials", "void"}
     task = next((each for each in service.tasks() if each.name == search.task), None)
     return render(
         "search",
@@ -182,7 +185,7 @@ def _search(
         progress=progress,
         task=task,
         fields=_fields(search.task) if task and not task.problem else [],
-        can={name for name, states in ACTIONS.items() if search.state in states and not search.wanted},
+        can=can,
         after=f"{record}.{len(search.changes)}",
         person=person,
         local=service.guard.tokens is None,

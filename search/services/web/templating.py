@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from plotly.offline import get_plotlyjs
 
 from search import redact
+from search.services.queue.queue import ENDED
 from search.services.web.service import NotFound
 from search.text import duration, readable, settings
 
@@ -52,7 +53,7 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals |= {"address": address, "STEPS": STEPS}
+TEMPLATES.globals |= {"address": address, "STEPS": STEPS, "ENDED": ENDED}
 TEMPLATES.filters |= {"duration": duration, "settings": settings}
 
 

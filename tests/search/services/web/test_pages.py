@@ -197,8 +197,10 @@ def test_login_counts_wrong_tokens(class_web):
         answer = class_web.post("/login", data={"token": "trialbook_wrong"})
         assert answer.status_code == 401 and "set-cookie" not in answer.headers
         assert "this token is wrong or revoked" in Page(answer).text
-    answer = class_web.post("/login", data={"token": class_web.token("ada")})
+    answer = class_web.post("/login", data={"token": "trialbook_wrong"})
     assert answer.status_code == 429 and "too many wrong tokens" in Page(answer).text
+    answer = class_web.post("/login", data={"token": class_web.token("ada")})
+    assert answer.status_code == 303 and COOKIE in answer.cookies  # others share the address
 
 
 def test_local_service_has_no_login(web):
