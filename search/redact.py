@@ -6,6 +6,7 @@ import re
 FORMS = re.compile(
     rb"[a-z][a-z0-9+.-]{0,30}://[^\s/:@\"'<>]*:[^\s/:@\"'<>]+@"  # an address with a password
     rb"|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50}|glpat-[\w-]{20}|hf_[A-Za-z0-9]{34}"
+    rb"|trialbook_[\w-]{43}"
     rb"|AKIA[0-9A-Z]{16}|xox[abp]-[\w-]{20}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 NAMES = re.compile(

@@ -31,10 +31,10 @@ exit codes:
 """
 Command = Callable[..., int]
 COMMANDS: dict[str, Command] = {
-    command.__name__.replace("_", "-"): command
+    command.__name__.rstrip("_").replace("_", "-"): command
     for command in (
-        *(commands.search, commands.check, commands.status, commands.winner, commands.report),
-        *(commands.compare, commands.export, commands_share.train, commands_share.handin),
+        *(commands.search, commands.try_, commands.check, commands.status, commands.winner),
+        *(commands.report, commands.compare, commands.export, commands_share.train, commands_share.handin),
         *(commands_share.check_handin, commands.void, commands.unvoid, commands.audit, commands.doctor),
         *(commands_share.bundle, commands_share.grade, commands_share.ui, commands_share.dashboard),
         *(commands.copy, commands_share.serve, commands_share.token, commands_share.tokens),

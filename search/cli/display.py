@@ -20,8 +20,8 @@ from rich.text import Text
 
 from search.errors import NoWinner
 from search.strategy import winner
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import score_line
-from search.strategy.posterior import Posterior
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView

@@ -192,6 +192,8 @@ DataDir = Annotated[
 Threshold = Annotated[
     float | None, option(number, "SCORE", "prefer the cheapest configuration that reaches this score")
 ]
+Seed = Annotated[int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")]
+Device = Annotated[Text, option(anything, "DEVICE", "cpu, or cuda: a GPU", "cpu")]
 Out = Annotated[Text, option(path, "FOLDER", "write into this folder")]
 Jobs = Annotated[int | None, option(whole(1, 256), "N", "trainers at once", "one a core")]
 Nodes = Annotated[int | None, option(whole(1, 256), "N", "nodes of the cluster, or coordinators")]
@@ -241,6 +243,18 @@ class StudyData(TaskData):
 
 
 @group
+class OwnTrial(StudyData):
+    """A configuration of one's own, its study and data."""
+
+    values: Annotated[
+        Text,
+        option(anything, '"NAME=VALUE ..."', "hyperparameters; the others take defaults", name=["--with"]),
+    ] = None
+    seed: Seed = None
+    device: Device = None
+
+
+@group
 class StudyTrials(StudyName):
     """Trials of a study, named in one of three ways, and a reason."""
 
@@ -274,15 +288,13 @@ class Budget:
     ] = None
     stages: Annotated[Switch, switch("begin in the course's order: rates, then widths, then depths")] = False
     study: Study = None
-    seed: Annotated[
-        int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")
-    ] = None
+    seed: Seed = None
     data: Data = None
     data_dir: DataDir = None
     old: Annotated[
         Text, option(anything, "HOW", "trials of other code, ranges or data: supersede, or void")
     ] = None
-    device: Annotated[Text, option(anything, "DEVICE", "cpu, or cuda: a GPU", "cpu")] = None
+    device: Device = None
     cpus: Annotated[float | None, option(share, "N", "CPUs of each trainer of a cluster", "1")] = None
     gpus: Annotated[
         float | None, option(share, "N", "GPUs of each trainer; with 0.25, four share one", "0")

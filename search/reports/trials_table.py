@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from search.strategy.levels import Estimate, Scale
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Estimate, Scale
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import Trial, numbers
 from search.study.view import StudyView
 
@@ -66,9 +66,18 @@ def trials_dataframe(study: StudyView) -> DataFrame:
 
 
 def trials_csv(study: StudyView) -> str:
-    """The same table as CSV."""
-    text: str = trials_dataframe(study).to_csv(index=False)
+    """The same table as CSV. No text begins as a formula of a spreadsheet does; numbers stay as they are."""
+    frame = trials_dataframe(study)
+    for name in frame.select_dtypes(exclude=["number", "datetime", "bool"]).columns:
+        frame[name] = frame[name].map(_harmless)
+    text: str = frame.to_csv(index=False)
     return text
+
+
+def _harmless(value: object) -> object:
+    """A value that a spreadsheet shows, and does not run."""
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value
 
 
 def _columns_of_fields(names: Iterable[str]) -> dict[str, str]:

@@ -88,7 +88,7 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
         guard = Guard(None if is_local else tokens, names)
         runner = Runner(queue, store, place)
         pages = Pages(host, port + 1, tracking)
-        service = Service(queue, Feeds(queue, store), runner, guard, store, pages.of)
+        service = Service(queue, Feeds(queue, store), runner, guard, store, mlflow=pages.of)
         print(_welcome(host, port, is_local, tokens, pages), flush=True)
         runner.recover()
         with pages:
@@ -109,22 +109,14 @@ def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pag
         server_header=False,
         timeout_graceful_shutdown=1,  # second, for streams that would go on
     )
-    server = Server(config)
-    thread = threading.Thread(target=server.run, name="web")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="web")  # where it leaves signals to this one
     thread.start()
     while signals.received is None and thread.is_alive():
         pages.watch()
         time.sleep(WATCH_SECONDS)
     server.should_exit = True
     thread.join()
-
-
-class Server(uvicorn.Server):
-    """A server that leaves signals to the command."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Pages:

@@ -2,7 +2,8 @@
 
     tables   the tables of the service, and their database
     queue    who asked for which search, its state, and whose turn it is
-    runner   the processes of the running searches: starts them, finds them again, ends them
+    process  the process of a search: its files, its lock, and how it starts
+    runner   the processes of all searches: starts them, finds them again, ends them
 
 Data flow: `queue` writes what persons ask for; `runner` starts the command that a person would type, as a
 process; that process searches and writes the study. The service itself never writes a study: what a person

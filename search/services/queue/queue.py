@@ -5,11 +5,11 @@ cancelled: the runner then ends its process, also if the service itself ended in
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -58,9 +58,11 @@ class Queue:
 
     def used(self) -> dict[str, float]:
         """Core-seconds that each person has used."""
-        used: dict[str, float] = defaultdict(float)
-        for search in self.all():
-            used[search.owner] += search.core_seconds
+        query = select(Search.owner, func.sum(Search.earlier_core_seconds)).group_by(Search.owner)
+        with Session(self._reader) as session:
+            used = defaultdict(float, {row[0]: row[1] for row in session.execute(query)})
+        for search in self.all(state=State.SEARCHING):
+            used[search.owner] += search.passed() * search.jobs
         return used
 
     # Changing
@@ -148,7 +150,9 @@ class Queue:
                 raise UsageError("nothing to extend: name trials or timeout, higher than they are")
             for name, limit in (("trials", trials), ("timeout", timeout)):
                 old = getattr(search, name)
-                if limit is not None and old is not None and limit <= old:
+                if limit is not None and old is None:
+                    raise UsageError(f"{name} {limit:g} is not valid: this search has no limit of {name}")
+                if limit is not None and limit <= old:
                     raise UsageError(f"{name} {limit:g} is not valid: more than the {old:g} of now")
             search.trials = search.trials if trials is None else trials
             search.timeout = search.timeout if timeout is None else timeout
@@ -207,15 +211,9 @@ class Queue:
 
         One search a person runs; the person who used the fewest core-seconds is the next one.
         """
-        searches, used = self.all(), self.used()
-        turn: dict[str, int] = defaultdict(int)
-        for search in searches:
-            turn[search.owner] += search.state == State.SEARCHING
-        waiting = sorted(
-            (each for each in searches if each.state == State.QUEUED), key=lambda each: (each.queued, each.id)
-        )
+        used, turn = self.used(), Counter(search.owner for search in self.all(state=State.SEARCHING))
         order = []
-        for search in waiting:
+        for search in sorted(self.all(state=State.QUEUED), key=lambda each: (each.queued, each.id)):
             order.append((turn[search.owner], used[search.owner], search.queued, search.id, search))
             turn[search.owner] += 1
         return [each[-1] for each in sorted(order, key=lambda each: each[:-1])]
@@ -262,6 +260,7 @@ class Queue:
         if not search.wanted or state != State.SEARCHING:  # a next step forgets no wish
             search.wanted = ""
         search.state, search.reason = state, reason
+        search.jobs = search.jobs if state == State.SEARCHING else 0
         if state == State.QUEUED:
             search.queued, search.ended = now(), None
         if state in ENDED:

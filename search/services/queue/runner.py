@@ -1,27 +1,29 @@
 """The processes of the running searches: started, found again, ended.
 
-Each is the command that a person would type. It outlives the service. A lock file tells whether it lives: the
-service takes the lock and the process inherits it, so no moment is without it, and no search starts twice.
+Each is the command that a person would type. It outlives the service, and the next service finds it again by
+its lock. So no search starts twice.
 """
 
 import contextlib
 import datetime
-import fcntl
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from search import paths, redact
+from search import redact
 from search.client.models import State
 from search.errors import NoWinner, TrialbookError
+from search.services.queue import process
+from search.services.queue.process import folder as folder
 from search.services.queue.queue import SERVICE, Queue
-from search.services.queue.tables import Search
+from search.services.queue.tables import Search, cause
 from search.storage import StudyStore
 from search.strategy import winner
 from search.study.stored import StoredStudy
@@ -29,10 +31,8 @@ from search.text import one_line, readable
 
 LEAST_SECONDS = 1.0  # of searching: with less left, a search is done
 MAX_KILLS = 3  # in a row, after which a search has failed
-TAIL = 8_000  # bytes at the end of an output, in which its last lines are looked for
 PATIENCE = 20.0  # seconds that a process gets to end after a signal
 STEPS = {"search": "export", "try": "export", "export": "handin", "handin": ""}  # what follows each
-LAUNCH = 'echo $$ > "$0" && exec "$@"'  # the process writes its own number: nobody can be killed in between
 STOPPED = "the service was stopped"
 
 
@@ -51,11 +51,6 @@ class Place:
     storage: str | None = None
 
 
-def folder(number: int) -> Path:
-    """What the processes of a search wrote: their output, the script and the hand-in."""
-    return paths.service() / str(number)
-
-
 class Runner:
     """Starts and ends the processes of searches, one `tick` after the other, in one thread.
 
@@ -72,34 +67,52 @@ class Runner:
         self._signalled: dict[int, float] = {}  # search -> when its process was told to end
 
     def recover(self) -> None:
-        """Let searches wait for their turn that the service paused when it was stopped."""
-        for search in self.queue.all(state=State.PAUSED):
-            if search.reason == STOPPED:
-                self.queue.resume(search.id, SERVICE, "the service started again")
+        """Take up what was asked of searches that were done, if the service was killed before it could."""
+        for search in self.queue.all(state=State.DONE):
+            with self._noting([]):
+                self._take_up(search)
 
     def tick(self) -> None:
-        """Look at each running search, then start those whose turn it is."""
-        try:
+        """Look at each running search, then start those whose turn it is. The fault of one stops no other."""
+        faults: list[str] = []
+        with self._noting(faults):
+            self._resume_stopped()
             for search in self.queue.all(state=State.SEARCHING):
-                self._follow(search)
+                with self._noting(faults):
+                    self._follow(search)
             self._start_waiting()
-            self.fault = ""
-        except (SQLAlchemyError, TrialbookError, OSError) as error:  # a disk is full, or a database is away
-            self.fault = readable(redact.redacted(one_line(error)))
+        self.fault = faults[0] if faults else ""
+
+    @contextlib.contextmanager
+    def _noting(self, faults: list[str]) -> Iterator[None]:
+        """Note why something failed: a disk is full, a database is away, or this program has a fault."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            faults.append(readable(redact.redacted(cause(error))))
+        except (TrialbookError, OSError) as error:
+            faults.append(readable(redact.redacted(one_line(error))))
+        except Exception as error:
+            faults.append(f"a fault of this program: {readable(redact.redacted(one_line(error)))}")
+            if self.fault != faults[0]:  # it comes again with each tick
+                logging.getLogger(__name__).exception("The queue goes on without this search.")
 
     def stop(self, seconds: float) -> bool:
         """Pause all running searches. Returns whether all of them ended in time."""
-        for search in self.queue.all(state=State.SEARCHING):
-            if not search.wanted:
-                self.queue.pause(search.id, SERVICE, STOPPED)
-        deadline = time.monotonic() + seconds
-        while running := self.queue.all(state=State.SEARCHING):
-            for search in running:
-                self._follow(search)
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
+        faults: list[str] = []
+        with self._noting(faults):
+            for search in self.queue.all(state=State.SEARCHING):
+                if not search.wanted:
+                    self.queue.pause(search.id, SERVICE, STOPPED)
+            deadline = time.monotonic() + seconds
+            while running := self.queue.all(state=State.SEARCHING):
+                for search in running:
+                    with self._noting(faults):
+                        self._follow(search)
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.05)
+        return not faults
 
     # A running search
 
@@ -124,28 +137,19 @@ class Runner:
             self._kill(number, signal.SIGKILL)
 
     def _kill(self, number: int, signal_number: signal.Signals) -> None:
-        text = _pid_file(number).read_text() if _pid_file(number).exists() else ""
-        if text.strip().isdecimal() and self.is_alive(number):
+        if process.send(number, signal_number):
             self._signalled[number] = time.monotonic()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(text), signal_number)
 
     def is_alive(self, number: int) -> bool:
         """Whether the process of a search lives, whoever started it."""
-        process = self._processes.get(number)
-        if process is not None and process.poll() is not None:
-            return False
-        lock = _lock(number)
-        if lock is not None:
-            os.close(lock)
-        return lock is None
+        started = self._processes.get(number)
+        return (started is None or started.poll() is None) and process.is_locked(number)
 
     def _ended(self, search: Search) -> None:
         """Write what became of a search whose process ended."""
-        process = self._processes.pop(search.id, None)
-        was_told = self._signalled.pop(search.id, None) is not None
-        code = process.returncode if process else None  # unknown if an earlier service started it
-        search = self.queue.spend(search.id, self._spent(search, process is not None))
+        started, was_told = self._processes.get(search.id), search.id in self._signalled
+        code = started.returncode if started else None  # unknown if an earlier service started it
+        search = self.queue.spend(search.id, self._spent(search, started is not None))
         if search.wanted:
             self.queue.settle(search.id)
         elif code == 0:
@@ -154,6 +158,20 @@ class Runner:
             self.queue.set_state(search.id, State.PAUSED, SERVICE, "a signal stopped its process")
         elif code is not None and code > 0:
             self._failed(search)
+        else:
+            self._killed(search)
+        if self._processes.get(search.id) is started:  # else the next step runs
+            self._forget(search.id)
+
+    def _forget(self, number: int) -> None:
+        """Forget the process of a search, once it is written what became of it."""
+        self._processes.pop(number, None)
+        self._signalled.pop(number, None)
+
+    def _killed(self, search: Search) -> None:
+        """Let a search resume whose process was killed, or ended while no service ran; but not for ever."""
+        if not process.pid(search.id):
+            self.queue.set_state(search.id, State.QUEUED, SERVICE, "its process did not start: it resumes")
         elif search.kills >= MAX_KILLS:
             reason = f"its process was killed {search.kills + 1} times"
             self.queue.set_state(search.id, State.FAILED, SERVICE, reason)
@@ -163,24 +181,45 @@ class Runner:
 
     def _go_on(self, search: Search) -> None:
         """Start the next step of a search, in the same turn; after the last one it is done."""
-        reason = _last_line(search.id, "; stopped ") if search.step == "search" else search.reason
-        if search.extended:
-            self._start(search, "search", max(1, search.jobs), "its limits were raised")
-        elif search.step == "search" and self.store.requests(search.study).pending():
-            self._start(search, "try", 1, reason)
-        elif (step := STEPS[search.step]) and self._has_winner(search):
+        reason = search.reason
+        if search.step == "search":
+            reason = process.last_line(search.id, "; stopped ") or "its time was over"
+        if self._has_more(search, reason):
+            return
+        if (step := STEPS[search.step]) and self._has_winner(search):
             self._start(search, step, 1, reason)
         else:
-            self.queue.set_state(search.id, State.DONE, SERVICE, reason, step="search")
+            self._done(search, reason)
+
+    def _has_more(self, search: Search, reason: str) -> bool:
+        """Start what was asked for while a step ran. Returns whether there was anything."""
+        if search.extended:
+            self._start(search, "search", max(1, search.jobs), "its limits were raised")
+        elif search.step != "try" and self._asked(search):
+            self._start(search, "try", 1, reason)
+        else:
+            return False
+        return True
+
+    def _done(self, search: Search, reason: str) -> None:
+        self.queue.set_state(search.id, State.DONE, SERVICE, reason, step="search", kills=0)
+        self._take_up(search)
+
+    def _take_up(self, search: Search) -> None:
+        """Let a search that is done wait for a turn once more if it was asked for something meanwhile."""
+        if self._asked(search):
+            self.queue.work(search.id, SERVICE, "to do what was asked of it")
+
+    def _asked(self, search: Search) -> bool:
+        return bool(self.store.requests(search.study).pending())
 
     def _failed(self, search: Search) -> None:
         """Write that a step failed. Without a script or a hand-in, a search is done all the same."""
-        reason = _last_line(search.id, "error: ") or "its process ended with an error"
+        reason = process.last_line(search.id, "error: ") or "its process ended with an error"
         if search.step in ("search", "try"):
             self.queue.set_state(search.id, State.FAILED, SERVICE, reason)
-        else:
-            reason = f"no {'script' if search.step == 'export' else 'hand-in'}: {reason}"
-            self.queue.set_state(search.id, State.DONE, SERVICE, reason, step="search")
+        elif not self._has_more(search, reason):
+            self._done(search, f"no {'script' if search.step == 'export' else 'hand-in'}: {reason}")
 
     def _has_winner(self, search: Search) -> bool:
         try:
@@ -192,13 +231,19 @@ class Runner:
     @staticmethod
     def _spent(search: Search, seen: bool) -> float:
         """Seconds that the process of a search ran. If it ended unseen, its output tells when."""
-        output = folder(search.id) / "output.txt"
-        if seen or search.started is None or not output.exists():
+        written = process.written(search.id)
+        if seen or search.started is None or written is None:
             return search.passed()
-        ended = output.stat().st_mtime - search.started.replace(tzinfo=datetime.UTC).timestamp()
-        return min(search.passed(), max(0.0, ended))
+        began = search.started.replace(tzinfo=datetime.UTC).timestamp()
+        return min(search.passed(), max(0.0, written - began))
 
     # The next ones
+
+    def _resume_stopped(self) -> None:
+        """Let searches wait for their turn that an earlier service paused at its end, or soon after it."""
+        for search in self.queue.all(state=State.PAUSED):
+            if search.reason == STOPPED:
+                self.queue.resume(search.id, SERVICE, "the service started again")
 
     def slots(self) -> int:
         """The searches that run at once, at most."""
@@ -224,34 +269,20 @@ class Runner:
         """Start the process of a search."""
         left = search.seconds_left
         if step == "search" and left is not None and left < LEAST_SECONDS:
-            step = "try" if self.store.requests(search.study).pending() else "export"
-        search = self.queue.begin(search.id, step, jobs, reason)
-        folder(search.id).mkdir(parents=True, exist_ok=True)
-        lock = _lock(search.id)
-        if lock is None:
-            return  # it lives, and the next tick follows it
-        try:
-            _pid_file(search.id).write_text("")
-            with open(folder(search.id) / "output.txt", "ab") as output:
-                self._processes[search.id] = subprocess.Popen(
-                    ["sh", "-c", LAUNCH, _pid_file(search.id), *self._command(search, step, jobs)],
-                    cwd=paths.ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=[lock],
-                    start_new_session=True,  # it outlives the service, and Ctrl-C reaches the service alone
-                )
-        finally:
-            os.close(lock)
+            step = "try" if self._asked(search) else "export"
+            if step == "export" and not self._has_winner(search):
+                self._done(search, "its time was over")
+                return
+        with process.starting(search.id) as lock:
+            search = self.queue.begin(search.id, step, jobs, reason)
+            self._forget(search.id)
+            if lock is not None:  # else it lives, and the next tick follows it
+                command = self._command(search, step, jobs)
+                self._processes[search.id] = process.start(search.id, command, lock, self.place.storage)
 
     def _command(self, search: Search, step: str, jobs: int) -> list[str]:
         """What a person would type."""
-        options: dict[str, object] = {
-            "task": search.task,
-            "study": search.study,
-            "storage": self.place.storage,
-        }
+        options: dict[str, object] = {"task": search.task, "study": search.study}
         if step == "search":
             left = search.seconds_left
             options |= {
@@ -267,28 +298,3 @@ class Runner:
         command = [sys.executable, "-m", "search", step]
         command += [f"--{name}={value}" for name, value in options.items() if value is not None]
         return command + (list(self.place.options) if step == "search" else [])
-
-
-def _pid_file(number: int) -> Path:
-    return folder(number) / "process"
-
-
-def _lock(number: int) -> int | None:
-    """The lock of a search's process, as an open file; None if a process holds it."""
-    folder(number).mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder(number) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
-
-
-def _last_line(number: int, part: str) -> str:
-    """The last line with a certain part that the process of a search wrote; "" if there is none."""
-    with open(folder(number) / "output.txt", "rb") as output:
-        output.seek(max(0, output.seek(0, os.SEEK_END) - TAIL))
-        lines = output.read().decode(errors="replace").splitlines()
-    found = [line.removeprefix("error: ") for line in lines if part in line]
-    return readable(redact.redacted(found[-1])) if found else ""

@@ -1,31 +1,47 @@
 """The tables of the service, and their database: a file in mlruns/, or the PostgreSQL of the studies."""
 
+import contextlib
 import datetime
 
 import psycopg
 from sqlalchemy import Connection, Engine, ForeignKey, UniqueConstraint, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from search import paths
+from search import paths, redact
 from search.client.models import State
+from search.errors import StoreError
+from search.text import one_line
 
 BUSY_SECONDS = 10  # that a writer of the file waits for another one
 READS = "reads"  # an option of connections that do not write
 
 
 def engine(storage: str | None) -> Engine:
-    """The database at an address; with None the file mlruns/service/service.db. Its tables are created."""
+    """The database at an address; with None the file mlruns/service/service.db. Its tables are created.
+
+    Raises StoreError.
+    """
     if storage:
         made = create_engine(
             "postgresql+psycopg://", creator=lambda: psycopg.connect(storage), pool_pre_ping=True
         )
     else:
-        paths.service().mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # the database then says what is wrong
+            paths.service().mkdir(parents=True, exist_ok=True)
         address = f"sqlite:///{paths.service() / 'service.db'}"
         made = create_engine(address, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
         event.listen(made, "begin", _begin)
-    Base.metadata.create_all(made)
+    try:
+        Base.metadata.create_all(made)
+    except SQLAlchemyError as error:
+        raise StoreError(f"the queue cannot be opened: {redact.redacted(cause(error))}") from None
     return made
+
+
+def cause(error: SQLAlchemyError) -> str:
+    """Why a database failed, in one line, without the statement that it was given."""
+    return one_line(error.orig) if isinstance(error, DBAPIError) and error.orig else one_line(error)
 
 
 def reading(engine: Engine) -> Engine:

@@ -13,22 +13,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 import data
-from search import __version__, redact
+from search import __version__
 from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
-from search.services.web import routes
-from search.services.web.auth import Denied, Guard
-from search.services.web.service import NotFound, Service
-from search.text import one_line, readable
+from search.services.queue.tables import cause
+from search.services.web import pages, routes, templating
+from search.services.web.auth import Denied, Guard, policy
+from search.services.web.service import NotFound, Service, mistake
 
 MAX_BODY = 64 * 1024  # bytes of a request
 TICK_SECONDS = 0.5  # between two looks at the running searches
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -46,7 +42,14 @@ STATUSES: dict[type[Exception], tuple[int, str]] = {
     OSError: (503, "Not available"),
     TrialbookError: (500, "Failed"),
 }
-TITLES = {401: "No valid token", 403: "Not allowed", 429: "Too many requests"}
+FOR_PROGRAMS = ("/api", "/metrics", "/healthz", "/openapi.json")  # other addresses are pages
+TITLES = {
+    400: "Not valid",
+    413: "Too large",
+    401: "No valid token",
+    403: "Not allowed",
+    429: "Too many requests",
+}
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -63,7 +66,8 @@ def application(service: Service) -> FastAPI:
         lifespan=lambda app: _running(service),
     )
     app.state.service = service
-    app.include_router(routes.ROUTER)
+    for each in (routes, pages, templating):
+        app.include_router(each.ROUTER)
     for error in (*STATUSES, Denied, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
     app.add_middleware(Gate, guard=service.guard)
@@ -109,24 +113,36 @@ class Gate:
             await send(message)
 
         try:
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            self._guard.check_origin(scope["method"], headers.get("host", ""), headers.get("origin"))
-            body = await _body(receive, headers.get("content-length", ""))
+            host, origin, length = (_header(scope, name) for name in (b"host", b"origin", b"content-length"))
+            self._guard.check_origin(scope["method"], host or "", origin)
+            body = await _body(receive, length or "")
         except Denied as error:
-            answer = problem(error.status, TITLES.get(error.status, "Not allowed"), error.detail)
+            title = TITLES.get(error.status, "Not allowed")
+            answer = refusal(Request(scope), error.status, title, error.detail)
             await answer(scope, receive, send_with_headers)
             return
-        await self._app(scope, _replay(body, receive), send_with_headers)
+        if body is not None:
+            await self._app(scope, _replay(body, receive), send_with_headers)
 
 
-async def _body(receive: Receive, length: str) -> bytes:
-    """The body of a request. Raises Denied if it is too large."""
+def _header(scope: Scope, name: bytes) -> str | None:
+    """The value of a header; None if it is missing. Raises Denied if there are several."""
+    values: list[str] = [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+    if len(values) > 1:
+        raise Denied(400, f"the header {name.decode()} came {len(values)} times: send it once")
+    return values[0] if values else None
+
+
+async def _body(receive: Receive, length: str) -> bytes | None:
+    """The body of a request; None if its sender went away. Raises Denied if it is too large."""
     too_large = Denied(413, f"the request has more than {MAX_BODY:,} bytes, which is the most")
     if length.isdecimal() and int(length) > MAX_BODY:
         raise too_large
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY:
@@ -146,37 +162,36 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def problem(status: int, title: str, detail: str) -> Response:
     """An error as the API answers it: one sentence says what was wrong, and what is valid."""
-    content = Problem(title=title, status=status, detail=readable(redact.redacted(detail), 600))
+    content = Problem(title=title, status=status, detail=templating.shown(detail))
     headers = (
         {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "60"} if status == 429 else {}
     )
     return JSONResponse(content.model_dump(), status, headers, "application/problem+json")
 
 
+def refusal(request: Request, status: int, title: str, detail: str) -> Response:
+    """An error as whoever asks reads it: programs as a problem, people as a page."""
+    if request.url.path.startswith(FOR_PROGRAMS) or templating.wants_json(request):
+        return problem(status, title, detail)
+    return templating.error_page(request, status, title, detail)
+
+
 async def _answer(request: Request, error: Exception) -> Response:
     """The answer to a request that failed."""
     match error:
         case Denied():
-            return problem(error.status, TITLES.get(error.status, "Not allowed"), error.detail)
+            return refusal(request, error.status, TITLES.get(error.status, "Not allowed"), error.detail)
         case RequestValidationError():
-            return problem(422, "Not valid", _sentence(error))
+            return refusal(request, 422, "Not valid", mistake(error.errors()))
         case HTTPException():
             title = {404: "Not found", 405: "Not allowed"}.get(error.status_code, "Failed")
-            answer = problem(error.status_code, title, f"{request.method} {request.url.path}: {error.detail}")
+            detail = f"{request.method} {request.url.path}: {error.detail}"
+            answer = refusal(request, error.status_code, title, detail)
             answer.headers.update(error.headers or {})
             return answer
         case SQLAlchemyError():
-            return problem(503, "Not available", f"the queue cannot be reached: {one_line(error)}")
+            return refusal(request, 503, "Not available", f"the queue cannot be reached: {cause(error)}")
     for kind, (status, title) in STATUSES.items():
         if isinstance(error, kind):
-            return problem(status, title, str(error))
-    return problem(500, "Failed", "a fault of this program: its log says where")
-
-
-def _sentence(error: RequestValidationError) -> str:
-    """The first mistake of a request: where, the value, and the rule."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    seen = readable(repr(first.get("input")), 60)
-    more = len(error.errors()) - 1
-    return f"{where} {seen} is not valid: {first['msg']}" + (f" (and {more} more)" if more else "")
+            return refusal(request, status, title, str(error))
+    return refusal(request, 500, "Failed", "a fault of this program: its log says where")

@@ -8,6 +8,7 @@ import asyncio
 import bisect
 import contextlib
 import json
+import logging
 import math
 import re
 import threading
@@ -191,10 +192,14 @@ class Feeds:
 
     @staticmethod
     async def _look(feed: Feed, search: Search) -> None:
-        with contextlib.suppress(TrialbookError, OSError):  # the study is away, or damaged: pages say so
+        try:
             if await asyncio.to_thread(feed.look, search):
                 feed.changed.set()
                 feed.changed = asyncio.Event()
+        except (TrialbookError, OSError):
+            pass  # the study is away, or damaged: pages say so
+        except Exception:  # of one study: the others are watched on
+            logging.getLogger(__name__).exception("The events of search %s stop.", search.id)
 
     async def stream(
         self, search: Search, last_id: str | None, allowed: Callable[[], bool]
@@ -208,6 +213,7 @@ class Feeds:
         """
         (record, change), shown, feed = position(last_id), None, self.of(search)
         feed.watchers += 1
+        asked = time.monotonic()
         try:
             await self._look(feed, search)
             while True:
@@ -232,9 +238,11 @@ class Feeds:
                 try:
                     await asyncio.wait_for(waker.wait(), ALIVE_SECONDS)
                 except TimeoutError:
+                    yield ": alive\n\n"
+                if time.monotonic() > asked + ALIVE_SECONDS:
                     if not await asyncio.to_thread(allowed):
                         return
-                    yield ": alive\n\n"
+                    asked = time.monotonic()
         finally:
             feed.watchers -= 1
 
