@@ -17,7 +17,7 @@ from search import __version__
 from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
 from search.services.queue.tables import cause
-from search.services.web import pages, routes, templating
+from search.services.web import docs, pages, routes, templating
 from search.services.web.auth import Denied, Guard, policy
 from search.services.web.service import NotFound, Service, mistake
 
@@ -63,11 +63,13 @@ def application(service: Service) -> FastAPI:
         summary="A queue of searches for hyperparameters, shared by a class or a team.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lambda app: _running(service),
     )
     app.state.service = service
-    for each in (routes, pages, templating):
+    for each in (routes, pages, templating, docs):
         app.include_router(each.ROUTER)
+    docs.describe(app, service)
     for error in (*STATUSES, Denied, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
     app.add_middleware(Gate, guard=service.guard)
