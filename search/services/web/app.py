@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -74,6 +76,27 @@ def application(service: Service) -> FastAPI:
         app.add_exception_handler(error, _answer)
     app.add_middleware(Gate, guard=service.guard)
     return app
+
+
+class Server(uvicorn.Server):
+    """Serves the application of a service, and ends its streams before it waits for all answers to end."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application(service),
+                log_level="warning",
+                access_log=False,  # addresses may hold what persons look at
+                server_header=False,
+                timeout_graceful_shutdown=1,  # second
+                **options,
+            )
+        )
+        self._feeds = service.feeds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feeds.end()
+        await super().shutdown(sockets)
 
 
 @contextlib.asynccontextmanager
