@@ -53,13 +53,13 @@ class Mirror:
         self.study: CopiedStudy | None = None  # as long as the search has none
         self.n_records = 0
         self._run, self._store = run, MemoryStore()
-        self._watcher: Watcher | None = None
+        self.watcher: Watcher | None = None  # who is told of changes
         self._told: dict[int, Trial] = {}  # each trial as the watcher knows it
 
     def follow(self, watcher: Watcher) -> None:
         """Tell a watcher of each change from now on; of trials that have ended, it knows already."""
         assert self.study is not None
-        self._watcher = watcher
+        self.watcher = watcher
         trials = list(self.study.trials())
         self._told = {trial.number: trial for trial in trials if trial.ended}
         self._tell(trial.number for trial in trials)
@@ -78,12 +78,12 @@ class Mirror:
         lines = self.study.append(records)
         self._tell(sorted({record["trial_id"] for record in records if "trial_id" in record}))
         for line in lines:
-            if self._watcher is not None:
-                self._watcher.requested(line)
+            if self.watcher is not None:
+                self.watcher.requested(line)
 
     def _tell(self, numbers: Iterable[int]) -> None:
         """Tell the watcher how these trials changed."""
-        if self.study is None or self._watcher is None:
+        if self.study is None or self.watcher is None:
             return
         waiting = self.study.tried().waiting
         for number in numbers:
@@ -91,7 +91,7 @@ class Mirror:
                 continue
             trial = self.study.trial(number)
             if trial.config:  # else its description comes next
-                _tell(self._watcher, self._told.get(number), trial)
+                _tell(self.watcher, self._told.get(number), trial)
                 self._told[number] = trial
 
 

@@ -37,6 +37,11 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+def example(**values: Any) -> ConfigDict:
+    """An example of a request, for the document of the API."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
 class Strict(BaseModel):
     """A request: a field that is not known is an error, as it is probably misspelt."""
 
@@ -45,6 +50,8 @@ class Strict(BaseModel):
 
 class SearchRequest(Strict):
     """A search to start."""
+
+    model_config = example(task="langid", timeout=120)
 
     task: Text = Field(description="one of the tasks of `/api/tasks`")
     data: Text | None = Field(None, description="one of the task's sources of data")
@@ -58,6 +65,8 @@ class SearchRequest(Strict):
 class ExtendRequest(Strict):
     """Higher limits of a search."""
 
+    model_config = example(timeout=600)
+
     trials: Trials | None = None
     timeout: Seconds | None = None
 
@@ -65,11 +74,15 @@ class ExtendRequest(Strict):
 class TrialRequest(Strict):
     """One's own configuration. Hyperparameters that are not named take the task's defaults."""
 
+    model_config = example(params={"hidden_size": 300, "learning_rate": 0.001})
+
     params: dict[Text, Value] = Field(max_length=200)
 
 
 class VoidRequest(Strict):
     """Trials that do not count, or count again."""
+
+    model_config = example(trials=[3, 4], reason="the mask was wrong")
 
     trials: list[Annotated[int, Field(ge=0, le=MOST_TRIALS)]] = Field(
         min_length=1, max_length=10_000, description="their numbers"

@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import uvicorn
-
 from search import paths, storage
 from search.errors import StudyConflict, TrialbookError, UsageError, unknown
 from search.executors.executor import cores
@@ -19,7 +17,7 @@ from search.services.queue.queue import Queue
 from search.services.queue.runner import Place, Runner
 from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
-from search.services.web.app import application
+from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
 from search.services.web.events import Feeds
 from search.services.web.service import Service
@@ -100,16 +98,7 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
 
 def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> None:
     """Answer requests until a signal comes."""
-    config = uvicorn.Config(
-        application(service),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,  # addresses may hold what persons look at
-        server_header=False,
-        timeout_graceful_shutdown=1,  # second, for streams that would go on
-    )
-    server = uvicorn.Server(config)
+    server = Server(service, host=host, port=port)
     thread = threading.Thread(target=server.run, name="web")  # where it leaves signals to this one
     thread.start()
     while signals.received is None and thread.is_alive():

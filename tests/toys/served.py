@@ -3,13 +3,13 @@
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import plain
 import pytest
 import requests
-import uvicorn
 from stores import here
 
 from search.client.models import SearchRequest, State
@@ -18,7 +18,7 @@ from search.executors.inline import Inline
 from search.services.queue import tables
 from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.runner import Place, Runner
-from search.services.web.app import application
+from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
 from search.services.web.events import Feeds
 from search.services.web.service import Service
@@ -29,11 +29,12 @@ TOYS = Path(plain.__file__).parent
 
 @dataclass
 class Served:
-    """A service and its address. `token(name, role)` makes a token of a person."""
+    """A service and its address. `token(name, role)` makes a token of a person; `end()` stops serving."""
 
     address: str
     service: Service
     tokens: Tokens
+    end: Callable[[], None]
 
     def token(self, name: str, role: str = "student") -> str:
         return self.tokens.create(name, role)
@@ -84,9 +85,7 @@ def serve_web(home, monkeypatch):
         guard = Guard(known, []) if tokens else Guard(None, [host])
         runner = Runner(queue, store, Place(jobs))
         service = Service(queue, Feeds(queue, store), runner, guard, store)
-        server = uvicorn.Server(
-            uvicorn.Config(application(service), log_level="warning", timeout_graceful_shutdown=1)
-        )
+        server = Server(service)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
 
@@ -96,7 +95,7 @@ def serve_web(home, monkeypatch):
             assert runner.stop(30)
 
         ends.append(end)
-        return Served(f"http://{host}", service, known)
+        return Served(f"http://{host}", service, known, end)
 
     yield serve
     for end in ends:

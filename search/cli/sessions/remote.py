@@ -18,6 +18,8 @@ from search.strategy import winner
 OF_A_SERVICE = ("server", "trials", "timeout", "bar", "seed", "data", "verbose")
 OF_A_STARTED_ONE = ("server", "id", "verbose")
 POLL_SECONDS = 1.0  # between two looks at the queue
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+FREEZING = ("export", "handin")  # what its process does after the search
 SERVICE = "service"  # the person of changes that nobody asked for
 
 
@@ -88,7 +90,7 @@ def _wait_for_turn(run: Run) -> None:
 
 def _follow(run: Run, verbose: bool) -> Mirror:
     """Show a search until it has ended. Returns the copy of its study."""
-    mirror, console = Mirror(run), terminal.console(soft_wrap=False)
+    mirror, console, detail = Mirror(run), terminal.console(soft_wrap=False), run.detail
     shown: display.Display | display.Lines | None = None
     said: set[str] = set()
     with contextlib.ExitStack() as stack:
@@ -96,14 +98,17 @@ def _follow(run: Run, verbose: bool) -> Mirror:
             if event.record > mirror.n_records:
                 mirror.refresh()
             if event.kind == "state":
+                detail = run.refresh()
+                if shown is not None and detail.step in FREEZING:
+                    stack.close()  # all that it shows has ended
+                    shown = mirror.watcher = None
+                if shown is not None:
+                    _set_limits(shown.tally, detail)
                 if line := _line(event, said):
                     console.print(line, soft_wrap=True)
-                if shown is not None:
-                    _set_limits(shown.tally, run.refresh())
-            if shown is None and mirror.study is not None:
-                tally = display.Tally(mirror.study, math.inf, math.inf)
-                _set_limits(tally, run.refresh())
-                shown = display.watch(console, tally, verbose)
+            if shown is None and mirror.study and detail.state not in ENDED and detail.step not in FREEZING:
+                shown = display.watch(console, display.Tally(mirror.study, math.inf, math.inf), verbose)
+                _set_limits(shown.tally, run.refresh())
                 stack.enter_context(shown)
                 mirror.follow(shown)
     return mirror
@@ -123,10 +128,9 @@ def _line(event: Event, said: set[str]) -> str:
     said.add(reason)
     if event.id.endswith(".1") or (is_known and state in (State.SEARCHING, State.DONE)):
         return ""
-    text = f"{reason.rstrip('.')}{by}."
-    return (
-        f"{text[0].upper()}{text[1:]}" if state in (State.SEARCHING, State.DONE) else f"Now {state}: {text}"
-    )
+    if state not in (State.SEARCHING, State.DONE):
+        reason = f"now {state}: {reason}"
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}{by}."
 
 
 def _show_result(run: Run, mirror: Mirror) -> int:

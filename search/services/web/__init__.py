@@ -7,6 +7,7 @@
     routes      the API
     templating  how pages are made: templates, and the files that browsers keep
     pages       the same for people, as pages
+    docs        the API explained: its document, and pages of it that need no network
     app         all of it as one application, with its errors and its limits
 
 Data flow: a route writes a request into the queue of `search.services.queue`; routes, pages and events read

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -17,7 +19,7 @@ from search import __version__
 from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
 from search.services.queue.tables import cause
-from search.services.web import pages, routes, templating
+from search.services.web import docs, pages, routes, templating
 from search.services.web.auth import Denied, Guard, policy
 from search.services.web.service import NotFound, Service, mistake
 
@@ -63,15 +65,38 @@ def application(service: Service) -> FastAPI:
         summary="A queue of searches for hyperparameters, shared by a class or a team.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lambda app: _running(service),
     )
     app.state.service = service
-    for each in (routes, pages, templating):
+    for each in (routes, pages, templating, docs):
         app.include_router(each.ROUTER)
+    docs.describe(app, service)
     for error in (*STATUSES, Denied, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
     app.add_middleware(Gate, guard=service.guard)
     return app
+
+
+class Server(uvicorn.Server):
+    """Serves the application of a service, and ends its streams before it waits for all answers to end."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application(service),
+                log_level="warning",
+                access_log=False,  # addresses may hold what persons look at
+                server_header=False,
+                timeout_graceful_shutdown=1,  # second
+                **options,
+            )
+        )
+        self._feeds = service.feeds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feeds.end()
+        await super().shutdown(sockets)
 
 
 @contextlib.asynccontextmanager

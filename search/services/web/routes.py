@@ -49,6 +49,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 ROUTER = APIRouter(responses=PROBLEMS)
 
 
+def content(*types: str) -> dict[int | str, dict[str, Any]]:
+    """What an answer may be, for the document of the API."""
+    return {200: {"content": {each: {"schema": {"type": "string"}} for each in types}}}
+
+
 def service_of(request: Request) -> Service:
     """The service that answers a request."""
     return cast(Service, request.app.state.service)
@@ -130,10 +135,9 @@ def _feed(search: Found, service: Here) -> Feed:
 
 
 Followed = Annotated[Feed, Depends(_feed)]
-CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 
 
-@ROUTER.get("/api/searches/{id}/trials", responses=CSV, response_model=list[models.Trial])
+@ROUTER.get("/api/searches/{id}/trials", responses=content("text/csv"), response_model=list[models.Trial])
 def trials(
     search: Found, feed: Followed, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json"
 ) -> Any:
@@ -162,7 +166,7 @@ def winner(search: Found, feed: Followed) -> models.Winner:
         return summary.winner(search)
 
 
-@ROUTER.get("/api/searches/{id}/records", response_class=PlainTextResponse)
+@ROUTER.get("/api/searches/{id}/records", response_class=Response, responses=content("application/x-ndjson"))
 def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2**31)] = 0) -> Response:
     """The records of the study after so many of them, one a line, so that a copy can follow it."""
 
@@ -174,7 +178,7 @@ def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-@ROUTER.get("/api/searches/{id}/events", response_class=StreamingResponse)
+@ROUTER.get("/api/searches/{id}/events", response_class=Response, responses=content("text/event-stream"))
 async def events(
     request: Request,
     search: Found,
@@ -207,7 +211,11 @@ def report(search: Found, feed: Followed) -> Response:
     return HTMLResponse(text, headers={"Content-Security-Policy": policy(f"'nonce-{nonce}'")})
 
 
-@ROUTER.get("/api/searches/{id}/script")
+@ROUTER.get(
+    "/api/searches/{id}/script",
+    response_class=Response,
+    responses=content("text/x-python", "application/zip"),
+)
 def script(
     search: Found, data: Annotated[bool, Query(description="a zip with its data")] = False
 ) -> Response:
@@ -224,7 +232,7 @@ def script(
     return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
 
-@ROUTER.get("/api/searches/{id}/handin", response_class=FileResponse)
+@ROUTER.get("/api/searches/{id}/handin", response_class=Response, responses=content("application/zip"))
 def handin(search: Found) -> Response:
     """The study as one zip to hand in."""
     path = runner.folder(search.id) / "handin" / f"{search.study}-handin.zip"

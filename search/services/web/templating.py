@@ -18,7 +18,7 @@ from search.services.web.service import NotFound
 from search.text import duration, readable, settings
 
 FILES = Path(__file__).parent
-NAMES = ("page.css", "live.js", "forms.js", "plotly.min.js")
+NAMES = ("page.css", "live.js", "forms.js", "docs.js", "plotly.min.js")
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 YEAR = "public, max-age=31536000, immutable"  # the address of a file changes with its text
 MAX_LETTERS = 600  # of an error

@@ -68,7 +68,7 @@ def test_a_search_that_is_cancelled_meanwhile_ends_the_command(web, search):
 def test_a_search_runs_there_and_its_news_are_shown_here(web, search):
     code, output, error = search("--server", web.address, "--task", "bowl", "--trials", "8", "--verbose")
     assert (code, error) == (0, "")
-    assert "] trial 0 starts (" in output and "; stopped as TRIALS=8 is reached after " in output
+    assert "It is its turn.\n" in output and "; stopped as TRIALS=8 is reached after " in output
     assert output.splitlines()[-1].endswith("/api/searches/1/script   the winner as one script")
 
 

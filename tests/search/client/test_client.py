@@ -138,6 +138,17 @@ def test_changes_are_those_of_the_service(web, client):
         run.resume()
 
 
+def test_a_service_that_ends_closes_its_streams_without_a_fault(serve_web, capfd):
+    web = serve_web()
+    run = Client(web.address, patience=0).run(web.add(trials=3).id)
+    events = run.events()
+    assert next(events).kind == "state"
+    web.end()
+    with pytest.raises(StoreError, match="does not answer"):
+        list(events)
+    assert capfd.readouterr().err == ""
+
+
 def test_searches_are_listed_by_state_and_owner(web, client):
     first, second = web.add("ada", trials=3), web.add("ben", trials=3)
     assert [each.id for each in client.searches()] == [second.id, first.id]
