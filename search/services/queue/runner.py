@@ -143,7 +143,9 @@ class Runner:
     def is_alive(self, number: int) -> bool:
         """Whether the process of a search lives, whoever started it."""
         started = self._processes.get(number)
-        return (started is None or started.poll() is None) and process.is_locked(number)
+        if started is None:
+            return process.is_locked(number)
+        return started.poll() is None  # at its end its lock is free before its exit code is known
 
     def _ended(self, search: Search) -> None:
         """Write what became of a search whose process ended."""
