@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def serving(guard, store):
+def serving(guard, store, log_level="warning"):
     """A service over HTTP on a free port, whose queue stands still; stop it by `should_exit`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -38,7 +38,7 @@ def serving(guard, store):
     service = Service(queue, Feeds(queue, store), Standing(queue, store, Place(1)), guard(port), store)
     app = application(service)
     server = Server(
-        uvicorn.Config(app, port=port, log_level="info", server_header=False, timeout_graceful_shutdown=1)
+        uvicorn.Config(app, port=port, log_level=log_level, server_header=False, timeout_graceful_shutdown=1)
     )
     thread = threading.Thread(target=server.run)
     thread.start()

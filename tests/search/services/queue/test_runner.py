@@ -94,8 +94,9 @@ def test_killed_search_resumes_and_loses_no_trial(make_runner, ask, until, queue
     until(runner, search.id, trains)
     kill(search)
     before = numbers(search)
-    runner.tick()
-    assert "was killed: it resumes" in " ".join(change.reason for change in queue.find(search.id).changes)
+    until(runner, search.id, lambda search: search.kills == 1)
+    reasons = [change.reason for change in queue.find(search.id).changes]
+    assert "its process was killed: it resumes" in reasons
     until(runner, search.id, lambda search: len(trials(search)) > len(before))
     assert numbers(search)[: len(before)] == before
     assert len(set(numbers(search))) == len(numbers(search))

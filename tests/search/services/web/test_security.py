@@ -41,7 +41,7 @@ def shared(bowl, caplog):
     """A service that others reach: ann has a search that is done; everybody has a token, eve had one."""
     caplog.set_level(logging.DEBUG)
     tokens = Tokens(open_engine(None))
-    served = serving(lambda port: Guard(tokens, []), here())
+    served = serving(lambda port: Guard(tokens, []), here(), "info")
     served.tokens = {name: tokens.create(name, "student") for name in ("ann", "bob", "eve")}
     served.tokens["staff"] = tokens.create("staff", "staff")
     tokens.revoke("eve")
