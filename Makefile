@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
-COMMANDS := search check status winner report compare export train handin check-handin void unvoid audit doctor bundle grade ui dashboard copy serve token tokens stack slurm
+COMMANDS := search try check status winner report compare export train handin check-handin void unvoid audit doctor bundle grade ui dashboard copy serve token tokens stack slurm
 SETTINGS := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
 # Values are plain text: neither make nor the shell expands them.
@@ -20,7 +20,8 @@ help:  ## list all commands
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 	@echo '`.venv/bin/python -m search --help` lists every option; `make search TASK=langid` starts.'
 
-search: .venv/ready $(if $(filter ray,$(value TRAINERS)),.venv/ray)  ## search a task, or resume a study of it, 300 s at most: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= STAGES=1 JOBS= STUDY= SEED= DATA= OLD= DEVICE= VERBOSE=1
+search: .venv/ready $(if $(filter ray,$(value TRAINERS)),.venv/ray)  ## search a task, or resume a study of it, 300 s at most: TASK= TRIALS= TIMEOUT= CONFIRM= BAR= STAGES=1 JOBS= STUDY= SEED= DATA= OLD= DEVICE= VERBOSE=1 SERVER=
+try: .venv/ready  ## train one configuration of your own, also while a search runs: TASK= WITH="name=value ..." STUDY= SEED= DATA= DEVICE=
 check: .venv/ready  ## check a task's file, and train its defaults for some seconds; writes nothing: TASK= DATA=
 status: .venv/ready  ## list all studies: TASK=
 winner: .venv/ready  ## show the winning configuration of a study: TASK= STUDY= BAR=score TEST=1

@@ -78,8 +78,8 @@ def run(
 
     Returns the study. Raises TrialbookError.
     """
-    from search.cli import session
     from search.cli.options import SearchOptions
+    from search.cli.sessions import session
 
     if trials is None and timeout is None:
         raise UsageError("a search needs a limit: trials= or timeout=")

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from search.errors import TrialbookError, TrialLost
 from search.executors.executor import GO_ON, LAST_QUARTER, PAUSE, STOP, Executor, Verdict
 from search.strategy import explain
-from search.strategy.strategy import Limits, Strategy
+from search.strategy.assessment import Limits
+from search.strategy.strategy import Strategy
 from search.study.requests import Inbox
 from search.study.study import Study
 from search.study.trial import Trial, TrialState, numbers

@@ -5,10 +5,9 @@
     commands_share  the commands that carry results to others: scripts, hand-ins, grades, pages
     options         the types of options, and their one-line errors
     selection       the task, the studies and the trials that a person means
-    session         one search, from its first line to the next commands
+    sessions        what takes long: a search here or on a service, the check of a task
     display         the progress of a search, live or in lines
     terminal        prints tables, texts and errors
-    rehearsal       checks a task for its author
 
 `app` gives a command its options as frozen dataclasses, and the store of studies as an object. A command asks
 `selection` what is meant, calls the package that does it, and prints. It returns the exit code.

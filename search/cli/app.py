@@ -8,8 +8,9 @@ import io
 import os
 import sys
 import traceback
+import urllib.parse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cyclopts import App, CycloptsError
 from cyclopts.exceptions import MissingArgumentError, UnknownOptionError, UnusedCliTokensError
@@ -21,6 +22,7 @@ from search.errors import StoreError, TrialbookError, UsageError, unknown
 from search.text import one_line
 from search.tracking import TrackingStore, chosen
 
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
 EXIT_CODES = """--debug: any command shows the traceback of a fault of this program
 
 exit codes:
@@ -29,10 +31,10 @@ exit codes:
 """
 Command = Callable[..., int]
 COMMANDS: dict[str, Command] = {
-    command.__name__.replace("_", "-"): command
+    command.__name__.rstrip("_").replace("_", "-"): command
     for command in (
-        *(commands.search, commands.check, commands.status, commands.winner, commands.report),
-        *(commands.compare, commands.export, commands_share.train, commands_share.handin),
+        *(commands.search, commands.try_, commands.check, commands.status, commands.winner),
+        *(commands.report, commands.compare, commands.export, commands_share.train, commands_share.handin),
         *(commands_share.check_handin, commands.void, commands.unvoid, commands.audit, commands.doctor),
         *(commands_share.bundle, commands_share.grade, commands_share.ui, commands_share.dashboard),
         *(commands.copy, commands_share.serve, commands_share.token, commands_share.tokens),
@@ -72,6 +74,7 @@ class Environment:
 
     storage: str | None  # TRIALBOOK_STORAGE: the address of the studies
     tracking: TrackingStore  # MLFLOW_TRACKING_URI: the store of the log
+    token: str | None = field(repr=False)  # TRIALBOOK_TOKEN: who asks a service
 
 
 def option_names(command: str) -> list[str]:
@@ -165,8 +168,24 @@ def _read_environment() -> Environment:
     """
     data.use_course_folder(os.environ.get("DATA_DIR"))
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        options.check_tracking_uri(uri)
-    return Environment(os.environ.get("TRIALBOOK_STORAGE"), chosen(uri))
+        _check_tracking_uri(uri)
+    return Environment(
+        os.environ.get("TRIALBOOK_STORAGE"), chosen(uri), os.environ.get("TRIALBOOK_TOKEN") or None
+    )
+
+
+def _check_tracking_uri(uri: str) -> None:
+    """Raise UsageError if MLFLOW_TRACKING_URI names neither a server nor a database that MLflow opens."""
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        valid = parts.scheme.partition("+")[0] in SCHEMES and (parts.port is None or parts.port > 0)
+    except ValueError:  # such as a port that is no number
+        valid = False
+    if not valid and uri != "databricks":
+        shown = redact.redacted(uri)
+        raise UsageError(
+            f"MLFLOW_TRACKING_URI {shown!r} is not valid: http://host:port, or unset it for a log here"
+        )
 
 
 def _fill_in(bound: inspect.BoundArguments, environment: Environment) -> None:
@@ -181,6 +200,8 @@ def _fill_in(bound: inspect.BoundArguments, environment: Environment) -> None:
         bound.arguments["storage"] = options.database("STORAGE", environment.storage)
     if "tracking" in needed:
         bound.arguments["tracking"] = environment.tracking
+    if "token" in needed:
+        bound.arguments["token"] = environment.token
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:

@@ -3,14 +3,13 @@
 A command imports heavy libraries itself, so that the others start faster.
 """
 
-import dataclasses
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from search.cli import selection, terminal
 from search.cli.options import (
     CHOSEN,
-    TIMEOUT,
     Out,
+    OwnTrial,
     SearchOptions,
     Store,
     StudyData,
@@ -21,6 +20,7 @@ from search.cli.options import (
     TaskData,
     Text,
     Threshold,
+    Token,
     Tracking,
     anything,
     destination,
@@ -42,17 +42,37 @@ VoidAction = Literal["void", "restore"]
 
 
 def search(
-    options: SearchOptions = SearchOptions(), *, task: Task = None, store: Store = CHOSEN, tracking: Tracking
+    options: SearchOptions = SearchOptions(),
+    *,
+    task: Task = None,
+    store: Store = CHOSEN,
+    tracking: Tracking,
+    token: Token,
 ) -> int:
     """Search a task's ranges, or resume a study of it. It stops by itself once more time promises too little.
 
     Example: make search TASK=langid TIMEOUT=120
     """
-    from search.cli import session
+    from search.cli.sessions import remote, session
 
-    if options.trials is None and options.timeout is None:
-        options = dataclasses.replace(options, timeout=TIMEOUT)
+    if options.server is not None or options.id is not None:
+        return remote.run(options, task, token)
     return session.run(selection.task_named(task), store, tracking, options)
+
+
+def try_(options: OwnTrial = OwnTrial(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
+    """Train one configuration of your own to its end. If a search runs, that search trains it next.
+
+    Hyperparameters that are not named take the task's defaults. Without WITH=, it trains what was asked for.
+
+    Example: make try TASK=langid WITH="hidden_size=300 learning_rate=0.001"
+    """
+    from search.cli.sessions import session
+
+    task = selection.find_task(options)
+    study, given = selection.study_to_try(options, store), selection.read_values(options.values)
+    searched = SearchOptions(study=study, data=options.data, seed=options.seed, device=options.device)
+    return session.try_own(task, store, tracking, searched, given)
 
 
 def check(options: TaskData = TaskData()) -> int:
@@ -60,7 +80,7 @@ def check(options: TaskData = TaskData()) -> int:
 
     Example: make check TASK=langid
     """
-    from search.cli.rehearsal import rehearse
+    from search.cli.sessions.rehearsal import rehearse
 
     for line in rehearse(selection.find_task(options), options.data):
         print(line, flush=True)
@@ -201,38 +221,18 @@ def unvoid(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, track
 
 
 def _void(action: VoidAction, options: StudyTrials, store: StudyStore, tracking: TrackingStore) -> int:
-    """Void or restore trials in the study, the log and the frozen script."""
-    from search import export
-    from search.maintenance.doctor import remedy
-    from search.reports.page import log_files
-    from search.study.opening import hold_study
-    from search.study.trial import number_ranges
-    from search.tracking.projection import Projection
+    from search.maintenance import voiding
 
-    name = selection.find_study(options, store).name
-    _voidable(selection.find_study(options, store), options, action)  # an error comes before any change
-    with hold_study(store, name) as study:
-        numbers = _voidable(study, options, action)
-        study.void(action, numbers, options.reason or "restored")
-        log = Projection(study, tracking, log_files)
-        log.bring_up_to_date()
-        flagged = export.flag(study)
-        result = "count again" if action == "restore" else "are void"
-        trials = f"trials {number_ranges(numbers)} of study {study.name}"
-        print(f"{trials} {result}; {study.n_finished()} trials count")
-        if flagged:
-            print(f"{flagged} was made from a trial that is void: its first line says so now")
-        if log.behind:
-            print(f"The log is incomplete ({log.behind}): {remedy(study.store, log.store)}.")
+    study = selection.find_study(options, store)
+
+    def choose(study: "StudyView") -> list[int]:
+        trials = list(study.trials())
+        if options.trials is None:  # a time or a fingerprint means those that can be voided or restored
+            trials = [trial for trial in trials if bool(trial.void) == (action == "restore")]
+        return selection.find_trials(trials, options)
+
+    voiding.void(study, tracking, action, choose, options.reason or "restored", print)
     return 0
-
-
-def _voidable(study: "StudyView", options: StudyTrials, action: VoidAction) -> list[int]:
-    """The numbers of the trials to void or to restore. Raises UsageError."""
-    trials = list(study.trials())
-    if options.trials is None:  # a time or a fingerprint means those that can be voided or restored
-        trials = [trial for trial in trials if bool(trial.void) == (action == "restore")]
-    return selection.find_trials(trials, options)
 
 
 def audit(options: StudyName = StudyName(), *, store: Store = CHOSEN, tracking: Tracking) -> int:

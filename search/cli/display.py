@@ -20,11 +20,11 @@ from rich.text import Text
 
 from search.errors import NoWinner
 from search.strategy import winner
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import score_line
-from search.strategy.posterior import Posterior
 from search.strategy.winner import Candidate
-from search.study.study import Study
 from search.study.trial import Trial, TrialState
+from search.study.view import StudyView
 from search.text import duration, settings
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -48,7 +48,7 @@ class Tally:
         trials, seconds: the limits of the search; inf for no limit.
     """
 
-    def __init__(self, study: Study, trials: float, seconds: float) -> None:
+    def __init__(self, study: StudyView, trials: float, seconds: float) -> None:
         self.study, self.trials, self.seconds = study, trials, seconds
         self.running: dict[int, Trial] = {}  # by number
         self.paused_numbers: set[int] = set()

@@ -7,14 +7,14 @@ UsageError. Options that belong together are fields of a frozen dataclass. Untyp
 import math
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
+from cyclopts import Token as TypedToken
 
-from search import redact, storage
+from search import storage
 from search.errors import UsageError
 from search.storage import StudyStore
 from search.tracking import TrackingStore
@@ -22,7 +22,6 @@ from search.tracking import TrackingStore
 Reader = Callable[[str, str], Any]
 Group = TypeVar("Group")
 
-SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
 TIMEOUT = 300  # seconds: the default budget
 
 
@@ -125,20 +124,6 @@ def flag(name: str, text: str) -> bool:
     return text == "1"
 
 
-def check_tracking_uri(uri: str) -> None:
-    """Raise UsageError if MLFLOW_TRACKING_URI names neither a server nor a database that MLflow opens."""
-    try:
-        parts = urllib.parse.urlsplit(uri)
-        valid = parts.scheme.partition("+")[0] in SCHEMES and (parts.port is None or parts.port > 0)
-    except ValueError:  # such as a port that is no number
-        valid = False
-    if not valid and uri != "databricks":
-        shown = redact.redacted(uri)
-        raise UsageError(
-            f"MLFLOW_TRACKING_URI {shown!r} is not valid: http://host:port, or unset it for a log here"
-        )
-
-
 def missing(name: str, hint: str) -> UsageError:
     """The UsageError for a missing option. `hint` names the valid values, or asks for one.
 
@@ -167,7 +152,7 @@ def option(read: Reader, metavar: str, text: str, default: str = "", name: Seque
         name: its spellings, if they differ from the parameter's name.
     """
 
-    def convert(_type: Any, tokens: Sequence[Token]) -> Any:
+    def convert(_type: Any, tokens: Sequence[TypedToken]) -> Any:
         keyword, typed = tokens[-1].keyword or "", tokens[-1].value
         shown = keyword.lstrip("-").upper().replace("-", "_")
         if typed == "--":
@@ -207,6 +192,8 @@ DataDir = Annotated[
 Threshold = Annotated[
     float | None, option(number, "SCORE", "prefer the cheapest configuration that reaches this score")
 ]
+Seed = Annotated[int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")]
+Device = Annotated[Text, option(anything, "DEVICE", "cpu, or cuda: a GPU", "cpu")]
 Out = Annotated[Text, option(path, "FOLDER", "write into this folder")]
 Jobs = Annotated[int | None, option(whole(1, 256), "N", "trainers at once", "one a core")]
 Nodes = Annotated[int | None, option(whole(1, 256), "N", "nodes of the cluster, or coordinators")]
@@ -221,14 +208,14 @@ Host = Annotated[
     Text, option(anything, "ADDRESS", "this machine's address for others", "127.0.0.1: none can reach it")
 ]
 DATABASE = "the database of the studies: postgresql://user@host/name"
+Service = Annotated[Text, option(server, "URL", "search on this service, with the token $TRIALBOOK_TOKEN")]
 Storage = Annotated[Text, option(database, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files")]
 CHOSEN: Any = None  # `search.cli.app` replaces it: a command always gets a store
 Store = Annotated[
     StudyStore, option(store, "URL", DATABASE, "$TRIALBOOK_STORAGE, or files", name=["--storage"])
 ]
-
-
 Tracking = Annotated[TrackingStore, Parameter(parse=False)]  # chosen by `search.cli.app`, not typed
+Token = Annotated[Text, Parameter(parse=False)]  # of a service: read by `search.cli.app`, never typed
 
 
 @group
@@ -253,6 +240,18 @@ class StudyData(TaskData):
     """A study, by its task, its data or its name."""
 
     study: Study = None
+
+
+@group
+class OwnTrial(StudyData):
+    """A configuration of one's own, its study and data."""
+
+    values: Annotated[
+        Text,
+        option(anything, '"NAME=VALUE ..."', "hyperparameters; the others take defaults", name=["--with"]),
+    ] = None
+    seed: Seed = None
+    device: Device = None
 
 
 @group
@@ -289,15 +288,13 @@ class Budget:
     ] = None
     stages: Annotated[Switch, switch("begin in the course's order: rates, then widths, then depths")] = False
     study: Study = None
-    seed: Annotated[
-        int | None, option(whole(0, 2**31 - 1), "N", "all seeds of the study derive from it", "0")
-    ] = None
+    seed: Seed = None
     data: Data = None
     data_dir: DataDir = None
     old: Annotated[
         Text, option(anything, "HOW", "trials of other code, ranges or data: supersede, or void")
     ] = None
-    device: Annotated[Text, option(anything, "DEVICE", "cpu, or cuda: a GPU", "cpu")] = None
+    device: Device = None
     cpus: Annotated[float | None, option(share, "N", "CPUs of each trainer of a cluster", "1")] = None
     gpus: Annotated[
         float | None, option(share, "N", "GPUs of each trainer; with 0.25, four share one", "0")
@@ -316,3 +313,5 @@ class SearchOptions(Budget):
     address: Address = None
     join: Annotated[Switch, switch("work on a study of a database together with other searches")] = False
     verbose: Annotated[Switch, switch("print each start and each end, and some epochs")] = False
+    server: Service = None
+    id: Annotated[int | None, option(whole(1, 2**31 - 1), "N", "with SERVER=: show this search again")] = None

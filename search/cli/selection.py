@@ -1,5 +1,6 @@
 """Find the task, the studies and the trials that options name."""
 
+import contextlib
 import datetime
 import re
 import shlex
@@ -15,6 +16,11 @@ from search.study.stored import StoredStudy
 from search.study.trial import Trial
 from search.tasks import Task
 from search.tasks.provenance import git
+from search.text import readable
+from search.values import Plain, shown
+
+PAIR = re.compile(r"""[\s,]*(?P<name>[^\s,="']+)=(?P<value>"[^"]*"|'[^']*'|[^\s,"']+)(?=[\s,]|$)[\s,]*""")
+CONSTANTS: dict[str, Plain] = {"True": True, "False": False, "None": None}
 
 
 def find_task(options: TaskData | StudyName) -> Task:
@@ -48,6 +54,49 @@ def find_study(options: StudyData | StudyName, store: StudyStore) -> StoredStudy
     study = StoredStudy.read(store, name)
     require_same(name, study.description, task)
     return study
+
+
+def study_to_try(options: StudyData, store: StudyStore) -> str | None:
+    """The study that was named, else the task's only one, else None: the task's default one."""
+    if options.study is not None:
+        return options.study
+    with contextlib.suppress(NoWinner):
+        return find_study(options, store).name
+    return None
+
+
+def read_values(text: str | None) -> dict[str, Plain] | None:
+    """The values of WITH, by name; None without WITH. Raises UsageError.
+
+    Pairs name=value are separated by spaces or commas. Text in quotes may hold those.
+    """
+    if text is None:
+        return None
+    values: dict[str, Plain] = {}
+    place = 0
+    while match := PAIR.match(text, place):
+        name, place = match["name"], match.end()
+        if name in values:
+            raise UsageError(f"WITH {shown(text)} names {name} twice")
+        values[name] = _value(match["value"])
+    if not values or place < len(text):
+        wrong = readable(text[place : place + 40]) or "nothing"
+        raise UsageError(
+            f"WITH is not valid at {wrong!r}: name=value pairs, as hidden_size=300 mode='two words'"
+        )
+    return values
+
+
+def _value(text: str) -> Plain:
+    """A value as it was typed: a number, True, False or None; all else is text, as is all in quotes."""
+    if text[0] in "\"'":
+        return text[1:-1]
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def study_names(options: StudyName, store: StudyStore) -> list[str]:

@@ -4,7 +4,7 @@ import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, StringConstraints
 
 from search.storage.base import NAME
 
@@ -16,6 +16,7 @@ def _in_utc(time: datetime.datetime) -> datetime.datetime:
 Time = Annotated[datetime.datetime, AfterValidator(_in_utc)]
 Value = bool | int | float | str
 MOST_TRIALS, MOST_SECONDS, MOST_SEED = 1_000_000, 9_999_999, 2**31 - 1
+NOT_YET = "Not there yet"  # the title of the problem that a search has no winner, no script, no study yet
 DEFAULT_TIMEOUT = 300.0  # seconds, where neither limit is given: as `make search` has it
 
 Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS, description="trials in total, with earlier ones")]
@@ -36,6 +37,11 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+def example(**values: Any) -> ConfigDict:
+    """An example of a request, for the document of the API."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
 class Strict(BaseModel):
     """A request: a field that is not known is an error, as it is probably misspelt."""
 
@@ -44,6 +50,8 @@ class Strict(BaseModel):
 
 class SearchRequest(Strict):
     """A search to start."""
+
+    model_config = example(task="langid", timeout=120)
 
     task: Text = Field(description="one of the tasks of `/api/tasks`")
     data: Text | None = Field(None, description="one of the task's sources of data")
@@ -57,6 +65,8 @@ class SearchRequest(Strict):
 class ExtendRequest(Strict):
     """Higher limits of a search."""
 
+    model_config = example(timeout=600)
+
     trials: Trials | None = None
     timeout: Seconds | None = None
 
@@ -64,11 +74,15 @@ class ExtendRequest(Strict):
 class TrialRequest(Strict):
     """One's own configuration. Hyperparameters that are not named take the task's defaults."""
 
+    model_config = example(params={"hidden_size": 300, "learning_rate": 0.001})
+
     params: dict[Text, Value] = Field(max_length=200)
 
 
 class VoidRequest(Strict):
     """Trials that do not count, or count again."""
+
+    model_config = example(trials=[3, 4], reason="the mask was wrong")
 
     trials: list[Annotated[int, Field(ge=0, le=MOST_TRIALS)]] = Field(
         min_length=1, max_length=10_000, description="their numbers"
@@ -216,3 +230,16 @@ class Accepted(BaseModel):
 
     request: str
     search: Search
+
+
+class Event(BaseModel):
+    """Something that happened in a search: see `search.services.web.events`."""
+
+    id: str
+    kind: str = Field(description="such as started, epoch, ended, state, progress, end")
+    data: Json[dict[str, Any]]
+
+    @property
+    def record(self) -> int:
+        """The number of the study's records up to here."""
+        return int(self.id.partition(".")[0])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from search import tasks
 from search.errors import NoWinner, StoreError
 from search.strategy import winner
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.study.stored import StoredStudy
 from search.study.trial import Trial
 from search.text import one_line

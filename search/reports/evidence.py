@@ -3,7 +3,7 @@
 Evidence is what the search learned from: neither replicates nor void trials. Each trial becomes a Point: the
 estimate of the one posterior, with its standard error. An unfinished trial has one too, a less certain one.
 So a trial that was pruned after its first epochs teaches what it can. Scores are compared as levels, of which
-more is better: see `search.strategy.posterior.Scale`.
+more is better: see `search.strategy.estimates.posterior.Scale`.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from scipy import stats
 
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 

@@ -38,12 +38,17 @@ class Row(NamedTuple):
     reasons: list[str]  # of the columns that hold sentences
 
 
-def page(report: Report) -> str:
-    """The report as HTML."""
+def page(report: Report, nonce: str = "") -> str:
+    """The report as HTML.
+
+    Args:
+        nonce: of its own scripts, where a Content-Security-Policy lets no others run.
+    """
     study = report.study
     figures = plots.plots(report.evidence, report.shares, report.chance_share)
     text = TEMPLATES.get_template("report.html").render(
         report=report,
+        nonce=nonce,
         study=study,
         figures=[(plot, Markup(plots.json_of(plot.figure))) for plot in figures],  # no "<" is in it
         plotly=packed_plotly() if figures else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
 from search.strategy.allocation import CONFIRMING
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import optimism
 from search.strategy.winner import Candidate
 from search.study.trial import Trial
@@ -99,6 +101,28 @@ def of_winner(study: StudyView, candidate: Candidate) -> Table:
     ):
         table.add_row(*row)
     return table
+
+
+def of_own(study: StudyView, trial: Trial) -> str:
+    """What became of a person's own configuration, beside the winner, in two lines."""
+    name = f"Trial {trial.number} ({settings(trial.params)})"
+    if trial.score is None:
+        return f"{name} {trial.state} after {duration(trial.seconds)}: {trial.reason}."
+    posterior, metric = Posterior.of(study), study.description.metric
+    estimate, scale = posterior.by_trial()[trial.number], posterior.scale
+    mean, error = scale.score(estimate.mean), scale.error(estimate.mean, estimate.deviation)
+    score = f"{name}: validation {metric} {trial.score:.5g} ± {trial.standard_error:.2g}"
+    known = f"{score}; over seeds, {mean:.5g} ± {error:.2g} is expected.\n"
+    won = winner.choose(study, posterior)
+    if won.trial.params == trial.params:
+        return f"{known}It leads{'' if won.confirmed else '; a search confirms it on fresh seeds'}."
+    apart = estimate.mean - won.known.mean
+    noise = math.hypot(estimate.deviation, won.known.deviation)
+    difference = f"{abs(mean - won.mean):.3g} ± {math.hypot(error, won.standard_error):.2g}"
+    beyond = "more than noise" if abs(apart) > 2 * noise else "which may be noise"
+    comparison = f"{'better' if apart > 0 else 'worse'} by {difference}, {beyond}"
+    winning = f"{won.mean:.5g} ± {won.standard_error:.2g}, estimated from {_seeds(won)}"
+    return f"{known}The winner is trial {won.trial.number} with {winning}. Yours is {comparison}."
 
 
 def _scores(study: StudyView, candidate: Candidate) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from search.strategy.levels import Estimate, Scale
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Estimate, Scale
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import Trial, numbers
 from search.study.view import StudyView
 

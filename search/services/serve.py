@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import uvicorn
-
 from search import paths, storage
 from search.errors import StudyConflict, TrialbookError, UsageError, unknown
 from search.executors.executor import cores
@@ -19,7 +17,7 @@ from search.services.queue.queue import Queue
 from search.services.queue.runner import Place, Runner
 from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
-from search.services.web.app import application
+from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
 from search.services.web.events import Feeds
 from search.services.web.service import Service
@@ -88,7 +86,7 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
         guard = Guard(None if is_local else tokens, names)
         runner = Runner(queue, store, place)
         pages = Pages(host, port + 1, tracking)
-        service = Service(queue, Feeds(queue, store), runner, guard, store, pages.of)
+        service = Service(queue, Feeds(queue, store), runner, guard, store, mlflow=pages.of)
         print(_welcome(host, port, is_local, tokens, pages), flush=True)
         runner.recover()
         with pages:
@@ -100,31 +98,14 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
 
 def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> None:
     """Answer requests until a signal comes."""
-    config = uvicorn.Config(
-        application(service),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,  # addresses may hold what persons look at
-        server_header=False,
-        timeout_graceful_shutdown=1,  # second, for streams that would go on
-    )
-    server = Server(config)
-    thread = threading.Thread(target=server.run, name="web")
+    server = Server(service, host=host, port=port)
+    thread = threading.Thread(target=server.run, name="web")  # where it leaves signals to this one
     thread.start()
     while signals.received is None and thread.is_alive():
         pages.watch()
         time.sleep(WATCH_SECONDS)
     server.should_exit = True
     thread.join()
-
-
-class Server(uvicorn.Server):
-    """A server that leaves signals to the command."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Pages:

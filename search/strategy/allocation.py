@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from search.strategy.levels import Estimate, Levels
+from search.strategy.estimates.levels import Estimate, Levels
 
 CONFIRMING = 2  # fresh seeds that confirm a configuration
 CONFIDENCE = 0.95  # the probability with which a threshold is to be reached

@@ -1,23 +1,24 @@
-"""A configuration in words: why it was tried, why it ended, and what its score is worth."""
+"""A search in words: why a configuration was tried, why it ended, its score, and why the search ended."""
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
-from search.strategy.allocation import Situation
+from search.strategy.allocation import CONFIDENCE, Situation
 from search.strategy.sampler import N_BEST
 from search.strategy.winner import Candidate
 from search.study.study import Proposal
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyDescription
 
-if TYPE_CHECKING:
-    from search.strategy.strategy import Strategy
+if TYPE_CHECKING:  # they use the sentences
+    from search.strategy.assessment import Assessment, Limits
+
 
 TRAINED = (TrialState.RUNNING, TrialState.COMPLETED, TrialState.PRUNED)
 EXPLOIT_RADIUS = 0.2  # of a range: a draw that is nearer in each hyperparameter is said to exploit
@@ -133,12 +134,30 @@ def optimism(candidate: Candidate, about: StudyDescription) -> str:
     return f"{'optimistic' if candidate.optimism > 0 else 'pessimistic'} by {amount}"
 
 
-def odds(strategy: "Strategy", now: Situation) -> str:
+def why_stopped(known: "Assessment", now: Situation, limits: "Limits", seconds: float, passed: float) -> str:
+    """Which limit ended a search, or that it ended by itself."""
+    if passed >= seconds:
+        return "at TIMEOUT="
+    if reached := limit_reached(known, now, limits):
+        return f"as {reached}"
+    if known.is_over(now, limits, 0) and not known.paused:  # a killed search left those to be given up
+        return "by itself"
+    return "as TIMEOUT= leaves no time for more"
+
+
+def limit_reached(known: "Assessment", now: Situation, limits: "Limits") -> str:
+    """Which limit a study has reached, other than that of time; "" if none."""
+    if any(each.surely_reaches for each in now.contenders):
+        return f"BAR={limits.threshold:g} is reached with {CONFIDENCE:.0%}"
+    return "" if now.may_draw else f"TRIALS={limits.trials} is reached"
+
+
+def odds(known: "Assessment", now: Situation) -> str:
     """The odds that as much time again would find nothing that is better by what matters."""
-    outlook = strategy.outlook(replace(now, may_draw=True))  # a higher TRIALS= allows draws
+    outlook = known.outlook(dataclasses.replace(now, may_draw=True))  # a higher TRIALS= allows draws
     if outlook is None:
         return "Too few trials tell the odds"
-    scale, metric = strategy.knowledge.posterior.scale, strategy.study.description.metric
+    scale, metric = known.knowledge.posterior.scale, known.study.description.metric
     chance = "over 99%" if outlook.odds > 0.99 else f"{outlook.odds:.0%}"
-    better = f"better by more than {scale.describe(strategy.difference, metric)}"
+    better = f"better by more than {scale.describe(known.difference, metric)}"
     return f"{chance}: as much time again finds no configuration in the ranges that is {better}"

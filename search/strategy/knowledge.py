@@ -3,9 +3,9 @@
 import statistics
 from collections import deque
 
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.halving import SuccessiveHalving
-from search.strategy.posterior import Posterior
-from search.study.study import Study
+from search.study.stored import StoredStudy
 from search.study.trial import Trial, TrialState
 
 N_RECENT_DRAWS = 24  # that tell what the next draw costs and gains
@@ -15,7 +15,7 @@ LEARNS_FROM = (TrialState.RUNNING, TrialState.COMPLETED, TrialState.PRUNED)
 class Knowledge:
     """The rungs, the posterior and the costs of a study, with all that happened so far."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: StoredStudy) -> None:
         self._study = study
         self._observed: dict[int, int] = {}  # trial -> its epochs that the rungs know
         warm_up = getattr(study.task, "WARM_UP", 0)

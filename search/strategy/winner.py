@@ -2,7 +2,7 @@
 
 A configuration is confirmed once it was trained on CONFIRMING fresh seeds. The winner is the smallest
 confirmed network whose expected loss, against the best of all configurations, is below the meaningful
-difference. The estimates are those of `search.strategy.posterior`, as everywhere.
+difference. The estimates are those of `search.strategy.estimates.posterior`, as everywhere.
 """
 
 import heapq
@@ -14,8 +14,8 @@ from scipy.special import ndtr
 
 from search.errors import NoWinner
 from search.strategy.allocation import CONFIDENCE, CONFIRMING, Contender, losses
-from search.strategy.levels import Estimate, Scale
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Estimate, Scale
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 

@@ -16,6 +16,7 @@ from search import tasks
 from search.errors import UsageError, unknown
 from search.storage import StudyStore
 from search.storage.base import Record
+from search.study.stored import StoredStudy
 from search.study.study import Study
 from search.study.trial import Trial, number_ranges
 from search.study.view import StudyView
@@ -116,6 +117,12 @@ def ask_to_void(
     return store.requests(study.name).put(request.as_record())
 
 
+def is_asked(study: StoredStudy) -> bool:
+    """Whether requests wait, or a person's own configuration is to be retried."""
+    waits = bool(study.store.requests(study.name).pending())
+    return waits or study.tried().interrupted_own() is not None
+
+
 # Check
 
 
@@ -204,7 +211,7 @@ class Inbox:
         say: takes a line about each request that was carried out or dropped, but for trials that start.
     """
 
-    def __init__(self, study: Study, say: Callable[[str], None]) -> None:
+    def __init__(self, study: Study, say: Callable[[str], object]) -> None:
         self._study, self._say = study, say
         self._requests = study.store.requests(study.name)
         self._asked: dict[str, TrialRequest] = {}  # the trials that are to start, the oldest first

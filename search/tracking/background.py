@@ -8,7 +8,7 @@ import math
 import threading
 import time
 
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import Trial
 from search.tracking.projection import Projection
 

@@ -10,8 +10,8 @@ from typing import Any
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import optimism
-from search.strategy.posterior import Posterior
 from search.study.trial import number_ranges
 from search.study.view import StudyView
 from search.tasks import Task

@@ -15,8 +15,8 @@ from mlflow.entities import Metric, Param, RunTag
 from optuna.distributions import BaseDistribution
 
 from search import tasks
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import score_line
-from search.strategy.posterior import Posterior
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, numbers
 from search.study.view import StudyDescription

@@ -15,7 +15,7 @@ from mlflow.entities import RunTag
 from search import tasks
 from search.errors import NoWinner
 from search.strategy import winner
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.study.study import Study
 from search.study.trial import Trial
 from search.text import one_line

@@ -16,7 +16,9 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):(?!=)", MAKEFILE, re.MULTILINE))
 [LISTED] = re.findall(r"^COMMANDS := (.*)", MAKEFILE, re.MULTILINE)
 COMMANDS = {command: option_names(command) for command in LISTED.split()}
-OF_OTHERS = {"RAY_AUTH_MODE", "PGPASSFILE", "NAME"}  # variables of others, and what stands for any option
+OF_OTHERS = {  # variables of the environment, and what stands for any option
+    *("RAY_AUTH_MODE", "PGPASSFILE", "TRIALBOOK_TOKEN", "TRIALBOOK_BIND", "POSTGRES_PASSWORD", "NAME"),
+}
 OF_THE_MAKEFILE = {"TORCH_INDEX", "PYTHON", "GUIDE", "ONLY", "QUICK", "DEBUG"}
 
 

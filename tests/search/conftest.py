@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests that need one."""
+"""A PostgreSQL server, and a search service, for the tests that need one."""
 
 import os
 import tempfile
@@ -8,6 +8,7 @@ from pathlib import Path
 import databases
 import psycopg
 import pytest
+from served import class_web, serve_web, web  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.reports import page, report
 from search.strategy import winner
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.study.opening import open_study
 from search.tracking import mapping
 

@@ -15,8 +15,9 @@ from search.coordinator import Clock, Coordinator, confirm, search
 from search.errors import StoreError, TrialbookError
 from search.executors.inline import Inline
 from search.strategy import winner
+from search.strategy.assessment import MIN_COMPLETED, MIN_DRAWS, Limits
 from search.strategy.sampler import N_STARTUP_TRIALS
-from search.strategy.strategy import MIN_COMPLETED, MIN_DRAWS, Limits, Strategy
+from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
 from search.study.trial import numbers

@@ -19,7 +19,7 @@ from search.errors import TrialbookError
 from search.executors.inline import Inline
 from search.frozen_script import files
 from search.strategy import winner
-from search.strategy.levels import Estimate, Scale
+from search.strategy.estimates.levels import Estimate, Scale
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 

@@ -1,50 +1,114 @@
-"""A service over real HTTP in a thread of the test's process."""
+"""A search service that is served as users have it: over HTTP, on a free port of 127.0.0.1."""
 
-import contextlib
+import os
 import socket
 import threading
-from types import SimpleNamespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-import uvicorn
+import plain
+import pytest
+import requests
+from stores import here
 
-from search.services.queue.queue import Queue
+from search.client.models import SearchRequest, State
+from search.coordinator import search
+from search.executors.inline import Inline
+from search.services.queue import tables
+from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.runner import Place, Runner
-from search.services.queue.tables import engine as open_engine
-from search.services.web.app import application
+from search.services.web.app import Server
+from search.services.web.auth import Guard, Tokens
 from search.services.web.events import Feeds
 from search.services.web.service import Service
+from search.study.opening import open_study
+
+TOYS = Path(plain.__file__).parent
 
 
-class Standing(Runner):
-    """A runner that starts no search."""
+@dataclass
+class Served:
+    """A service and its address. `token(name, role)` makes a token of a person; `end()` stops serving."""
 
-    def tick(self):
-        pass
+    address: str
+    service: Service
+    tokens: Tokens
+    end: Callable[[], None]
+
+    def token(self, name: str, role: str = "student") -> str:
+        return self.tokens.create(name, role)
+
+    def call(self, method: str, path: str, token: str | None = None, **options) -> requests.Response:
+        """Send a request as a program does; redirects are not followed."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
+        options = {"timeout": 60, "allow_redirects": False} | options
+        return requests.request(method, self.address + path, headers=headers, **options)
+
+    def get(self, path: str, token: str | None = None, **options) -> requests.Response:
+        return self.call("GET", path, token, **options)
+
+    def post(self, path: str, token: str | None = None, **options) -> requests.Response:
+        return self.call("POST", path, token, **options)
+
+    def add(self, owner: str = "local", task: str = "bowl", **asked):
+        """Queue a search that does not start: it is paused at once."""
+        found = self.service.queue.add(owner, SearchRequest(task=task, **asked), "builtin")
+        return self.service.queue.pause(found.id, owner)
+
+    def searched(self, owner: str = "local", trials: int = 8, state: State = State.DONE, **asked):
+        """A search of the bowl in a state, whose study has trials. No process of it was started."""
+        from objectives import bowl
+
+        queued = self.add(owner, trials=trials, **asked)
+        with open_study(here(), bowl, queued.study) as study:
+            study.set_budget(trials, None)
+            search(study, Inline(study), trials=trials)
+        return self.service.queue.set_state(queued.id, state, SERVICE, "as the test has it")
 
 
-class Server(uvicorn.Server):
-    """A server that leaves signals to the tests."""
+@pytest.fixture
+def serve_web(home, monkeypatch):
+    """`serve_web()` serves on 127.0.0.1 without tokens; `serve_web(tokens=True)` as for other machines.
 
-    @contextlib.contextmanager
-    def capture_signals(self):
-        yield
+    Processes of searches find the toy tasks. Options are those of `Place` and `Queue`.
+    """
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TOYS), os.environ.get("PYTHONPATH", "")]))
+    ends = []
+
+    def serve(tokens=False, jobs=2, quota=None) -> Served:
+        listener = socket.create_server(("127.0.0.1", 0))
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        engine, store = tables.engine(None), here()
+        queue, known = Queue(engine, quota), Tokens(engine)
+        guard = Guard(known, []) if tokens else Guard(None, [host])
+        runner = Runner(queue, store, Place(jobs))
+        service = Service(queue, Feeds(queue, store), runner, guard, store)
+        server = Server(service)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+
+        def end():
+            server.should_exit = True
+            thread.join()
+            assert runner.stop(30)
+
+        ends.append(end)
+        return Served(f"http://{host}", service, known, end)
+
+    yield serve
+    for end in ends:
+        end()
 
 
-def serving(guard, store, log_level="warning"):
-    """A service over HTTP on a free port, whose queue stands still; stop it by `should_exit`."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    queue = Queue(open_engine(None))
-    service = Service(queue, Feeds(queue, store), Standing(queue, store, Place(1)), guard(port), store)
-    app = application(service)
-    server = Server(
-        uvicorn.Config(app, port=port, log_level=log_level, server_header=False, timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        threading.Event().wait(0.01)
-    return SimpleNamespace(
-        port=port, app=app, queue=queue, url=f"http://127.0.0.1:{port}", server=server, thread=thread
-    )
+@pytest.fixture
+def web(serve_web):
+    """A service on 127.0.0.1, which needs no token."""
+    return serve_web()
+
+
+@pytest.fixture
+def class_web(serve_web):
+    """A service for other machines: each request needs a token."""
+    return serve_web(tokens=True)

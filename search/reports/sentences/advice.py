@@ -20,8 +20,8 @@ from search.reports.evidence import (
 )
 from search.reports.sentences.depths import depth_name
 from search.reports.sentences.effects import LEARNING_RATE
+from search.strategy.estimates.posterior import FAILED_SEEDS
 from search.strategy.explain import optimism
-from search.strategy.posterior import FAILED_SEEDS
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView

@@ -260,6 +260,7 @@ class Queue:
         if not search.wanted or state != State.SEARCHING:  # a next step forgets no wish
             search.wanted = ""
         search.state, search.reason = state, reason
+        search.jobs = search.jobs if state == State.SEARCHING else 0
         if state == State.QUEUED:
             search.queued, search.ended = now(), None
         if state in ENDED:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from search import redact
 from search.client.models import State
-from search.errors import NoWinner, TrialbookError
+from search.errors import NoWinner, StudyConflict, TrialbookError
 from search.services.queue import process
 from search.services.queue.process import folder as folder
 from search.services.queue.queue import SERVICE, Queue
@@ -158,6 +158,8 @@ class Runner:
             self._go_on(search)
         elif code in (130, 143) or was_told:
             self.queue.set_state(search.id, State.PAUSED, SERVICE, "a signal stopped its process")
+        elif code == StudyConflict.exit_code:  # such as MLflow's pages, which complete logs as they start
+            self._killed(search, "another program held its study")
         elif code is not None and code > 0:
             self._failed(search)
         else:
@@ -170,20 +172,22 @@ class Runner:
         self._processes.pop(number, None)
         self._signalled.pop(number, None)
 
-    def _killed(self, search: Search) -> None:
+    def _killed(self, search: Search, why: str = "its process was killed") -> None:
         """Let a search resume whose process was killed, or ended while no service ran; but not for ever."""
         if not process.pid(search.id):
             self.queue.set_state(search.id, State.QUEUED, SERVICE, "its process did not start: it resumes")
         elif search.kills >= MAX_KILLS:
-            reason = f"its process was killed {search.kills + 1} times"
+            reason = f"{why} {search.kills + 1} times"
             self.queue.set_state(search.id, State.FAILED, SERVICE, reason)
         else:
-            reason = "its process was killed: it resumes"
+            reason = f"{why}: it resumes"
             self.queue.set_state(search.id, State.QUEUED, SERVICE, reason, kills=search.kills + 1)
 
     def _go_on(self, search: Search) -> None:
         """Start the next step of a search, in the same turn; after the last one it is done."""
-        reason = process.last_line(search.id, "; stopped ") if search.step == "search" else search.reason
+        reason = search.reason
+        if search.step == "search":
+            reason = process.last_line(search.id, "; stopped ") or "its time was over"
         if self._has_more(search, reason):
             return
         if (step := STEPS[search.step]) and self._has_winner(search):
@@ -270,6 +274,9 @@ class Runner:
         left = search.seconds_left
         if step == "search" and left is not None and left < LEAST_SECONDS:
             step = "try" if self._asked(search) else "export"
+            if step == "export" and not self._has_winner(search):
+                self._done(search, "its time was over")
+                return
         with process.starting(search.id) as lock:
             search = self.queue.begin(search.id, step, jobs, reason)
             self._forget(search.id)

@@ -1,12 +1,14 @@
 """The search service as an application: a page and an API, for persons who own searches.
 
-    auth      who asks: tokens, roles, and what a foreign page must not do
-    summary   a study as the service shows it: trials with estimates, the winner with its odds
-    events    what happens in a search, as a stream that can be resumed
-    service   what all routes and pages share
-    routes    the API
-    pages     the same for people, as pages
-    app       all of it as one application, with its errors and its limits
+    auth        who asks: tokens, roles, and what a foreign page must not do
+    summary     a study as the service shows it: trials with estimates, the winner with its odds
+    events      what happens in a search, as a stream that can be resumed
+    service     what all routes and pages share
+    routes      the API
+    templating  how pages are made: templates, and the files that browsers keep
+    pages       the same for people, as pages
+    docs        the API explained: its document, and pages of it that need no network
+    app         all of it as one application, with its errors and its limits
 
 Data flow: a route writes a request into the queue of `search.services.queue`; routes, pages and events read
 the queue and the studies.

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -13,32 +15,27 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 import data
-from search import __version__, redact
-from search.client.models import Problem
+from search import __version__
+from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
 from search.services.queue.tables import cause
-from search.services.web import routes
-from search.services.web.auth import Denied, Guard
-from search.services.web.service import NotFound, Service
-from search.text import readable
+from search.services.web import docs, pages, routes, templating
+from search.services.web.auth import Denied, Guard, policy
+from search.services.web.service import NotFound, Service, mistake
 
 MAX_BODY = 64 * 1024  # bytes of a request
 TICK_SECONDS = 0.5  # between two looks at the running searches
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers send the Origin "null" with forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 STATUSES: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "Not found"),
-    NoWinner: (404, "Not there yet"),
+    NoWinner: (404, NOT_YET),
     UsageError: (422, "Not valid"),
     data.DataError: (422, "Not valid"),
     StudyConflict: (409, "Not possible now"),
@@ -47,6 +44,7 @@ STATUSES: dict[type[Exception], tuple[int, str]] = {
     OSError: (503, "Not available"),
     TrialbookError: (500, "Failed"),
 }
+FOR_PROGRAMS = ("/api", "/metrics", "/healthz", "/openapi.json")  # other addresses are pages
 TITLES = {
     400: "Not valid",
     413: "Too large",
@@ -67,14 +65,38 @@ def application(service: Service) -> FastAPI:
         summary="A queue of searches for hyperparameters, shared by a class or a team.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lambda app: _running(service),
     )
     app.state.service = service
-    app.include_router(routes.ROUTER)
+    for each in (routes, pages, templating, docs):
+        app.include_router(each.ROUTER)
+    docs.describe(app, service)
     for error in (*STATUSES, Denied, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
     app.add_middleware(Gate, guard=service.guard)
     return app
+
+
+class Server(uvicorn.Server):
+    """Serves the application of a service, and ends its streams before it waits for all answers to end."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application(service),
+                log_level="warning",
+                access_log=False,  # addresses may hold what persons look at
+                server_header=False,
+                timeout_graceful_shutdown=1,  # second
+                **options,
+            )
+        )
+        self._feeds = service.feeds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feeds.end()
+        await super().shutdown(sockets)
 
 
 @contextlib.asynccontextmanager
@@ -120,7 +142,8 @@ class Gate:
             self._guard.check_origin(scope["method"], host or "", origin)
             body = await _body(receive, length or "")
         except Denied as error:
-            answer = problem(error.status, TITLES.get(error.status, "Not allowed"), error.detail)
+            title = TITLES.get(error.status, "Not allowed")
+            answer = refusal(Request(scope), error.status, title, error.detail)
             await answer(scope, receive, send_with_headers)
             return
         if body is not None:
@@ -164,39 +187,36 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def problem(status: int, title: str, detail: str) -> Response:
     """An error as the API answers it: one sentence says what was wrong, and what is valid."""
-    content = Problem(title=title, status=status, detail=readable(redact.redacted(detail), 600))
+    content = Problem(title=title, status=status, detail=templating.shown(detail))
     headers = (
         {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "60"} if status == 429 else {}
     )
     return JSONResponse(content.model_dump(), status, headers, "application/problem+json")
 
 
+def refusal(request: Request, status: int, title: str, detail: str) -> Response:
+    """An error as whoever asks reads it: programs as a problem, people as a page."""
+    if request.url.path.startswith(FOR_PROGRAMS) or templating.wants_json(request):
+        return problem(status, title, detail)
+    return templating.error_page(request, status, title, detail)
+
+
 async def _answer(request: Request, error: Exception) -> Response:
     """The answer to a request that failed."""
     match error:
         case Denied():
-            return problem(error.status, TITLES.get(error.status, "Not allowed"), error.detail)
+            return refusal(request, error.status, TITLES.get(error.status, "Not allowed"), error.detail)
         case RequestValidationError():
-            return problem(422, "Not valid", _sentence(error))
+            return refusal(request, 422, "Not valid", mistake(error.errors()))
         case HTTPException():
             title = {404: "Not found", 405: "Not allowed"}.get(error.status_code, "Failed")
-            answer = problem(error.status_code, title, f"{request.method} {request.url.path}: {error.detail}")
+            detail = f"{request.method} {request.url.path}: {error.detail}"
+            answer = refusal(request, error.status_code, title, detail)
             answer.headers.update(error.headers or {})
             return answer
         case SQLAlchemyError():
-            return problem(
-                503, "Not available", f"the queue cannot be reached: {redact.redacted(cause(error))}"
-            )
+            return refusal(request, 503, "Not available", f"the queue cannot be reached: {cause(error)}")
     for kind, (status, title) in STATUSES.items():
         if isinstance(error, kind):
-            return problem(status, title, str(error))
-    return problem(500, "Failed", "a fault of this program: its log says where")
-
-
-def _sentence(error: RequestValidationError) -> str:
-    """The first mistake of a request: where, the value, and the rule."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    seen = readable(repr(first.get("input")), 60)
-    more = len(error.errors()) - 1
-    return f"{where} {seen} is not valid: {first['msg']}" + (f" (and {more} more)" if more else "")
+            return refusal(request, status, title, str(error))
+    return refusal(request, 500, "Failed", "a fault of this program: its log says where")

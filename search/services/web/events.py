@@ -166,6 +166,16 @@ class Feeds:
         self.queue, self.store = queue, store
         self._feeds: OrderedDict[int, Feed] = OrderedDict()  # by the number of the search
         self._lock = threading.Lock()
+        self._ended = False
+
+    def end(self) -> None:
+        """End all streams, as the service ends: their readers come back to the next one.
+
+        Call it in the thread that serves them.
+        """
+        self._ended = True
+        for feed in self._feeds.values():
+            feed.changed.set()
 
     def of(self, search: Search) -> Feed:
         """The feed of a search."""
@@ -233,7 +243,7 @@ class Feeds:
                     lines.append(Event(record, "end", {"state": now.state}).text(change))
                 if lines:
                     yield "".join(lines)
-                if now.state in ENDED:
+                if now.state in ENDED or self._ended:
                     return
                 try:
                     await asyncio.wait_for(waker.wait(), ALIVE_SECONDS)

@@ -5,6 +5,7 @@ A route reads or changes the queue, or reads a study. A search of another person
 
 import io
 import json
+import secrets
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from search.reports.report import report as report_of
 from search.reports.trials_table import trials_csv
 from search.services.queue import runner
 from search.services.queue.tables import Search
-from search.services.web.auth import COOKIE, Denied, Person
+from search.services.web.auth import COOKIE, Denied, Person, policy
 from search.services.web.events import Feed
 from search.services.web.service import NotFound, Service
 from search.study import requests
@@ -48,16 +49,9 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 ROUTER = APIRouter(responses=PROBLEMS)
 
 
-class Lines(StreamingResponse):
-    """JSON, one value a line."""
-
-    media_type = "application/x-ndjson"
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events."""
-
-    media_type = "text/event-stream"
+def content(*types: str) -> dict[int | str, dict[str, Any]]:
+    """What an answer may be, for the document of the API."""
+    return {200: {"content": {each: {"schema": {"type": "string"}} for each in types}}}
 
 
 def service_of(request: Request) -> Service:
@@ -105,7 +99,8 @@ def start(
     key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=100, min_length=1)] = None,
 ) -> models.Search:
     """Queue a search. A request that is repeated with its Idempotency-Key gives the same search."""
-    source = source_of(find(request.task), request.data)
+    with service.task_code:
+        source = source_of(find(request.task), request.data)
     if not service.queue.has_quota(person.name):
         raise Denied(403, f"{person.name} has used all {service.queue.quota:g} core-seconds of the quota")
     return service.shown([service.queue.add(person.name, request, source, key)])[0]
@@ -140,10 +135,9 @@ def _feed(search: Found, service: Here) -> Feed:
 
 
 Followed = Annotated[Feed, Depends(_feed)]
-CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 
 
-@ROUTER.get("/api/searches/{id}/trials", responses=CSV, response_model=list[models.Trial])
+@ROUTER.get("/api/searches/{id}/trials", responses=content("text/csv"), response_model=list[models.Trial])
 def trials(
     search: Found, feed: Followed, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json"
 ) -> Any:
@@ -172,7 +166,7 @@ def winner(search: Found, feed: Followed) -> models.Winner:
         return summary.winner(search)
 
 
-@ROUTER.get("/api/searches/{id}/records", response_class=Lines)
+@ROUTER.get("/api/searches/{id}/records", response_class=Response, responses=content("application/x-ndjson"))
 def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2**31)] = 0) -> Response:
     """The records of the study after so many of them, one a line, so that a copy can follow it."""
 
@@ -181,15 +175,18 @@ def records(search: Found, service: Here, after: Annotated[int, Query(ge=0, le=2
             yield json.dumps(record) + "\n"
 
     log = service.store.open(search.study) if service.store.exists(search.study) else None
-    return Lines(lines())
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-@ROUTER.get("/api/searches/{id}/events", response_class=EventStream)
+@ROUTER.get("/api/searches/{id}/events", response_class=Response, responses=content("text/event-stream"))
 async def events(
     request: Request,
     search: Found,
     service: Here,
     last_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=40)] = None,
+    after: Annotated[
+        str | None, Query(max_length=40, description="the same, where no header is sent")
+    ] = None,
 ) -> Response:
     """What happens in a search, as server-sent events; after the event of Last-Event-ID, if it is given."""
 
@@ -199,20 +196,26 @@ async def events(
         except Denied:
             return False
 
-    stream: AsyncIterator[str] = service.feeds.stream(search, last_id, allowed)
-    return EventStream(stream, headers={"X-Accel-Buffering": "no"})
+    stream: AsyncIterator[str] = service.feeds.stream(search, last_id or after, allowed)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 @ROUTER.get("/api/searches/{id}/report", response_class=HTMLResponse)
 def report(search: Found, feed: Followed) -> Response:
-    """What the study teaches, as one page."""
+    """What the study teaches, as one page. Only its own scripts run."""
     with feed.exclusive() as summary:
         if summary is None:
             raise NoWinner(f"search {search.id} has no trial yet")
-        return HTMLResponse(page.page(report_of(summary.study)))
+        nonce = secrets.token_urlsafe(16)
+        text = page.page(report_of(summary.study), nonce)
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy(f"'nonce-{nonce}'")})
 
 
-@ROUTER.get("/api/searches/{id}/script")
+@ROUTER.get(
+    "/api/searches/{id}/script",
+    response_class=Response,
+    responses=content("text/x-python", "application/zip"),
+)
 def script(
     search: Found, data: Annotated[bool, Query(description="a zip with its data")] = False
 ) -> Response:
@@ -229,7 +232,7 @@ def script(
     return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
 
-@ROUTER.get("/api/searches/{id}/handin", response_class=FileResponse)
+@ROUTER.get("/api/searches/{id}/handin", response_class=Response, responses=content("application/zip"))
 def handin(search: Found) -> Response:
     """The study as one zip to hand in."""
     path = runner.folder(search.id) / "handin" / f"{search.study}-handin.zip"
@@ -281,7 +284,8 @@ def add_trial(search: Found, request: models.TrialRequest, service: Here, person
     """Train one's own configuration next. Hyperparameters that are not named take the task's defaults."""
     study = _study(search, service)
     service.queue.require_open(search.id)
-    number = requests.ask_for_trial(service.store, study, request.params, person.name)
+    with service.task_code:
+        number = requests.ask_for_trial(service.store, study, request.params, person.name)
     changed = service.queue.work(search.id, person.name, "to train a configuration that was asked for")
     return models.Accepted(request=number, search=service.shown([changed])[0])
 

@@ -2,9 +2,11 @@
 
 import datetime
 import functools
+import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge
@@ -22,6 +24,7 @@ from search.services.queue.tables import Search, cause, now
 from search.services.web.auth import Guard
 from search.services.web.events import Feeds
 from search.storage import StudyStore
+from search.text import readable
 
 
 class NotFound(TrialbookError):
@@ -33,6 +36,7 @@ class Service:
     """The parts of the service.
 
     Attributes:
+        task_code: a task's code changes the state of the process, so that one thread at a time may run it.
         mlflow: gives the address of a study's trials in MLflow's pages, by its task and its name.
     """
 
@@ -41,11 +45,13 @@ class Service:
     runner: Runner
     guard: Guard
     store: StudyStore
+    task_code: threading.Lock = field(default_factory=threading.Lock)
     mlflow: Callable[[str, str], str | None] = lambda task, study: None
 
     def tasks(self) -> list[models.Task]:
         """All tasks, as they were when they were first asked for."""
-        return [_task(name) for name in objectives.names()]
+        with self.task_code:
+            return [_task(name) for name in objectives.names()]
 
     def shown(self, searches: Sequence[Search]) -> list[models.Search]:
         """Searches as the API shows them, with the expected start of those that wait."""
@@ -120,3 +126,13 @@ def _task(name: str) -> models.Task:
         )
     except TrialbookError as error:
         return models.Task(name=name, question="", problem=str(error))
+
+
+def mistake(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The first mistake of a request, as pydantic lists them: where, the value, and the rule."""
+    first = errors[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    seen = readable(repr(first.get("input")), 60)
+    more = len(errors) - 1
+    message = f"{where or 'the request'} {seen} is not valid: {first['msg']}"
+    return message + (f" (and {more} more)" if more else "")

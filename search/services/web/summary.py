@@ -1,20 +1,20 @@
 """A study as the service shows it: its trials with their estimates, and the winner with its odds."""
 
+import json
 import math
 from collections import Counter
 from functools import cached_property
-from typing import cast
 
 from search.client.models import Progress, Trial, Winner
 from search.errors import NoWinner
-from search.reports import tables
+from search.reports import plots, tables
+from search.reports.evidence import Evidence
 from search.services.queue.tables import Search
 from search.strategy import explain, winner
-from search.strategy.posterior import Posterior
-from search.strategy.strategy import Limits, Strategy
+from search.strategy.assessment import Assessment, Limits
+from search.strategy.estimates.posterior import Posterior
 from search.study import trial as trials
 from search.study.stored import StoredStudy
-from search.study.study import Study
 
 
 class Summary:
@@ -25,12 +25,12 @@ class Summary:
     """
 
     def __init__(self, study: StoredStudy) -> None:
-        self.study, self.strategy = study, Strategy(cast(Study, study))  # which only reads here
+        self.study, self.assessment = study, Assessment(study)
 
     @property
     def posterior(self) -> Posterior:
         """The estimates of all configurations."""
-        return self.strategy.knowledge.posterior
+        return self.assessment.knowledge.posterior
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -50,10 +50,19 @@ class Summary:
             )
         return shown
 
+    @cached_property
+    def figures(self) -> str:
+        """The plots that a page draws while the search goes on, by name, as JSON."""
+        evidence = Evidence(self.study)
+        drawn = {"curves": plots.curves(evidence)} if evidence.points else {}
+        drawn |= {"history": plots.history(evidence)} if evidence.estimated else {}
+        each = (f"{json.dumps(name)}: {plots.json_of(plot.figure)}" for name, plot in drawn.items())
+        return "{" + ", ".join(each) + "}"
+
     def winner(self, search: Search) -> Winner:
         """The winner so far, and the odds. Raises NoWinner."""
         candidate = winner.choose(self.study, self.posterior)
-        now = self.strategy.situation(_limits(search))
+        now = self.assessment.situation(_limits(search))
         return Winner(
             trial=candidate.trial.number,
             metric=self.study.description.metric,
@@ -66,7 +75,7 @@ class Summary:
             params=candidate.trial.params,
             weights=candidate.trial.weights,
             seconds=candidate.seconds,
-            odds=explain.odds(self.strategy, now),
+            odds=explain.odds(self.assessment, now),
         )
 
     def progress(self, search: Search) -> Progress:

@@ -7,7 +7,7 @@ import tempfile
 from search import coordinator, paths, storage
 from search.executors.processes import Processes
 from search.strategy import winner
-from search.strategy.strategy import Limits
+from search.strategy.assessment import Limits
 from search.study.opening import open_study
 from tests.bench.real.core import Handed
 from tests.bench.replay.ours import HandsOver

@@ -15,7 +15,8 @@ from search import storage
 from search.cli.display import Tally, watch
 from search.coordinator import Clock, Coordinator, search
 from search.executors.processes import Processes
-from search.strategy.strategy import Limits, Strategy
+from search.strategy.assessment import Limits
+from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.study.trial import TrialState
 from search.tracking import chosen

@@ -6,7 +6,7 @@ import torch._dynamo  # noqa: F401  (an optimizer imports it: on a busy machine 
 
 from search import paths
 from search.cli.app import main
-from search.cli.rehearsal import rehearse, torch_build
+from search.cli.sessions.rehearsal import rehearse, torch_build
 from search.errors import TaskError
 
 

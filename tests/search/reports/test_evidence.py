@@ -6,7 +6,7 @@ from stores import here
 from objectives import langid, regression
 from search.reports import evidence
 from search.reports.evidence import Evidence
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 

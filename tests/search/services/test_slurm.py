@@ -232,4 +232,11 @@ def test_no_password_is_in_the_manifest():
 
 def test_each_option_of_a_search_but_for_where_it_trains_and_what_it_prints_is_one_of_a_script():
     search, slurm = set(option_names("search")), set(option_names("slurm"))
-    assert slurm - search == {"how"} and search - slurm <= {"trainers", "address", "join", "verbose"}
+    assert slurm - search == {"how"} and search - slurm <= {
+        "trainers",
+        "address",
+        "join",
+        "verbose",
+        "server",
+        "id",
+    }

@@ -10,8 +10,8 @@ import pytest
 
 from search.strategy import allocation
 from search.strategy.allocation import Begun, Contender, Situation, losses, next_work, outlook
-from search.strategy.levels import Estimate
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Estimate
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.winner import contenders
 from search.study.trial import TrialState
 

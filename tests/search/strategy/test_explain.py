@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from search.strategy import explain
-from search.strategy.levels import Estimate, Scale
+from search.strategy.estimates.levels import Estimate, Scale
 from search.strategy.winner import Candidate
 
 

@@ -16,8 +16,8 @@ from search.errors import NoWinner, StudyConflict, TrialbookError
 from search.evaluation import evaluate_on_test
 from search.executors.inline import Inline
 from search.strategy import winner
-from search.strategy.levels import Estimate, Scale
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Estimate, Scale
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import open_study

@@ -10,8 +10,8 @@ from stores import here
 import data
 from objectives.replay import machine
 from search import tasks
-from search.cli import session
 from search.cli.options import SearchOptions
+from search.cli.sessions import session
 from search.study.stored import StoredStudy
 from search.tasks import device
 from search.tasks.provenance import provenance

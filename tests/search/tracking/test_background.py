@@ -18,7 +18,7 @@ from stores import here
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.maintenance import audit
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.tracking import background, writers

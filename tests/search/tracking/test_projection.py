@@ -18,7 +18,7 @@ from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.maintenance import audit, doctor
 from search.strategy import winner
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.tracking import artifact_locations, mapping

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from search.strategy.levels import TINY, Estimate, Line, Moments, Pair, Scale, Shrinkage
+from search.strategy.estimates.levels import TINY, Estimate, Line, Moments, Pair, Scale, Shrinkage
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.tasks import Task
@@ -244,7 +244,8 @@ class Posterior:
     @cached_property
     def _shrinkage(self) -> Shrinkage:
         relative, finals = self.scale.relative, self._finals.values()
-        errors = [error / max(score, TINY) if relative else error for score, error in finals]
+        # The logarithm of a loss whose error is larger than itself says no more than a factor.
+        errors = [min(1.0, error / max(score, TINY)) if relative else error for score, error in finals]
         return Shrinkage(list(self._moments.values()), float(np.median(errors)) ** 2 if errors else 0.0)
 
     @cached_property

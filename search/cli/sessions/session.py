@@ -1,29 +1,35 @@
 """One search in the terminal: what is asked, how it goes, the winner, and the next commands."""
 
+import dataclasses
 import math
 import shlex
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import data
-from search import coordinator, paths, tasks
+from search import coordinator, export, paths, tasks
 from search.cli import display, terminal
-from search.cli.options import SearchOptions
+from search.cli.options import TIMEOUT, SearchOptions, missing
 from search.errors import NoWinner, UsageError, unknown
 from search.executors.executor import Executor, cores
 from search.reports import tables
 from search.signals import Signals
 from search.storage import StudyStore
 from search.strategy import explain, winner
-from search.strategy.allocation import CONFIDENCE, Situation
-from search.strategy.strategy import Limits, Strategy
-from search.study.opening import default_name, open_study
+from search.strategy.assessment import Limits
+from search.strategy.strategy import Strategy
+from search.study import requests
+from search.study.opening import default_name, open_study, require_same, resolve
+from search.study.stored import StoredStudy
 from search.study.study import Study
+from search.study.trial import this_user
 from search.tasks import Task
 from search.tasks.device import usable
-from search.text import duration
+from search.text import duration, settings
 from search.tracking import TrackingStore
 from search.tracking.log_names import sentence as sentence_about_names
+from search.values import Plain
 
 if TYPE_CHECKING:  # importing MLflow takes long: not while trainers start
     from search.tracking.projection import Projection
@@ -39,12 +45,14 @@ def run(task: Task, store: StudyStore, tracking: TrackingStore, options: SearchO
         task: the module of a task.
         store: the store of the study.
         tracking: the store of the log.
-        options: `trials` and `timeout` are no limit if they are None.
+        options: `trials` or `timeout` is no limit if it is None; without both, the search has TIMEOUT.
 
     Returns the exit code: 0, or 130 or 143 if a signal stopped the search. Raises TrialbookError.
     """
     if options.trainers not in (None, *TRAINERS):
         raise unknown("TRAINERS", options.trainers, TRAINERS)
+    if options.trials is None and options.timeout is None:
+        options = dataclasses.replace(options, timeout=TIMEOUT)
     _check_cluster_options(options)
     device, problem = _device(options)
     say = terminal.console().print
@@ -60,6 +68,67 @@ def run(task: Task, store: StudyStore, tracking: TrackingStore, options: SearchO
         _search(study, tracking, options, signals)
         _keep_copy(study)
         _show_result(study, signals)
+    return signals.exit_code
+
+
+def try_own(
+    task: Task,
+    store: StudyStore,
+    tracking: TrackingStore,
+    options: SearchOptions,
+    given: Mapping[str, Plain] | None,
+) -> int:
+    """Train a configuration of one's own, and what others asked for, and nothing else.
+
+    If another process holds the study, it is asked to.
+
+    Args:
+        given: some of the hyperparameters; None to train only what others asked for.
+
+    Returns the exit code, as `run` does. Raises TrialbookError.
+    """
+    say, name = terminal.console().print, resolve(store, task, options.study, options.data)[1]
+    known = StoredStudy.read(store, name) if store.exists(name) else None
+    if known:
+        require_same(name, known.description, task, options.data, options.seed)
+    if given is not None:
+        requests.check_params(task, given)  # before anything is written
+    elif known is None or not requests.is_asked(known):
+        defaults = settings(tasks.baseline(task))
+        raise missing("with", f"name=value pairs; the defaults are {defaults}; no request waits")
+    if known and (process := store.holder(name)):
+        if given is not None:
+            requests.ask_for_trial(store, known, given, this_user())
+        say(f"Process {process} searches study {name}: it trains this configuration next.")
+        return 0
+    return _train_requested(task, store, tracking, dataclasses.replace(options, study=name), given)
+
+
+def _train_requested(
+    task: Task,
+    store: StudyStore,
+    tracking: TrackingStore,
+    options: SearchOptions,
+    given: Mapping[str, Plain] | None,
+) -> int:
+    """Hold the study, and train what is requested. See `try_own`."""
+    (device, problem), say = _device(options), terminal.console().print
+    study = _open(task, store, options)
+    with Signals() as signals, study:
+        study.device, first = device, study.tried().n_known
+        say(_summary(study))
+        if problem:
+            say(f"DEVICE=cuda: torch sees no GPU here ({problem}); training on the CPU.")
+        if given is not None:
+            requests.ask_for_trial(store, study, given, this_user())
+        with _executor(study, options, 1) as executor:
+            _train(study, tracking, executor, Limits(requested_only=True), options, signals)
+        _keep_copy(study)
+        for trial in study.trials():
+            if trial.number >= first:
+                say(tables.of_own(study, trial))
+        if signals.received is not None:
+            say(f"Stopped. `make try {_names(study)}` trains it again.")
     return signals.exit_code
 
 
@@ -101,8 +170,9 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
     )
     strategy, say = Strategy(study), terminal.console().print
     now = strategy.situation(limits)
-    if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
-        reason = _reached(strategy, now, limits) or "more time promises too little"
+    is_over = strategy.is_over(now, limits, 0) and not strategy.paused  # which a killed search left
+    if is_over and not requests.is_asked(study):
+        reason = explain.limit_reached(strategy, now, limits) or "more time promises too little"
         say(f"Nothing to do: it has {study.n_finished()} trials, {reason}. {explain.odds(strategy, now)}.")
         if (
             study.projected_revision() != study.revision()
@@ -110,8 +180,8 @@ def _search(study: Study, tracking: TrackingStore, options: SearchOptions, signa
             _bring_up_to_date(_projection(study, tracking, signals))
         return
     study.set_budget(options.trials, options.timeout)
-    max_jobs = math.inf if limits.replicates else limits.trials - study.n_finished() + len(strategy.paused)
-    with _executor(study, options, max_jobs) as executor:  # trainers start while MLflow is imported
+    n_left = math.inf if limits.replicates else limits.trials - study.n_finished() + len(strategy.paused)
+    with _executor(study, options, max(1, n_left)) as executor:  # trainers start while MLflow is imported
         _train(study, tracking, executor, limits, options, signals)
 
 
@@ -127,7 +197,7 @@ def _train(
     from search.tracking.background import Background
 
     jobs = f"{executor.jobs} trainer{'s' if executor.jobs > 1 else ''}"
-    console, seconds = terminal.console(), options.timeout or math.inf
+    console, seconds, voided = terminal.console(), options.timeout or math.inf, len(study.void_entries())
     console.print(f"Starting {jobs} and opening the log ...")
     log = _projection(study, tracking, signals)
     tally = display.Tally(study, limits.trials, seconds)
@@ -143,30 +213,19 @@ def _train(
                 stopping=lambda: signals.received is not None,
             )
             passed = tally.seconds_passed()
-        now = strategy.situation(limits)
-        stopped = "by a signal" if signals.received else why_stopped(strategy, now, limits, seconds, passed)
-        of = f" of {duration(seconds)}" if passed < seconds < math.inf else ""
-        console.print(f"{explain.odds(strategy, now)}; stopped {stopped} after {duration(passed)}{of}.")
+        if not limits.requested_only:
+            now = strategy.situation(limits)
+            why = (
+                "by a signal"
+                if signals.received
+                else explain.why_stopped(strategy, now, limits, seconds, passed)
+            )
+            of = f" of {duration(seconds)}" if passed < seconds < math.inf else ""
+            console.print(f"{explain.odds(strategy, now)}; stopped {why} after {duration(passed)}{of}.")
     finally:
         _bring_up_to_date(log)
-
-
-def why_stopped(strategy: Strategy, now: Situation, limits: Limits, seconds: float, passed: float) -> str:
-    """Which limit ended a search, or that it ended by itself."""
-    if passed >= seconds:
-        return "at TIMEOUT="
-    if reached := _reached(strategy, now, limits):
-        return f"as {reached}"
-    if strategy.is_over(now, limits, 0) and not strategy.paused:  # a killed search left those to be given up
-        return "by itself"
-    return "as TIMEOUT= leaves no time for more"
-
-
-def _reached(strategy: Strategy, now: Situation, limits: Limits) -> str:
-    """Which limit a study has reached, other than that of time; "" if none."""
-    if any(each.surely_reaches for each in now.contenders):
-        return f"BAR={limits.threshold:g} is reached with {CONFIDENCE:.0%}"
-    return "" if now.may_draw else f"TRIALS={limits.trials} is reached"
+        if len(study.void_entries()) > voided:  # as was requested
+            export.flag(study)
 
 
 def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor:
@@ -234,8 +293,7 @@ def _summary(study: Study) -> str:
 def _show_result(study: Study, signals: Signals) -> None:
     """Show the winner, and the next commands."""
     say = terminal.console().print
-    name, default = study.description.task, default_name(study.task, study.description.source)
-    options = f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")
+    options = _names(study)
     if signals.received is not None:
         say(f"Stopped. `make search {options}` resumes it.")
     try:
@@ -249,3 +307,9 @@ def _show_result(study: Study, signals: Signals) -> None:
         ("make ui", "every trial"),
     ):
         say(f"{command.ljust(len(options) + 15)}{result}")
+
+
+def _names(study: Study) -> str:
+    """The options that name a study."""
+    name, default = study.description.task, default_name(study.task, study.description.source)
+    return f"TASK={shlex.quote(name)}" + ("" if study.name == default else f" STUDY={study.name}")

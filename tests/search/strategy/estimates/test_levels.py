@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.strategy.levels import MIN_PAIRS, Line, Pair
+from search.strategy.estimates.levels import MIN_PAIRS, Line, Pair
 
 
 def predicted(line, level):

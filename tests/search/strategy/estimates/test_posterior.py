@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.strategy.levels import Scale
-from search.strategy.posterior import Posterior
+from search.strategy.estimates.levels import Scale
+from search.strategy.estimates.posterior import Posterior
 from search.study.trial import TrialState
 
 
@@ -163,3 +163,11 @@ def test_the_meaningful_difference_is_the_task_s_or_what_another_seed_makes(tria
     trials.train(0.8, error=0.02)
     assert trials.posterior.difference(SimpleNamespace()) == pytest.approx(0.02)
     assert trials.posterior.difference(SimpleNamespace(MEANINGFUL_DIFFERENCE=0.003)) == 0.003
+
+
+def test_a_loss_of_zero_has_an_estimate_that_can_be_told():
+    losses = Trials(sign=-1)
+    number = losses.train(0.0, seeds=(0.0,), error=0.001)
+    known, scale = losses.posterior.estimate(number), losses.posterior.scale
+    assert scale.relative and scale.score(known.mean) < 1e-6 and known.deviation < 2
+    assert scale.describe(losses.posterior.difference(SimpleNamespace()), "loss").endswith("%")
