@@ -12,7 +12,7 @@ from search.services.queue.runner import LEAST_SECONDS, MAX_KILLS, STOPPED
 from search.study import requests
 from search.study.stored import StoredStudy
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nursery"), pytest.mark.usefixtures("nursery")]
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("nursery"), pytest.mark.usefixtures("nursery")]
 
 MANY = 100_000  # trials, which nobody waits for
 
