@@ -15,7 +15,7 @@ from pathlib import Path
 from search import paths, redact
 from search.text import readable
 
-TAIL = 8_000  # bytes at the end of an output, in which its last lines are looked for
+TAIL = 64_000  # bytes at the end of an output, in which its last lines are looked for
 STORAGE = "TRIALBOOK_STORAGE"  # what tells the process where studies are
 LAUNCH = 'echo $$ > "$0" && exec "$@"'  # nobody can be killed between the start and the number
 

@@ -33,6 +33,11 @@ LEAST_SECONDS = 1.0  # of searching: with less left, a search is done
 MAX_KILLS = 3  # in a row, after which a search has failed
 PATIENCE = 20.0  # seconds that a process gets to end after a signal
 STEPS = {"search": "export", "try": "export", "export": "handin", "handin": ""}  # what follows each
+REASONS = {
+    "try": "it does what was asked of it",
+    "export": "its winner is frozen into a script, which is proved",
+    "handin": "its study is packed as a hand-in",
+}
 STOPPED = "the service was stopped"
 
 
@@ -185,22 +190,19 @@ class Runner:
 
     def _go_on(self, search: Search) -> None:
         """Start the next step of a search, in the same turn; after the last one it is done."""
-        reason = search.reason
-        if search.step == "search":
-            reason = process.last_line(search.id, "; stopped ") or "its time was over"
-        if self._has_more(search, reason):
+        if self._has_more(search):
             return
         if (step := STEPS[search.step]) and self._has_winner(search):
-            self._start(search, step, 1, reason)
+            self._start(search, step, 1, REASONS[step])
         else:
-            self._done(search, reason)
+            self._done(search, process.last_line(search.id, "; stopped ") or "its time was over")
 
-    def _has_more(self, search: Search, reason: str) -> bool:
+    def _has_more(self, search: Search) -> bool:
         """Start what was asked for while a step ran. Returns whether there was anything."""
         if search.extended:
             self._start(search, "search", max(1, search.jobs), "its limits were raised")
         elif search.step != "try" and self._asked(search):
-            self._start(search, "try", 1, reason)
+            self._start(search, "try", 1, REASONS["try"])
         else:
             return False
         return True
@@ -222,7 +224,7 @@ class Runner:
         reason = process.last_line(search.id, "error: ") or "its process ended with an error"
         if search.step in ("search", "try"):
             self.queue.set_state(search.id, State.FAILED, SERVICE, reason)
-        elif not self._has_more(search, reason):
+        elif not self._has_more(search):
             self._done(search, f"no {'script' if search.step == 'export' else 'hand-in'}: {reason}")
 
     def _has_winner(self, search: Search) -> bool:
