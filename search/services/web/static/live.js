@@ -26,11 +26,12 @@ function remaining(until) {
   return minutes ? `${minutes} min ${pad(seconds % 60)} s left` : `${seconds} s left`;
 }
 
-function say(text) {
+function say(text) {  // after the sentence before, if that was said just now
   const place = document.getElementById("announce");
-  place.textContent = text;
+  place.textContent = say.last ? `${say.last} ${text}` : text;
+  say.last = text;
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => place.textContent = "", 8000);
+  say.timer = setTimeout(() => place.textContent = say.last = "", 8000);
 }
 
 // Taking over what changed

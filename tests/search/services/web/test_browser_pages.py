@@ -35,10 +35,11 @@ def browser(tmp_path, monkeypatch):
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path / "downloads")})
     for switch in (*SWITCHES, f"user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(f"--{switch}")
     browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    downloads = {"behavior": "allow", "downloadPath": str(tmp_path / "downloads")}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)  # without a person who confirms it
     yield browser
     logged = [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"]
     browser.quit()
