@@ -107,7 +107,7 @@ class Service:
 
 
 class Around:
-    """What a service does within: its searches are forks, and it dies at a point, when it comes there again."""
+    """What a service does within: its searches are forks, and it dies at a point."""
 
     def __init__(self, nursery, point, calls):
         self.nursery, self.point, self.calls = nursery, point, calls
@@ -175,7 +175,10 @@ class Asked:
                 wrong.append(f"request {key} gave searches {sorted(numbers)} of {sorted(shown)}")
         for number, search in shown.items():
             wrong += self.wrong_search(number, search)
-        return [*wrong, *home.tracebacks(), *home.audited()]
+        # A search that was killed and then cancelled leaves its log to `make ui`.
+        cancelled = [search["study"] for search in shown.values() if search["state"] == "cancelled"]
+        audited = [line for line in home.audited() if not any(name in line for name in cancelled)]
+        return [*wrong, *home.tracebacks(), *audited]
 
     def finish(self, address):
         """Resume what is paused or failed until all is done. Returns the searches by number."""

@@ -224,12 +224,14 @@ class Queue:
 
     def expected(self, slots: int) -> dict[int, float]:
         """Seconds until each waiting search starts, at the latest, if so many run at once."""
-        free = sorted(self._left(search) for search in self.all(state=State.SEARCHING))
-        free = [0.0] * max(0, slots - len(free)) + free
+        running = self.all(state=State.SEARCHING)
+        ends = {search.owner: self._left(search) for search in running}  # of each person's latest search
+        free = [0.0] * max(0, slots - len(running)) + sorted(ends.values())
         starts: dict[int, float] = {}
         for search in self.turns():
-            starts[search.id] = free[0]
-            free = sorted([free[0] + self._left(search), *free[1:]])
+            starts[search.id] = max(free[0], ends.get(search.owner, 0.0))
+            ends[search.owner] = starts[search.id] + self._left(search)
+            free = sorted([ends[search.owner], *free[1:]])
         return starts
 
     # Inside

@@ -94,6 +94,9 @@ def test_expected_starts_are_when_trainers_are_free(queue, ask):
     first, second = ask("bob", trials=None, timeout=100), ask("cid", trials=None, timeout=10)
     assert queue.expected(1) == pytest.approx({first.id: 50, second.id: 150}, abs=1)
     assert queue.expected(2) == pytest.approx({first.id: 0, second.id: 50}, abs=1)
+    third = ask("bob", trials=None, timeout=10)  # one search a person: it waits for her first one
+    expected = {first.id: 0, second.id: 50, third.id: 100}
+    assert queue.expected(2) == pytest.approx(expected, abs=1)
 
 
 def test_quota_counts_core_seconds_of_a_person_alone(engine, queue, ask):
