@@ -80,6 +80,7 @@ bench: .venv-bench/ready  ## measure speed beside the course's way and other sea
 	@PYTHONPATH=. .venv-bench/bin/python tests/bench/trial_overhead.py
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.scale
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/log_rates.py
+	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.service
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
 setup: .venv/ready  ## create .venv from pinned versions; other commands do so themselves: TORCH_INDEX=

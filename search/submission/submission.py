@@ -150,6 +150,7 @@ def view_of(study: Mapping[str, Any], trials: Iterable[Trial]) -> StudyView:
 
 def trial_from_record(record: Mapping[str, Any]) -> Trial:
     """A Trial from its values in `trials.json`."""
+    record = {"request": None, **record}  # which hand-ins of earlier versions lack
     fields = {name: record[NAMES_IN_ZIP.get(name, name)] for name in Trial.__dataclass_fields__}
     for name in ("started", "ended"):
         fields[name] = datetime.fromisoformat(fields[name])

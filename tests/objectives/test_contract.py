@@ -95,7 +95,7 @@ def test_equal_seeds_give_equal_scores_and_what_was_trained_before_does_not_matt
     first, other = trained(1), trained(2)
     torch.rand(7)
     assert trained(1) == first
-    if task.__name__.split(".")[1] not in ("bowl", "gated", "moody", "texts"):
+    if task.__name__.split(".")[1] not in ("bowl", "gated", "moody", "slow", "texts"):
         assert other != first
 
 
