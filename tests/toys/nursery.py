@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import socket
+from multiprocessing import forkserver
 from pathlib import Path
 
 from search.services.queue import process
@@ -110,6 +111,7 @@ def _serve(listener, trainers):
 
 def _live(asked, lock, trainers):
     os.setsid()
+    forkserver._forkserver._forkserver_pid = None  # one that serves the tests serves no child of theirs
     os.environ.clear()
     os.environ.update(asked["environment"])
     process._pid_file(asked["number"]).write_text(f"{os.getpid()}\n")
