@@ -1,6 +1,5 @@
 """Studies as files: one journal of Optuna's for each, in one folder."""
 
-import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -89,16 +88,3 @@ class FileStore:
 
 def _repair_tail(path: Path) -> None:
     journal.cut_incomplete_tail(path)
-
-
-def unreadable_record(path: Path) -> str | None:
-    """What is wrong with a journal's records, in one line."""
-    content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        return f"{path} ends in the middle of a record"
-    for number, line in enumerate(content.split(b"\n")[:-1], 1):
-        try:
-            json.loads(line)
-        except ValueError:
-            return f"{path} has a record that is none, line {number}"
-    return None

@@ -59,12 +59,7 @@ def run(task: Task, store: StudyStore, tracking: TrackingStore, options: SearchO
     study = _open(task, store, options)
     with Signals() as signals, study:
         say(f"Task {study.description.task}: {tasks.question_of(task)}")
-        say(_summary(study))
-        for note in study.notes:
-            say(f"Note: {note}.")
-        if problem:
-            say(f"DEVICE=cuda: torch sees no GPU here ({problem}); training on the CPU.")
-        study.device = device
+        _introduce(study, device, problem)
         _search(study, tracking, options, signals)
         _keep_copy(study)
         _show_result(study, signals)
@@ -115,10 +110,8 @@ def _train_requested(
     (device, problem), say = _device(options), terminal.console().print
     study = _open(task, store, options)
     with Signals() as signals, study:
-        study.device, first = device, study.tried().n_known
-        say(_summary(study))
-        if problem:
-            say(f"DEVICE=cuda: torch sees no GPU here ({problem}); training on the CPU.")
+        first = study.tried().n_known
+        _introduce(study, device, problem)
         if given is not None:
             requests.ask_for_trial(store, study, given, this_user())
         with _executor(study, options, 1) as executor:
@@ -130,6 +123,16 @@ def _train_requested(
         if signals.received is not None:
             say(f"Stopped. `make try {_names(study)}` trains it again.")
     return signals.exit_code
+
+
+def _introduce(study: Study, device: str, problem: str) -> None:
+    """Say which study it is, what was noticed, and where it trains from now on."""
+    say, study.device = terminal.console().print, device
+    say(_summary(study))
+    for note in study.notes:
+        say(f"Note: {note}.")
+    if problem:
+        say(f"DEVICE=cuda: torch sees no GPU here ({problem}); training on the CPU.")
 
 
 def _check_cluster_options(options: SearchOptions) -> None:

@@ -21,7 +21,6 @@ from search import redact
 from search.client.models import State
 from search.errors import NoWinner, StudyConflict, TrialbookError
 from search.services.queue import process
-from search.services.queue.process import folder as folder
 from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.tables import Search, cause
 from search.storage import StudyStore
@@ -300,7 +299,7 @@ class Runner:
                 "jobs": jobs if self.place.jobs else None,
             }
         elif step != "try":
-            options |= {"out": folder(search.id) / step}
+            options |= {"out": process.folder(search.id) / step}
         command = [sys.executable, "-m", "search", step]
         command += [f"--{name}={value}" for name, value in options.items() if value is not None]
         return command + (list(self.place.options) if step == "search" else [])

@@ -21,7 +21,7 @@ from search.errors import NoWinner
 from search.reports import page
 from search.reports.report import report as report_of
 from search.reports.trials_table import trials_csv
-from search.services.queue import runner
+from search.services.queue import process
 from search.services.queue.tables import Search
 from search.services.web.auth import COOKIE, Denied, Person, policy
 from search.services.web.events import Feed
@@ -220,7 +220,7 @@ def script(
     search: Found, data: Annotated[bool, Query(description="a zip with its data")] = False
 ) -> Response:
     """The winner as one script that needs no Trialbook; with `data`, a zip that also holds its data."""
-    path = runner.folder(search.id) / "export" / f"{search.task}.py"
+    path = process.folder(search.id) / "export" / f"{search.task}.py"
     _require(search, path, "script")
     if not data:
         return FileResponse(path, media_type="text/x-python; charset=utf-8", filename=path.name)
@@ -235,7 +235,7 @@ def script(
 @ROUTER.get("/api/searches/{id}/handin", response_class=Response, responses=content("application/zip"))
 def handin(search: Found) -> Response:
     """The study as one zip to hand in."""
-    path = runner.folder(search.id) / "handin" / f"{search.study}-handin.zip"
+    path = process.folder(search.id) / "handin" / f"{search.study}-handin.zip"
     _require(search, path, "hand-in")
     return FileResponse(path, media_type="application/zip", filename=path.name)
 

@@ -17,7 +17,7 @@ from search import redact, tasks
 from search.client import models
 from search.client.models import State
 from search.errors import TrialbookError
-from search.services.queue import runner
+from search.services.queue import process
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Runner
 from search.services.queue.tables import Search, cause, now
@@ -68,7 +68,7 @@ class Service:
 
     def detail(self, search: Search) -> models.Detail:
         """A search with its history."""
-        folder = runner.folder(search.id)
+        folder = process.folder(search.id)
         done = search.state == State.DONE
         return models.Detail(
             **self.shown([search])[0].model_dump(),
