@@ -72,6 +72,7 @@ class Connection:
         self.url = url
         self._session: Session | None = None
         self._locks: list[_Lock] = []  # those that this process holds
+        self._was_reached = False
         self._ready = False
         self._is_exclusive = False
 
@@ -106,7 +107,8 @@ class Connection:
 
     def _raise_if_final(self, error: psycopg.Error, started: float) -> None:
         """Raise an error that another attempt would meet again."""
-        refused = not self._ready or (error.sqlstate or "").startswith("28")  # an unknown user or password
+        is_unknown = (error.sqlstate or "").startswith("28")  # the user, or the password
+        refused = is_unknown or not self._was_reached
         if not refused and time.monotonic() - started < PATIENCE:
             return
         if isinstance(error, _Occupied):
@@ -130,6 +132,7 @@ class Connection:
     def _connect(self) -> Session:
         name = f"trialbook {os.getpid()} on {socket.gethostname()}"
         session = psycopg.connect(self.url, autocommit=True, application_name=name, **CONNECT_OPTIONS)
+        self._was_reached = True
         for setting in (SESSION_SETTINGS | {"lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms"}).items():
             session.execute("SELECT set_config(%s, %s, false)", setting)
         return session

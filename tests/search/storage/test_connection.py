@@ -56,6 +56,21 @@ def test_session_is_dropped_by_the_server_soon_after_its_machine_is_gone(databas
     assert int(found["idle_in_transaction_session_timeout"]) == 60_000
 
 
+def test_first_session_that_is_ended_before_its_tables_are_made_is_opened_again(storage):
+    class CutOff(Connection):
+        cuts = 0
+
+        @property
+        def schema(self):  # the server ends the session when it is to make the tables
+            self.cuts += 1
+            if self.cuts == 1:
+                end_backends(storage)
+            return "SELECT"
+
+    database = CutOff(storage)
+    assert database.ask("SELECT 1") == [(1,)] and database.cuts == 2
+
+
 def test_turn_whose_session_was_ended_is_taken_again(database, storage):
     seen = []
 
