@@ -25,9 +25,9 @@ class Attention(nn.Module):
     def forward(self, x_BTC):
         """What each place reads (B, T, C) of the places (B, T, C)."""
         k_BTC, q_BTC, v_BTC = self.k_layer(x_BTC), self.q_layer(x_BTC), self.v_layer(x_BTC)
-        scores_BTT = q_BTC @ k_BTC.transpose(1, 2) / math.sqrt(k_BTC.shape[2])
-        later_TT = self.mask[0, 0, : x_BTC.shape[1], : x_BTC.shape[1]] == 0
-        return scores_BTT.masked_fill(later_TT, -math.inf).softmax(2) @ v_BTC
+        scores_BTT = q_BTC @ k_BTC.mT / math.sqrt(k_BTC.shape[-1])
+        later_TT = self.mask[0, 0, : x_BTC.shape[-2], : x_BTC.shape[-2]] == 0
+        return scores_BTT.masked_fill(later_TT, -math.inf).softmax(-1) @ v_BTC
 
 
 AttentionBlock = Attention  # the handout's other name
@@ -50,9 +50,14 @@ class AttentionModel(nn.Module):
 
     def forward(self, x_BT):
         """Scores (B, T, V) of characters given as codes (B, T) int64."""
-        x_BTC = self.embedding(x_BT) + self.place.weight[: x_BT.shape[1]]
+        x_BTC = self.embedding(x_BT) + self.place.weight[..., None, : x_BT.shape[-1], :]
         return self.output(self.attention(x_BTC))
 
     def get_loss(self, x_BT, y_BT):
         """Mean cross-entropy (nats a character), where the codes y_BT should follow x_BT."""
-        return F.cross_entropy(self(x_BT).flatten(0, 1), y_BT.flatten())
+        return next_character_loss(self(x_BT), y_BT)
+
+
+def next_character_loss(scores_BTV, y_BT):
+    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
+    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())

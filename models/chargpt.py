@@ -5,9 +5,8 @@ B batch, T places, C units of a place, V vocabulary.
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from models.attention import Attention
+from models.attention import Attention, next_character_loss
 
 
 class Transformer_Block(nn.Module):
@@ -42,12 +41,12 @@ class Character_GPT(nn.Module):
 
     def forward(self, input_BT):
         """Scores (B, T, V) of characters given as codes (B, T) int64."""
-        x_BTC = self.embedding(input_BT) + self.place.weight[: input_BT.shape[1]]
+        x_BTC = self.embedding(input_BT) + self.place.weight[..., None, : input_BT.shape[-1], :]
         return self.output(self.norm(self.blocks(x_BTC)))
 
     def get_loss(self, input_BT, target_BT):
         """Mean cross-entropy (nats a character), where the codes target_BT should follow input_BT."""
-        return F.cross_entropy(self(input_BT).flatten(0, 1), target_BT.flatten())
+        return next_character_loss(self(input_BT), target_BT)
 
     @torch.no_grad()
     def generate(self, idx_BT, max_new_tokens, generator=None):

@@ -20,10 +20,11 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, x_LB):
         """The states after each element of x (L, B, ...): a list of L tensors (B, H)."""
-        first_BH, *rest_BH = self.inputs(x_LB)
+        first_BH, *rest_BH = self.inputs(x_LB).unbind(-3)
+        add_product = torch.addmm if first_BH.dim() == 2 else torch.baddbmm
         states_BH = [torch.relu(first_BH)]
         for z_BH in rest_BH:
-            states_BH.append(torch.addmm(z_BH, states_BH[-1], self.hidden.weight.T).relu_())
+            states_BH.append(add_product(z_BH, states_BH[-1], self.hidden.weight.mT).relu_())
         return states_BH
 
 
@@ -47,5 +48,5 @@ class LanguageIDModel(nn.Module):
         """Scores (B, K) of words of one length, given as letter indices (L, B) int64."""
         for layer in self.layers:
             states_BH = layer(x_LB)
-            x_LB = torch.stack(states_BH)
+            x_LB = torch.stack(states_BH, -3)
         return self.output(states_BH[-1])

@@ -32,4 +32,4 @@ __path__ = pkgutil.extend_path(__path__, __name__)
 
 def names():
     """The names of all tasks, sorted."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"replay"})
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"replay", "descent"})

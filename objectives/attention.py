@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from data import text
-from models.attention import AttentionModel
+from models.attention import AttentionModel, next_character_loss
+from objectives.descent import descend
 
 METRIC, DIRECTION = "nats", "minimize"
 TOLERANCE = 0.02  # nats: twice what the scores of three seeds ranged over
@@ -55,20 +56,15 @@ def train(config, training, validation, report):
     windows_WT = training.unfold(0, config.block_size + 1, 1)
     steps = 2**16 // (config.batch_size * config.block_size)  # of an epoch
     for epoch in range(1, config.epochs + 1):
-        loss_sum = torch.zeros(())
-        for step in range(steps):
-            done = epoch - 1 + step / steps  # epochs; during the first the rate rises
-            rate = config.learning_rate * min(done + 1 / steps, 1 - done / config.epochs)
-            optimizer.param_groups[0]["lr"] = rate
-            window_BT = windows_WT[torch.randint(len(windows_WT), (config.batch_size,))]
-            loss = model.get_loss(window_BT[:, :-1], window_BT[:, 1:])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach()
+        done = [epoch - 1 + step / steps for step in range(steps)]  # epochs; during the first the rate rises
+        rates = [config.learning_rate * min(each + 1 / steps, 1 - each / config.epochs) for each in done]
+        places = torch.randint(len(windows_WT), (steps, config.batch_size))
+        windows = (windows_WT[places_B] for places_B in places)
+        batches = ((window_BT[:, :-1], window_BT[:, 1:]) for window_BT in windows)
+        train_loss = descend(model, optimizer, next_character_loss, batches, rates)
         nats, _ = score(model, validation)
-        metrics = {"train_loss": loss_sum.item() / steps, "validation_loss": nats, "validation_nats": nats}
-        report(epoch, metrics | {"learning_rate": rate})
+        metrics = {"train_loss": train_loss, "validation_loss": nats, "validation_nats": nats}
+        report(epoch, metrics | {"learning_rate": rates[-1]})
     return model
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from data import words
 from models.langid import LanguageIDModel
+from objectives.descent import descend
 
 METRIC, DIRECTION = "accuracy", "maximize"
 TOLERANCE = 0.015
@@ -54,21 +55,19 @@ def train(config, training, validation, report):
     model = build(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     for epoch in range(1, config.epochs + 1):
-        loss_sum, batches = 0.0, shuffled_batches(training, config.batch_size)
-        for step, (x_LB, y_B) in enumerate(batches):
-            rate = config.learning_rate * (1 - (epoch - 1 + step / len(batches)) / config.epochs)
-            optimizer.param_groups[0]["lr"] = rate
-            loss = F.cross_entropy(model(x_LB), y_B, label_smoothing=0.1)  # 0.9 points on unseen words
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.item() * len(y_B)
-            if not math.isfinite(loss_sum):
-                break  # diverged: the rest of the epoch can tell nothing
+        batches = shuffled_batches(training, config.batch_size, epoch)
+        done = [epoch - 1 + step / len(batches) for step in range(len(batches))]  # epochs
+        rates = [config.learning_rate * (1 - epochs / config.epochs) for epochs in done]
+        train_loss = descend(model, optimizer, smoothed_loss, batches, rates)
         loss, accuracy = evaluate(model, validation)
-        metrics = {"train_loss": loss_sum / len(training.y_N), "learning_rate": rate}
+        metrics = {"train_loss": train_loss, "learning_rate": rates[-1]}
         report(epoch, metrics | {"validation_loss": loss, "validation_accuracy": accuracy})
     return model
+
+
+def smoothed_loss(scores_BK, y_B):
+    """Mean cross-entropy with smoothed labels, which is worth 0.9 points on unseen words."""
+    return F.cross_entropy(scores_BK, y_B, label_smoothing=0.1)
 
 
 def score(model, split):
@@ -95,10 +94,14 @@ def one_length_each(split):
     return [(x_BL[:, x_BL[0] >= 0].T, y_B) for x_BL, y_B in pieces]
 
 
-def shuffled_batches(split, batch_size):
-    """All words in random order as pairs (x_LB, y_B) of words of one length."""
+def shuffled_batches(split, batch_size, epoch):
+    """All words in random order as pairs (x_LB, y_B) of words of one length.
+
+    The order of the lengths is that of the epoch, whatever the seed. So networks can learn side by side.
+    """
     batches = []
     for x_LB, y_B in one_length_each(split):
         order = torch.randperm(len(y_B))
         batches += zip(x_LB[:, order].split(batch_size, 1), y_B[order].split(batch_size), strict=True)
-    return [batches[i] for i in torch.randperm(len(batches))]
+    generator = torch.Generator(split.y_N.device).manual_seed(epoch)
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator)]

@@ -9,7 +9,7 @@ import math
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -71,10 +71,9 @@ def search(
             coordinator.take_requests()
             more = clock.why() is None
             while more and executor.free:
-                trial = study.exclusive(coordinator.next_trial)
-                if trial:
-                    coordinator.start(trial)
-                more = trial is not None
+                trials = study.exclusive(coordinator.next_trials)
+                coordinator.start(trials)
+                more = bool(trials)
             if not more and not coordinator.running and not coordinator.is_asked_for_more():
                 coordinator.give_up_paused()  # other coordinators may wait for the end of those
                 if not study.trained_elsewhere():
@@ -147,6 +146,7 @@ class Coordinator:
         self.limits = limits or Limits()
         self.inbox = Inbox(self.study, lambda line: self._say("requested", line))
         self.running: set[int] = set()
+        self._together: set[int] = set()  # the trials that began side by side with others
         self._failures: list[tuple[str, dict[str, Any]]] = []  # in a row: the cause, and the hyperparameters
         self._works = False  # whether any trial came to its first rung, or to its end
         self._n_rejected = 0  # draws in a row
@@ -165,16 +165,33 @@ class Coordinator:
         """Whether another program requested a trial, for which there is time."""
         return self.clock.why() is None and self.inbox.look(at_once=True)
 
-    def next_trial(self) -> Trial | None:
-        """Start or resume a trial: a requested one, else the strategy's choice; None if there is none."""
-        requested = self.inbox.next_trial(self.strategy.try_own)
-        return requested or self.strategy.next_trial(self.limits, self.clock.left(), len(self.running))
+    def next_trials(self) -> list[Trial]:
+        """Start or resume a trial: a requested one, else the strategy's choice, which may be several at once.
 
-    def start(self, trial: Trial) -> None:
-        """Have a trial trained, or trained on. Of one that ended as it was drawn, only tell the watchers.
-
-        Raises TrialbookError if draw after draw ends so.
+        Returns [] if there is none.
         """
+        if requested := self.inbox.next_trial(self.strategy.try_own):
+            return [requested]
+        return self.strategy.next_trials(self.limits, self.clock.left(), len(self.running))
+
+    def start(self, trials: Sequence[Trial]) -> None:
+        """Have trials trained side by side, or one trained on. Of one that has ended, only tell the watchers.
+
+        Raises TrialbookError if draw after draw ends as it is drawn.
+        """
+        begun = [trial for trial in trials if self._begins(trial)]
+        self.running |= {trial.number for trial in begun}
+        if len(begun) > 1:
+            self._together |= {trial.number for trial in begun}
+            self.executor.start_together({trial.number: trial.config for trial in begun})
+        elif begun:
+            self.executor.start(begun[0].number, begun[0].config)
+        for trial in begun:
+            if not trial.curve:
+                self._say("started", trial)
+
+    def _begins(self, trial: Trial) -> bool:
+        """Whether a trial is to be trained: it may have ended as it was drawn."""
         if trial.ended:
             self._say("finished", trial)
             self._n_rejected += 1
@@ -183,12 +200,9 @@ class Coordinator:
             if self._n_rejected >= MAX_INFEASIBLE:
                 last = f"the last because of {trial.reason}"
                 raise TrialbookError(f"{MAX_INFEASIBLE} draws in a row gave no configuration, {last}")
-            return
+            return False
         self._n_rejected = 0
-        self.running.add(trial.number)
-        self.executor.start(trial.number, trial.config)
-        if not trial.curve:
-            self._say("started", trial)
+        return True
 
     def reported(self, number: int, entry: Entry) -> Verdict:
         """Take in an epoch. Returns GO_ON, PAUSE or STOP."""
@@ -251,9 +265,15 @@ class Coordinator:
             raise TrialbookError(f"{SAME_FAILURES} trials in a row failed with one cause: {cause}")
 
     def lost(self, number: int, cause: str) -> None:
-        """Take in that a trainer was lost with its machine: its trial is interrupted, and retried."""
+        """Take in that a trainer was lost through no fault of its trial, which is interrupted and retried."""
         if self._open(number):
             self._tell(number, TrialState.INTERRUPTED, cause)
+        if number in self._together:  # one of them may have ended the trainer: so each is retried alone
+            self.strategy.measured(number, 1.0)
+
+    def measured(self, number: int, gain: float) -> None:
+        """Take in how many times as fast networks like that of a trial train together."""
+        self.strategy.measured(number, gain)
 
     def end_hanging(self) -> None:
         """Give up trials that train in silence for far longer than an epoch takes."""
@@ -265,6 +285,8 @@ class Coordinator:
             silence = self._silence[number]
             if silence > MIN_SILENCE and silence > self._patience(self.study.trial(number)):
                 self.executor.end(number)
+                if number in self._together:
+                    continue  # one of them hangs, all are silent: they are lost, and retried alone
                 self.failed(number, f"the trainer hung: no epoch in {HANGS} times as long as one takes")
 
     def _patience(self, trial: Trial) -> float:

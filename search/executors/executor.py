@@ -1,7 +1,7 @@
 """The interfaces between a coordinator and the trainers, wherever those run."""
 
 import os
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -48,7 +48,13 @@ class Listener(Protocol):
         """A trial ended with an error, or its trainer ended."""
 
     def lost(self, number: int, cause: str) -> None:
-        """A trial's trainer was lost through no fault of the trial, which is to be tried again."""
+        """A trial's trainer was lost through no fault of the trial, which is to be tried again.
+
+        Of trials that trained together nobody knows which one ended their trainer: all of them are lost.
+        """
+
+    def measured(self, number: int, gain: float) -> None:
+        """How many times as fast networks like that of a trial train together, about. Its end follows."""
 
 
 class Executor(Protocol):
@@ -73,11 +79,14 @@ class Executor(Protocol):
     def start(self, number: int, config: Config) -> None:
         """Train a trial, given the plain values of its Config; resume it where it was paused."""
 
+    def start_together(self, configs: Mapping[int, Config]) -> None:
+        """Train new trials of one shape side by side in one trainer, given their numbers and Configs."""
+
     def drop(self, number: int) -> None:
         """Forget a paused trial."""
 
     def end(self, number: int) -> None:
-        """End a training that hangs, and its trainer with it."""
+        """End a training that hangs, and its trainer with all that it trains."""
 
     def listen(self, listener: Listener, seconds: float) -> None:
         """Wait for at most so many seconds, and tell the listener what happened."""

@@ -1,5 +1,6 @@
 """Train in this process, one trial at a time: for debugging, and for tests."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from search.executors.executor import Listener, TrainingSource
@@ -15,14 +16,17 @@ class Inline:
 
     def __init__(self, study: TrainingSource) -> None:
         self._trainer = Trainer(study.task, study.data_path, study.device, study.digest)
-        self._started: list[tuple[int, Config]] = []
+        self._started: list[Mapping[int, Config]] = []
 
     @property
     def free(self) -> int:
         return 1 - len(self._started)
 
     def start(self, number: int, config: Config) -> None:
-        self._started.append((number, config))
+        self.start_together({number: config})
+
+    def start_together(self, configs: Mapping[int, Config]) -> None:
+        self._started.append(configs)
 
     def drop(self, number: int) -> None:
         self._trainer.drop(number)
@@ -32,15 +36,13 @@ class Inline:
 
     def listen(self, listener: Listener, seconds: float) -> None:
         started, self._started = self._started, []
-        for number, config in started:
-            self._train(listener, number, config)
-
-    def _train(self, listener: Listener, number: int, config: Config) -> None:
-        outcome = self._trainer.advance(number, config, lambda entry: listener.reported(number, entry))
-        if outcome[0] == "failed":
-            listener.failed(number, outcome[1])
-        elif outcome[0] == "finished":
-            listener.finished(number, outcome[1])
+        for configs in started:
+            for number, outcome in self._trainer.advance_together(configs, listener.reported):
+                if outcome[0] == "failed":
+                    listener.failed(number, outcome[1])
+                elif outcome[0] == "finished":
+                    listener.measured(number, self._trainer.gain(number))
+                    listener.finished(number, outcome[1])
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """Trainers that are elsewhere, each driven by messages. `processes` and `ray` say where."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import Any, Generic, Self, TypeVar
 
 from search.errors import TrialbookError
@@ -18,8 +18,7 @@ class RemoteTrainer(ABC):
     def __init__(self) -> None:
         self.ready = False  # its data is loaded, and it takes trials
         self.spoiled = False  # it asked to be replaced
-        self.number: int | None = None  # of the trial that it trains
-        self.config: Config = {}  # of that trial
+        self.trials: dict[int, Config] = {}  # that it trains
         self.waiting: list[tuple[int, Config]] = []  # paused trials of its own that are to train next
         self.interrupted: list[tuple[int, Config]] = []  # the one that made way for those
 
@@ -27,6 +26,11 @@ class RemoteTrainer(ABC):
         """Leave out a trial that has ended."""
         self.waiting = [each for each in self.waiting if each[0] != number]
         self.interrupted = [each for each in self.interrupted if each[0] != number]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it could train another trial now."""
+        return self.ready and not self.trials
 
     @abstractmethod
     def send(self, *message: Any) -> None:
@@ -74,22 +78,29 @@ class Pool(ABC, Generic[T]):
 
     @property
     def free(self) -> int:
-        return sum(trainer.ready and trainer.number is None for trainer in self._trainers)
+        return sum(trainer.is_free for trainer in self._trainers)
 
     @property
     def training(self) -> Set[int]:
-        return {trainer.number for trainer in self._trainers if trainer.number is not None}
+        return {number for trainer in self._trainers for number in trainer.trials}
 
     def start(self, number: int, config: Config) -> None:
-        training = (trainer for trainer in self._trainers if trainer.number == number)  # about to pause
+        training = (trainer for trainer in self._trainers if number in trainer.trials)  # about to pause
         holder = self._holders.get(number) or next(training, None)
-        trainer = holder or next(each for each in self._trainers if each.ready and each.number is None)
-        if trainer.ready and trainer.number is None:
-            self._holders.pop(number, None)
-            trainer.number, trainer.config = number, config
-            trainer.send("train", number, dict(config))
+        if holder and not holder.is_free:
+            holder.waiting.append((number, config))
         else:
-            trainer.waiting.append((number, config))
+            self._holders.pop(number, None)
+            self._train({number: config}, holder)
+
+    def start_together(self, configs: Mapping[int, Config]) -> None:
+        self._train(configs)
+
+    def _train(self, configs: Mapping[int, Config], trainer: T | None = None) -> None:
+        """Have trials trained, by a certain trainer or by any that is free."""
+        trainer = trainer or next(each for each in self._trainers if each.is_free)
+        trainer.trials = dict(configs)
+        trainer.send("train", [[number, dict(config)] for number, config in configs.items()])
 
     def drop(self, number: int) -> None:
         if trainer := self._holders.pop(number, None):
@@ -97,7 +108,7 @@ class Pool(ABC, Generic[T]):
 
     def end(self, number: int) -> None:
         for trainer in self._trainers:
-            if trainer.number == number:
+            if number in trainer.trials:
                 trainer.kill()  # `listen` finds that it has ended, and replaces it
 
     def listen(self, listener: Listener, seconds: float) -> None:
@@ -119,9 +130,11 @@ class Pool(ABC, Generic[T]):
             case ["report", number, entry]:
                 verdict = listener.reported(number, entry)
                 if verdict == GO_ON and self._makes_way(trainer, entry):
-                    trainer.interrupted = [(number, trainer.config)]
+                    trainer.interrupted = [(number, trainer.trials[number])]
                     verdict = PAUSE
                 trainer.send("verdict", number, entry["epoch"], verdict)
+            case ["gain", number, gain]:
+                listener.measured(number, gain)
             case ["paused" | "stopped" | "finished" | "failed" as result, number, content]:
                 if result == "paused":
                     self._holders[number] = trainer
@@ -132,6 +145,7 @@ class Pool(ABC, Generic[T]):
                     listener.finished(number, (value, standard_error))
                 elif result == "failed":
                     listener.failed(number, content)
+                trainer.trials.pop(number, None)
                 self._start_waiting(trainer)
             case ["spoiled"]:  # what it was given meanwhile is to be tried again
                 trainer.ready, trainer.spoiled = False, True
@@ -142,18 +156,20 @@ class Pool(ABC, Generic[T]):
     @staticmethod
     def _makes_way(trainer: T, entry: Entry) -> bool:
         """Whether the trial of a trainer pauses for one that resumes, and that this trainer holds."""
-        wanted = bool(trainer.waiting) and not trainer.interrupted
-        return wanted and entry["epoch"] < LAST_QUARTER * trainer.config.get("epochs", 0)
+        wanted = bool(trainer.waiting) and not trainer.interrupted and len(trainer.trials) == 1
+        epochs = max((config.get("epochs", 0) for config in trainer.trials.values()), default=0)
+        return wanted and entry["epoch"] < LAST_QUARTER * epochs
 
     def _start_waiting(self, trainer: T) -> None:
-        """Give a trainer that has ended its training the next of those that wait for it."""
-        trainer.number = None
-        if waiting := trainer.waiting or trainer.interrupted:
+        """Give a trainer that has ended all its trainings the next of those that wait for it."""
+        waiting = trainer.waiting or trainer.interrupted
+        if waiting and not trainer.trials:
             self.start(*waiting.pop(0))
 
     def _replace(self, listener: Listener, trainer: T) -> None:
         """Put a new trainer in the place of one that has ended."""
-        end, lost = trainer.end(), trainer.spoiled or trainer.was_lost()
+        end = trainer.end()
+        lost = trainer.spoiled or trainer.was_lost() or len(trainer.trials) > 1
         if not trainer.ready and not lost:
             self._false_starts += 1  # one may have been ended by chance, as where memory was full
             if self._false_starts == FALSE_STARTS:
@@ -164,8 +180,8 @@ class Pool(ABC, Generic[T]):
         # It begins those anew, one after the other.
         another.waiting, another.interrupted = trainer.waiting, trainer.interrupted
         self._holders |= {number: another for number, _ in trainer.waiting + trainer.interrupted}
-        if trainer.number is not None:
-            (listener.lost if lost else listener.failed)(trainer.number, end)
+        for number in trainer.trials:
+            (listener.lost if lost else listener.failed)(number, end)
 
     def __enter__(self) -> Self:
         return self

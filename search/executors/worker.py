@@ -1,10 +1,11 @@
 """A trainer that is elsewhere: the code that runs in a process, or in an actor on another machine.
 
 It sends ["ready"] or ["broken", None, cause], ["report", number, entry], ["finished", number, score],
-["failed", number, cause], ["paused", number, None] and ["stopped", number, None]. It sends ["spoiled"] where
-a training that was told to end still runs, so that another trainer is to take its place. It receives
-["train", number, config], ["drop", number], and after each report ["verdict", number, epoch, verdict]. All of
-that is plain data, whatever a task's code does.
+["failed", number, cause], ["paused", number, None] and ["stopped", number, None]. Before a score it sends
+["gain", number, gain]: see `Trainer.gain`. It sends ["spoiled"] where a training that was told to end still
+runs, so that another trainer is to take its place. It receives
+["train", [[number, config], ...]], trials that train side by side, ["drop", number], and after each report
+["verdict", number, epoch, verdict]. All of that is plain data, whatever a task's code does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from search.text import one_line
-from search.trainers.messages import GO_ON, MAX_CAUSE, Entry, OnReport, Verdict
+from search.trainers.messages import GO_ON, MAX_CAUSE, Entry, OnReportOf, Verdict
 
 if TYPE_CHECKING:  # importing it imports torch, which the coordinator's process does not need
     from search.trainers.trainer import Arrays, Trainer
@@ -52,31 +53,38 @@ def work(
     channel.send("ready")
     while not trainer.is_spoiled:
         match channel.receive(None):  # a verdict that comes now is on a training that has ended
-            case ["train", number, config]:
-                result, content = trainer.advance(number, config, _asking(channel, trainer, number))
-                channel.send(result, number, content)
+            case ["train", trials]:
+                for number, (result, content) in trainer.advance_together(
+                    dict(trials), _asking(channel, trainer)
+                ):
+                    if result == "finished":
+                        channel.send("gain", number, trainer.gain(number))
+                    channel.send(result, number, content)
             case ["drop", number]:
                 trainer.drop(number)
     channel.send("spoiled")
     channel.receive(None)  # it is ended meanwhile
 
 
-def _asking(channel: Channel, trainer: Trainer, number: int) -> OnReport:
+def _asking(channel: Channel, trainer: Trainer) -> OnReportOf:
     """A function that reports an epoch of a trial, and returns the coordinator's verdict.
 
     Where the verdict is late, training goes on, and the next report receives it. That changes nothing for
     the trial: the coordinator ignores reports of a trial that it has given up.
     """
+    late: dict[int, Verdict] = {}  # number -> a verdict that came while another trial reported
 
-    def ask(entry: Entry) -> Verdict:
+    def ask(number: int, entry: Entry) -> Verdict:
         channel.send("report", number, entry)
-        while message := channel.receive(VERDICT_TIMEOUT):
+        while number not in late and (message := channel.receive(VERDICT_TIMEOUT)):
             match message:
-                case ["verdict", about, epoch, verdict] if about == number:
-                    if epoch == entry["epoch"] or verdict != GO_ON:
-                        return Verdict(verdict)
+                case ["verdict", about, epoch, verdict]:
+                    if verdict != GO_ON:
+                        late[about] = Verdict(verdict)
+                    elif about == number and epoch == entry["epoch"]:
+                        return GO_ON
                 case ["drop", another]:
                     trainer.drop(another)
-        return GO_ON
+        return late.pop(number, GO_ON)
 
     return ask

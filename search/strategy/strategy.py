@@ -13,6 +13,8 @@ from search.study.requests import OwnTrial
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
+WORTH_GROUPING = 1.25  # times as fast as one after the other: less is within the noise of a measurement
+
 
 class Strategy(Assessment):
     """The decisions of a search of one study.
@@ -26,8 +28,19 @@ class Strategy(Assessment):
     def __init__(self, study: Study) -> None:
         super().__init__(study)
         study.on_change, study.on_void = self._take_in, self._start_over
+        self._gains: dict[int, float] = {}  # configuration -> how many times as fast its seeds train together
 
     # What is trained next
+
+    def next_trials(self, limits: Limits, seconds_left: float, n_running: int) -> list[Trial]:
+        """Start or resume the trial that gains most per second; [] if the search is over.
+
+        Beside one on a fresh seed start more seeds of its configuration, if those train faster together.
+        """
+        trial = self.next_trial(limits, seconds_left, n_running)
+        if trial is None or trial.ended or trial.replicate_of is None:
+            return [trial] if trial else []
+        return [trial, *self._more_seeds(trial.replicate_of, limits, seconds_left)]
 
     def next_trial(self, limits: Limits, seconds_left: float, n_running: int) -> Trial | None:
         """Start or resume the trial that gains most per second; None if the search is over.
@@ -153,7 +166,29 @@ class Strategy(Assessment):
         resumes = f"{rank} of {among} there; one in {REDUCTION_FACTOR} goes on"
         return f"at epoch {entry['epoch']}: {value:.4g}, {resumes}"
 
+    def measured(self, number: int, gain: float) -> None:
+        """Take in how many times as fast networks like that of a trial train together."""
+        replicate_of = self.study.trial(number).replicate_of
+        self._gains[number if replicate_of is None else replicate_of] = gain
+
     # Inside
+
+    def _more_seeds(self, number: int, limits: Limits, seconds_left: float) -> list[Trial]:
+        """Start more fresh seeds of a configuration, beside one that just started.
+
+        Together they take no longer than the seeds that it needs would take one after the other.
+        """
+        gain, trial = self._gains.get(number, 1.0), self.study.trial(number)
+        contenders = self.situation(limits, seconds_left).contenders
+        contender = next((each for each in contenders if each.number == number), None)
+        if contender is None or gain < WORTH_GROUPING:
+            return []
+        needed = max(1, allocation.CONFIRMING - contender.n_fresh - contender.n_training + 1)
+        room = limits.replicates - contender.n_fresh - contender.n_training
+        in_time = gain * min(needed, seconds_left / max(contender.full, allocation.INSTANT))
+        more = max(0, min(room, int(in_time) - 1))
+        posterior = self.knowledge.posterior
+        return [self.replicate(trial, posterior.next_seed(number)) for _ in range(more)]
 
     def _seed(self, purpose: str, number: int) -> int:
         return sampler.derive_seed(self.study.description.seed, purpose, number)

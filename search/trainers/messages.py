@@ -22,6 +22,7 @@ class Verdict(StrEnum):
 GO_ON, PAUSE, STOP = Verdict.GO_ON, Verdict.PAUSE, Verdict.STOP
 
 OnReport = Callable[[Entry], Verdict]
+OnReportOf = Callable[[int, Entry], Verdict]  # with the number of the trial
 
 Failed = tuple[Literal["failed"], str]  # with its cause, in one line
 Paused = tuple[Literal["paused"], None]

@@ -40,15 +40,24 @@ class Globals:
 
 
 class OwnGlobals:
-    """The globals of one training: within a `with` statement they are those of the modules."""
+    """The globals of one training: within a `with` statement they are those of the modules.
 
-    def __init__(self, all_globals: Globals) -> None:
-        self._all = all_globals
+    Args:
+        all_globals: what they begin as.
+        stand_in: takes the place of this object, under whatever name a module has it.
+    """
+
+    def __init__(self, all_globals: Globals, stand_in: tuple[object, object]) -> None:
+        self._all, self._stand_in = all_globals, stand_in
         self._own: Values | None = None
         self._others: Values = {}
 
     def __enter__(self) -> None:
-        self._own = self._own or self._all.fresh()
+        if self._own is None:
+            self._own = self._all.fresh()
+            original, stand_in = self._stand_in
+            for values in self._own.values():
+                values.update({name: stand_in for name, value in values.items() if value is original})
         self._others = _replaced(self._own)
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,7 @@
 """Train one configuration after another on data that are loaded once."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import data
 from objectives.replay import THREADS
 from search.errors import TrialbookError
 from search.tasks import Task, device
+from search.trainers.group import Taken
 from search.trainers.messages import (
     GO_ON,
     PAUSE,
@@ -18,12 +20,14 @@ from search.trainers.messages import (
     Config,
     Entry,
     OnReport,
+    OnReportOf,
     Outcome,
     Score,
     Verdict,
 )
 from search.trainers.module_globals import Globals
 from search.trainers.splits import Split, Splits
+from search.trainers.together import Sample, Together, gain, shape_of
 from search.trainers.training import Stop, Training
 
 __all__ = ["GO_ON", "PAUSE", "STOP", "Entry", "Stop", "Trainer", "Verdict"]
@@ -61,6 +65,8 @@ class Trainer:
         self._globals = Globals()
         self._paused: dict[int, Training] = {}  # by the trial's number
         self._hanging: list[Training] = []
+        self._finished: tuple[int | None, Sample | None] = None, None  # the last one
+        self._gains: dict[Hashable, float] = {}  # by the shape of a network and its batches
 
     @property
     def splits(self) -> list[Split]:
@@ -99,14 +105,60 @@ class Trainer:
 
         Returns ("finished", score), ("failed", cause), ("paused", None) or ("stopped", None).
         """
-        training = self._paused.pop(number, None) or self._training(config)
-        outcome = training.advance(on_report)
+        ((_, outcome),) = self.advance_together({number: config}, lambda _, entry: on_report(entry))
+        return outcome
+
+    def _begun(self, number: int, config: Config) -> Training:
+        """The training of a trial: the one that was paused, or a new one."""
+        return self._paused.pop(number, None) or self._training(config)
+
+    def _kept(self, number: int, training: Training, outcome: Any) -> Outcome:
+        """Keep a training that is paused, or hangs. Returns the outcome for the coordinator."""
         training.error = None  # and with it what the frames of its traceback hold
+        if outcome[0] == "finished":
+            self._finished = number, training.sample
         if outcome[0] == "paused":
             self._paused[number] = training
         elif training.hangs:
             self._hanging.append(training)
         return ("finished", outcome[1][0]) if outcome[0] == "finished" else outcome
+
+    def advance_together(
+        self, configs: Mapping[int, Config], on_report: OnReportOf
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Train trials side by side. Yields the number of each that ends or pauses, and its outcome.
+
+        Networks of one shape take their steps as a group, if they can form one.
+        """
+        trainings = {number: self._begun(number, config) for number, config in configs.items()}
+        together, taken = Together(), dict[int, Taken]()
+        try:
+            while trainings:
+                descents = {}
+                for number, training in list(trainings.items()):
+                    outcome = training.advance_to_descent(partial(on_report, number), taken.get(number))
+                    if outcome[0] == "descent":
+                        descents[number] = outcome[1]
+                    else:
+                        del trainings[number]
+                        yield number, self._kept(number, training, outcome)
+                taken = together.take(descents)
+        finally:  # an error of `on_report`, say, ends them all
+            for training in trainings.values():
+                training.drop()
+
+    def gain(self, number: int) -> float:
+        """How many times as fast networks like that of the last finished trial learn in a group, about.
+
+        1.0 if another trial finished last, or if they cannot form a group.
+        """
+        last, sample = self._finished
+        if last != number or sample is None:
+            return 1.0
+        shape = shape_of(*sample)
+        if shape not in self._gains:
+            self._gains[shape] = gain(*sample)
+        return self._gains[shape]
 
     def drop(self, number: int) -> None:
         """End the training of a paused trial."""

@@ -2,7 +2,8 @@
 
 A training runs in a thread of its own, and control is handed over: at any time either that thread runs or
 the one that called `advance`. The caller's thread answers each report. So the coordinator, the study and the
-log run with the process's own settings, and a task's code cannot tell that it ever waited.
+log run with the process's own settings, and a task's code cannot tell that it ever waited. It cannot tell
+either who takes the steps of its `descend`: the training itself, or its group.
 """
 
 import contextlib
@@ -12,13 +13,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
 
+from objectives.descent import descend
 from objectives.replay import THREADS, seed_all
 from search.tasks import Task, isolation
 from search.trainers import received
+from search.trainers.group import Batch, Descent, Taken
 from search.trainers.messages import (
     GO_ON,
     MAX_CAUSE,
@@ -38,7 +42,8 @@ from search.trainers.splits import Splits
 GRACE = 5.0  # seconds in which a task's code is to end once Stop was raised in it
 
 Ended = tuple[Literal["finished"], tuple[Score, ...]] | Failed | Stopped  # scores: one for each split
-Message = tuple[Literal["report"], Entry] | Ended
+Descends = tuple[Literal["descent"], Descent]
+Message = tuple[Literal["report"], Entry] | Descends | Ended
 PAUSED: Paused = ("paused", None)
 STOPPED: Stopped = ("stopped", None)
 
@@ -70,12 +75,15 @@ class Training:
     ) -> None:
         self._task, self._make_config, self._device = task, make_config, device
         self._splits, self._more = splits, more
-        self._state, self._globals = isolation.State(device), OwnGlobals(all_globals)
+        self._state = isolation.State(device)
+        self._globals = OwnGlobals(all_globals, (descend, self.descend))
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()  # from the training's thread
-        self._verdicts: queue.SimpleQueue[Verdict] = queue.SimpleQueue()  # to it
+        self._answers: queue.SimpleQueue[Verdict | Taken] = queue.SimpleQueue()  # to it
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self._process = os.getpid()
-        self._at_report = self._stopped = self._ended = False
+        self._waits = self._stopped = self._ended = False
+        self._seconds = 0.0  # since the last report, but for those since the clock was set
+        self.sample: tuple[Descent, Batch] | None = None  # the first steps, and the batch of the very first
         self.error: BaseException | None = None  # the first that made it fail: a task may swallow it
 
     @property
@@ -89,9 +97,21 @@ class Training:
         Returns ("finished", scores), ("failed", cause), PAUSED or STOPPED. The first score is that on the
         validation data; those on `more` follow.
         """
+        outcome = self.advance_to_descent(on_report)
+        while outcome[0] == "descent":
+            outcome = self.advance_to_descent(on_report)
+        return outcome
+
+    def advance_to_descent(
+        self, on_report: OnReport, taken: Taken | None = None
+    ) -> Ended | Paused | Descends:
+        """Train as `advance` does, but at most until the training is to take steps.
+
+        The steps that the last call returned have been `taken`; if not, the training takes them itself.
+        """
         with self._state, self._globals:
             try:
-                message = self._hand_over(GO_ON)
+                message = self._hand_over(taken or GO_ON)
                 while message[0] == "report":
                     with self._state.suspended():
                         verdict = on_report(message[1])
@@ -109,28 +129,28 @@ class Training:
             self._end()
         self.error = None
 
-    def _hand_over(self, verdict: Verdict) -> Message:
+    def _hand_over(self, answer: Verdict | Taken) -> Message:
         """Let the training's thread run until it has a message."""
         if self._thread.ident is None:
             self._thread.start()
         else:
-            self._verdicts.put(verdict)
-        self._at_report = False
+            self._answers.put(answer)
+        self._waits = False
         message = self._messages.get()  # a signal's handler runs meanwhile
-        self._at_report = message[0] == "report"
+        self._waits = message[0] in ("report", "descent")
         return message
 
     def _end(self) -> Stopped:
-        """Raise Stop in the task's code: at its report, or else wherever it is.
+        """Raise Stop in the task's code: at its report or descent, or else wherever it is.
 
         Code that goes on all the same is left alone: nobody hears it any more.
         """
         if self._thread.ident is None or self._ended:
             return STOPPED
         self._stopped = True
-        self._verdicts.put(STOP)
-        for at_report in (self._at_report, False):
-            if not at_report:
+        self._answers.put(STOP)
+        for waits in (self._waits, False):
+            if not waits:
                 thread = ctypes.c_ulong(self._thread.ident)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Stop))
             with contextlib.suppress(queue.Empty):
@@ -175,7 +195,7 @@ class Training:
 
     def report(self, epoch: object, metrics: object) -> None:
         """Hand an epoch over and wait for the verdict: the task's `report`."""
-        seconds = time.perf_counter() - self._clock
+        seconds = self._seconds + time.perf_counter() - self._clock
         self._check_caller()
         try:
             entry = self._reports.entry(epoch, metrics) | {"seconds": seconds, "time": time.time()}
@@ -184,10 +204,38 @@ class Training:
             raise
         self._messages.put(("report", entry))
         threads = torch.get_num_threads()
-        if self._verdicts.get() == STOP:
+        if self._answers.get() == STOP:
             raise Stop
         torch.set_num_threads(threads)
+        self._seconds, self._clock = 0.0, time.perf_counter()
+
+    def descend(self, *steps: Any, **named_steps: Any) -> float:
+        """Have the steps taken, or take them here: the task's `descend`. Returns the mean loss."""
+        descent = Descent(*steps, **named_steps)
+        descent.rates = list(descent.rates)
+        if os.getpid() != self._process or threading.get_ident() != self._thread.ident or self._stopped:
+            return descent.alone()
+        if self.sample is None:
+            self.sample = descent, descent.first_batch()
+        self._seconds += time.perf_counter() - self._clock
+        self._messages.put(("descent", descent))
+        answer = self._answers.get()
+        if answer == STOP:
+            raise Stop
         self._clock = time.perf_counter()
+        if not isinstance(answer, Taken):
+            return descent.alone()
+        self._seconds += answer.seconds
+        return self._with_rest(descent, answer)
+
+    @staticmethod
+    def _with_rest(descent: Descent, taken: Taken) -> float:
+        """Take the steps that the group did not take. Returns the mean loss of an example, about."""
+        n_steps = len(descent.rates)
+        if taken.steps == n_steps:
+            return taken.loss
+        rest = replace(descent, rates=descent.rates[taken.steps :]).alone()
+        return (taken.steps * taken.loss + (n_steps - taken.steps) * rest) / n_steps
 
     def _check_caller(self) -> None:
         if os.getpid() != self._process:

@@ -21,7 +21,7 @@ def tiny():
 
 def test_batches_hold_each_word_once_with_its_label(tiny):
     seen = []
-    for x_LB, y_B in langid.shuffled_batches(tiny, 16):
+    for x_LB, y_B in langid.shuffled_batches(tiny, 16, epoch=1):
         assert x_LB.shape[1] == len(y_B) <= 16 and x_LB.min() >= 0
         assert torch.equal(x_LB[0] % 5, y_B)
         seen += [tuple(word) for word in x_LB.T.tolist()]
@@ -31,8 +31,16 @@ def test_batches_hold_each_word_once_with_its_label(tiny):
 
 def test_batches_are_shuffled_anew(tiny):
     torch.manual_seed(0)
-    first, second = (langid.shuffled_batches(tiny, 16)[0][0] for _ in range(2))
-    assert first.shape != second.shape or not torch.equal(first, second)
+    first, second = (langid.shuffled_batches(tiny, 16, epoch=1)[0][0] for _ in range(2))
+    assert first.shape == second.shape and not torch.equal(first, second)
+
+
+def test_the_order_of_lengths_is_that_of_the_epoch_whatever_the_seed(tiny):
+    def lengths(seed, epoch):
+        torch.manual_seed(seed)
+        return [len(x_LB) for x_LB, _ in langid.shuffled_batches(tiny, 16, epoch)]
+
+    assert lengths(0, 1) == lengths(1, 1) != lengths(0, 2)
 
 
 def test_it_learns(tiny):

@@ -55,7 +55,7 @@ class Recorder:
     """A Listener that answers with `verdict(number, entry)`, and keeps each trial's entries and its ends."""
 
     def __init__(self, verdict=lambda number, entry: GO_ON):
-        self.entries, self.ends, self._verdict = {}, {}, verdict
+        self.entries, self.ends, self.gains, self._verdict = {}, {}, {}, verdict
 
     def reported(self, number, entry):
         self.entries.setdefault(number, []).append(entry)
@@ -69,6 +69,9 @@ class Recorder:
 
     def lost(self, number, cause):
         self.ends.setdefault(number, []).append(("lost", cause))
+
+    def measured(self, number, gain):
+        self.gains[number] = gain
 
     def epochs(self, number):
         """The epochs that were reported of a trial."""

@@ -91,7 +91,7 @@ def train_fresh_seeds(study, trainers, *, watchers, stopping):
     best, seeds = study.best(), itertools.count(1)
     while not stopping():
         while trainers.free:
-            coordinator.start(study.exclusive(lambda: strategy.replicate(best, next(seeds))))
+            coordinator.start([study.exclusive(lambda: strategy.replicate(best, next(seeds)))])
         trainers.listen(coordinator, LISTENING)
     coordinator.interrupt("measured")
 

@@ -349,13 +349,13 @@ def test_a_trial_that_trains_when_it_is_made_void_ends_at_its_next_epoch(bowl):
     entry = {"epoch": 1, "seconds": 0.1, "time": 1e9, "train_loss": 1.0, "validation_loss": 1.0}
     with open_study(here(), bowl) as study:
         coordinator = Coordinator(Strategy(study), Inline(study), [], Clock())
-        coordinator.start(coordinator.next_trial())
+        coordinator.start(coordinator.next_trials())
         ask_to_void(here(), study, "void", [0], "wrong", ADA)
         coordinator.take_requests()
         assert study.trial(0).void and study.trial(0).state == "running"
         assert coordinator.reported(0, {**entry, "validation_height": 1.0}) == STOP
         assert study.trial(0).reason == "it was made void while it trained"
-        assert coordinator.next_trial().draw == 0
+        assert coordinator.next_trials()[0].draw == 0
 
 
 def test_trials_are_made_void_once_however_often_the_request_is_read(searched):

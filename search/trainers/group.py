@@ -1,0 +1,255 @@
+"""Several networks of one shape, trained at once: each step is a step of all.
+
+Small networks spend most of their time in calls. A group makes the calls of one network for all of them.
+
+M networks, S steps.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from objectives.descent import descend
+from search.trainers.stacked import stack
+
+PROPORTIONAL = torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD  # their steps, to the learning rate
+AGREEMENT = 1e-4  # relative: so much may the outputs of a group differ from those of its networks
+LOSS_STEPS = 32  # steps whose outputs are kept until their losses are computed
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass
+class Descent:
+    """The steps that a training is to take: the arguments of `objectives.descent.descend`."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    criterion: Criterion
+    batches: Iterable[Batch]
+    rates: Sequence[float]
+
+    def alone(self) -> float:
+        """Take the steps. Returns the mean loss of an example."""
+        return float(descend(self.model, self.optimizer, self.criterion, self.batches, self.rates))
+
+    def first_batch(self) -> Batch:
+        """The batch of the first step, which stays in its place. Raises ValueError if there is none."""
+        rest = iter(self.batches)
+        first = next(rest, None)
+        if first is None:
+            raise ValueError("descend: there is no batch")
+        self.batches = chain([first], rest)
+        return first
+
+
+class Taken(NamedTuple):
+    """The first steps of a descent, as a group took them. The others are left in its `batches`."""
+
+    steps: int
+    loss: float  # mean of an example
+    seconds: float  # the share of this training
+
+
+class Group:
+    """Networks of one shape that take their steps together.
+
+    Each network and its optimizer share their memory with the group. So they stay what they are to their
+    trainings, and any of them can leave.
+
+    Args:
+        descents: of the networks.
+
+    Raises ValueError where these networks cannot form a group.
+    """
+
+    def __init__(self, descents: Sequence[Descent]) -> None:
+        self._models = [each.model for each in descents]
+        self._optimizers = [each.optimizer for each in descents]
+        _check(descents)
+        self._criterion = descents[0].criterion
+        self._stacked = stack(self._models)
+        self._weights = list(self._stacked.parameters())
+        self._before = [torch.empty_like(weight) for weight in self._weights]  # the step that is taken
+        first = self._optimizers[0]
+        kind: Any = type(first)
+        self._optimizer = kind(self._weights, lr=1.0)
+        self._optimizer.param_groups[0].update(_options(first))
+        self._take_states()
+
+    def is_of(self, descents: Sequence[Descent]) -> bool:
+        """Whether these are the group's networks."""
+        return len(descents) == len(self._models) and all(
+            each.model is model and each.optimizer is optimizer
+            for each, model, optimizer in zip(descents, self._models, self._optimizers, strict=True)
+        )
+
+    def agrees(self, batch: Sequence[Batch]) -> bool:
+        """Whether the group computes what its networks do, each of its own part of a batch."""
+        with torch.no_grad():
+            try:
+                scores, loss = self._forward(batch)
+            except Exception:  # whatever a network's or a task's own code makes of one more axis
+                return False
+            alone = torch.stack([model(x) for model, (x, _) in zip(self._models, batch, strict=True)])
+            losses = [self._criterion(own, y) for own, (_, y) in zip(alone, batch, strict=True)]
+        return _are_close(scores, alone) and _are_close(loss, torch.stack(losses).mean())
+
+    def descend(self, descents: Sequence[Descent]) -> list[Taken]:
+        """Take the steps of all networks, up to one that is not possible for all at once."""
+        began, rates = time.perf_counter(), [each.rates for each in descents]
+        are_equal = all(each == rates[0] for each in rates)
+        rates_SM = torch.tensor(rates, device=self._weights[0].device).T.contiguous()
+        iterators, losses = [iter(each.batches) for each in descents], Losses(self._criterion)
+        for step in range(len(rates_SM)):
+            batch: list[Batch] = []
+            try:
+                batch.extend(map(next, iterators))
+                scores = self._learn(batch, rates[0][step] if are_equal else rates_SM[step])
+            except Exception:  # each training meets it alone, or not at all
+                for index, (each, rest) in enumerate(zip(descents, iterators, strict=True)):
+                    each.batches = chain(batch[index : index + 1], rest)
+                break
+            losses.add(scores, batch)
+        self._give_states()
+        means = losses.means(len(descents))
+        seconds = (time.perf_counter() - began) / len(descents)
+        return [Taken(losses.steps, mean, seconds) for mean in means]
+
+    def _learn(self, batch: Sequence[Batch], rate: float | torch.Tensor) -> torch.Tensor:
+        """Take a step. Returns the outputs of all networks (M, B, ...)."""
+        scores, loss = self._forward(batch)
+        for weight in self._weights:
+            weight.grad = None
+        loss.backward(loss.new_tensor(float(len(batch))))  # the sum of all means, from the mean of all
+        self._step(rate)
+        return scores.detach()
+
+    def _forward(self, batch: Sequence[Batch]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The outputs of all networks (M, B, ...), and their mean loss.
+
+        Raises ValueError where the parts of the batch differ in shape, and whatever the task's code raises.
+        """
+        if not _is_even(batch):
+            raise ValueError("the parts of the batch differ in shape")
+        x, y = (torch.stack(parts) for parts in zip(*batch, strict=True))
+        scores = self._stacked(x)
+        return scores, self._criterion(scores.flatten(0, 1), y.flatten(0, 1))
+
+    def _step(self, rate: float | torch.Tensor) -> None:
+        """Let the optimizer take a step: at one learning rate, or at one for each network (M,)."""
+        if isinstance(rate, float):
+            self._optimizer.param_groups[0]["lr"] = rate
+            self._optimizer.step()
+            return
+        self._optimizer.param_groups[0]["lr"] = 1.0
+        for before, weight in zip(self._before, self._weights, strict=True):
+            before.copy_(weight.detach())
+        self._optimizer.step()
+        with torch.no_grad():
+            for before, weight in zip(self._before, self._weights, strict=True):
+                torch.lerp(before, weight, rate.view(-1, *(weight.dim() - 1) * [1]), out=weight)
+
+    def _members(self) -> Iterator[tuple[nn.Parameter, list[nn.Parameter]]]:
+        """Each parameter of the group, and those of the networks."""
+        for name, parameter in self._stacked.named_parameters():
+            yield parameter, [model.get_parameter(name) for model in self._models]
+
+    def _take_states(self) -> None:
+        """Let the group's optimizer know what those of the networks know."""
+        for parameter, own in self._members():
+            states = [each.state.get(p, {}) for each, p in zip(self._optimizers, own, strict=True)]
+            if all(states):
+                self._optimizer.state[parameter] = {
+                    name: torch.stack([state[name] for state in states]) if value.dim() else value.clone()
+                    for name, value in states[0].items()
+                }
+
+    def _give_states(self) -> None:
+        """Let the optimizers of the networks know what the group's knows."""
+        for parameter, own in self._members():
+            state = self._optimizer.state[parameter].items()
+            for index, (optimizer, each) in enumerate(zip(self._optimizers, own, strict=True)):
+                optimizer.state[each] = {
+                    name: value[index] if value.dim() else value.clone() for name, value in state
+                }
+
+
+class Losses:
+    """The losses of several networks, computed now and then for many steps at once."""
+
+    def __init__(self, criterion: Criterion) -> None:
+        self._criterion = criterion
+        self._scores: list[torch.Tensor] = []
+        self._targets: list[list[torch.Tensor]] = []
+        self._sums_M: torch.Tensor | None = None
+        self._examples = 0
+        self.steps = 0
+
+    def add(self, scores: torch.Tensor, batch: Sequence[Batch]) -> None:
+        """Take in the outputs (M, B, ...) of a step."""
+        self.steps += 1
+        self._scores.append(scores)
+        self._targets.append([y for _, y in batch])
+        if len(self._scores) == LOSS_STEPS:
+            self._sum_up()
+
+    def means(self, n_networks: int) -> list[float]:
+        """The mean loss of an example, for each network; 0 before the first step."""
+        if self._scores:
+            self._sum_up()
+        if self._sums_M is None:
+            return n_networks * [0.0]
+        return [float(loss_sum) / self._examples for loss_sum in self._sums_M.tolist()]
+
+    def _sum_up(self) -> None:
+        """Compute the losses of the steps since the last time."""
+        targets = [torch.cat(own) for own in zip(*self._targets, strict=True)]
+        pairs = zip(torch.cat(self._scores, 1), targets, strict=True)
+        means_M = torch.stack([self._criterion(scores, y) for scores, y in pairs])
+        sums_M = means_M * len(targets[0])
+        self._sums_M = sums_M if self._sums_M is None else self._sums_M + sums_M
+        self._examples += len(targets[0])
+        self._scores, self._targets = [], []
+
+
+def _is_even(batch: Sequence[Batch]) -> bool:
+    """Whether the parts of a batch have one shape."""
+    return len({(x.shape, y.shape) for x, y in batch}) == 1
+
+
+def _are_close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    allowed = AGREEMENT * float(other.abs().mean())
+    return one.shape == other.shape and torch.allclose(
+        one, other, rtol=AGREEMENT, atol=allowed, equal_nan=True
+    )
+
+
+def _check(descents: Sequence[Descent]) -> None:
+    """Raise ValueError where networks cannot learn together, whatever their shape."""
+    kinds = {(type(each.optimizer), each.criterion, len(each.rates)) for each in descents}
+    if len(kinds) > 1:
+        raise ValueError("the trainings differ in optimizer, criterion or steps")
+    if type(descents[0].optimizer) not in PROPORTIONAL:
+        raise ValueError(
+            f"the steps of {type(descents[0].optimizer).__name__} are not known to be proportional"
+        )
+    if any(_options(each.optimizer) != _options(descents[0].optimizer) for each in descents):
+        raise ValueError("the optimizers differ in more than the learning rate")
+    for each in descents:
+        (first, *more), own = each.optimizer.param_groups, list(each.model.parameters())
+        if more or [id(p) for p in first["params"]] != [id(p) for p in own]:
+            raise ValueError("the optimizer trains other parameters than those of the network")
+        if not all(p.requires_grad for p in own):
+            raise ValueError("some parameters are not trained")
+
+
+def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The options of an optimizer, but for its learning rate."""
+    return {name: v for name, v in optimizer.param_groups[0].items() if name not in ("params", "lr")}

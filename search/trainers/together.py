@@ -1,0 +1,79 @@
+"""The steps of several trainings, taken at once where their networks can form a group."""
+
+import copy
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+
+from search.trainers.group import Batch, Descent, Group, Taken
+
+Sample = tuple[Descent, Batch]  # the steps of a training, and one of their batches
+
+COPIES = 4  # of a network, which tell what a group of it gains
+STEPS = 3  # of each, which are timed
+LONG_STEP = 5e-3  # seconds: of a longer one, calls are so small a part that a group gains nothing
+
+
+class Together:
+    """Takes the steps of trainings that advance side by side."""
+
+    def __init__(self) -> None:
+        self._group: Group | None = None  # that of the last call
+
+    def take(self, descents: Mapping[int, Descent]) -> dict[int, Taken]:
+        """Take the steps of all these trainings. Returns nothing if each is to take its own."""
+        members = list(descents.values())
+        if self._group is None or not self._group.is_of(members):
+            self._group = formed(members)
+        if self._group is None:
+            return {}
+        return dict(zip(descents, self._group.descend(members), strict=True))
+
+
+def formed(descents: Sequence[Descent]) -> Group | None:
+    """A group of these networks; None if there are too few, or they cannot learn together."""
+    if len(descents) < 2:
+        return None
+    try:
+        batch = [each.first_batch() for each in descents]
+        group = Group(descents)
+        return group if group.agrees(batch) else None
+    except Exception:  # whatever the code of a task raises: its own training meets it
+        return None
+
+
+def gain(descent: Descent, batch: Batch) -> float:
+    """How many times as fast networks of this kind learn in a group of COPIES; 1.0 if they cannot.
+
+    Copies take a few steps on the batch, one alone and all together.
+    """
+
+    def copies(number: int) -> list[Descent]:
+        pairs = [copy.deepcopy((descent.model, descent.optimizer)) for _ in range(number)]
+        batches, rates = STEPS * [batch], STEPS * [descent.rates[0]]
+        return [Descent(model, optimizer, descent.criterion, batches, rates) for model, optimizer in pairs]
+
+    alone = _seconds(copies(1)[0].alone)
+    if alone > STEPS * LONG_STEP:
+        return 1.0
+    members = copies(COPIES)
+    group = formed(members)
+    if group is None:
+        return 1.0
+    group.descend(
+        [replace(each, batches=[batch], rates=each.rates[:1]) for each in members]
+    )  # the first is slow
+    return COPIES * alone / _seconds(lambda: group.descend(members))
+
+
+def shape_of(descent: Descent, batch: Batch) -> Hashable:
+    """What the gain of a group depends on."""
+    parameters = tuple(tuple(parameter.shape) for parameter in descent.model.parameters())
+    return type(descent.model), type(descent.optimizer), parameters, *(tuple(part.shape) for part in batch)
+
+
+def _seconds(do: Callable[[], object]) -> float:
+    """How long something takes."""
+    began = time.perf_counter()
+    do()
+    return time.perf_counter() - began

@@ -1,0 +1,204 @@
+"""Networks of one shape that learn together, compared with each of them alone. M networks, B batch."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from models.attention import AttentionModel, next_character_loss
+from models.chargpt import Character_GPT
+from models.convolution import DigitConvolutionalModel
+from models.langid import LanguageIDModel
+from models.regression import RegressionModel
+from search.trainers.group import Descent, Group, Taken
+from search.trainers.together import formed, gain
+
+CODES = torch.arange(4 * 10 * 9).view(4, 10, 9) % 23  # of 4 steps of 10 windows
+NETWORKS = {
+    "regression": (lambda: RegressionModel(12, 2), F.mse_loss, torch.randn(4, 10, 1), torch.randn(4, 10, 1)),
+    "langid": (lambda: LanguageIDModel(12, 2), F.cross_entropy, CODES.mT, CODES[:, :, 0] % 5),
+    "attention": (lambda: AttentionModel(9, 12), next_character_loss, CODES, CODES),
+    "chargpt": (lambda: Character_GPT(9, 12, 2), next_character_loss, CODES, CODES),
+}
+OPTIMIZERS = {
+    "adam": lambda weights, rate: torch.optim.Adam(weights, rate, fused=True),
+    "adamw": lambda weights, rate: torch.optim.AdamW(weights, rate, weight_decay=0.1),
+    "momentum": lambda weights, rate: torch.optim.SGD(weights, rate, momentum=0.9),
+}
+
+
+def descents(kind, rates, optimizer="adam"):
+    """One descent for each learning rate, each with a network and batches of its own."""
+    build, criterion, x, y = NETWORKS[kind]
+    made = []
+    for seed, rate in enumerate(rates):
+        torch.manual_seed(seed)
+        model, order = build(), torch.randperm(len(x))
+        batches = list(zip(x[order], y[order], strict=True))
+        made.append(
+            Descent(model, OPTIMIZERS[optimizer](model.parameters(), rate), criterion, batches, 4 * [rate])
+        )
+    return made
+
+
+def weights(descent):
+    return torch.cat([parameter.detach().flatten() for parameter in descent.model.parameters()])
+
+
+@torch.no_grad()
+def assert_alike(group, alone):
+    """Outputs are compared: the keys' biases change none, and Adam makes steps of their rounding errors."""
+    x = next(x for kind, (build, _, x, _) in NETWORKS.items() if type(build()) is type(group[0].model))
+    for one, other in zip(group, alone, strict=True):
+        assert torch.allclose(one.model(x[0]), other.model(x[0]), rtol=0, atol=1e-5)
+
+
+def again(descents):
+    """The same networks and steps once more."""
+    x, y = NETWORKS["regression"][2:]
+    return [replace(each, batches=list(zip(x, y, strict=True))) for each in descents]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("rates", [[1e-3, 1e-3, 1e-3], [1e-4, 1e-3, 5e-3]], ids=["one rate", "rates"])
+def test_group_does_what_its_networks_do_alone(kind, rates):
+    together, alone = descents(kind, rates), descents(kind, rates)
+    group = formed(together)
+    taken = group.descend(together)
+    losses = [each.alone() for each in alone]
+    assert [each.steps for each in taken] == 3 * [4]
+    assert [each.loss for each in taken] == pytest.approx(losses, rel=1e-5)
+    assert_alike(together, alone)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_network_that_leaves_a_group_goes_on_as_if_it_had_been_alone(optimizer):
+    rates = [1e-3, 5e-3]
+    together, alone = (descents("regression", rates, optimizer) for _ in range(2))
+    formed(together).descend(together)
+    for each in [*alone, *again(alone), *again(together)]:
+        each.alone()
+    assert_alike(together, alone)
+
+
+def test_group_of_networks_that_were_alone_goes_on_with_what_their_optimizers_know():
+    together, alone = (descents("regression", [1e-3, 5e-3]) for _ in range(2))
+    for each in [*alone, *again(alone), *together]:
+        each.alone()
+    together = again(together)
+    formed(together).descend(together)
+    assert_alike(together, alone)
+
+
+def test_group_stops_before_a_step_whose_batches_differ_in_shape_and_leaves_the_rest():
+    together, alone = (descents("regression", [1e-3, 5e-3]) for _ in range(2))
+    for each in (together[1], alone[1]):
+        x_B1, y_B1 = each.batches[2]
+        each.batches[2] = x_B1[:3], y_B1[:3]
+    taken = formed(together).descend(together)
+    assert [each.steps for each in taken] == [2, 2]
+    for each in together:
+        replace(each, rates=each.rates[2:]).alone()
+    for each in alone:
+        each.alone()
+    assert_alike(together, alone)
+
+
+def test_error_in_a_batch_leaves_that_step_to_each_network():
+    def broken(batches):
+        yield from batches[:1]
+        raise KeyError("no such word")
+
+    together = descents("regression", [1e-3, 1e-3])
+    together[1].batches = broken(together[1].batches)
+    assert [each.steps for each in formed(together).descend(together)] == [1, 1]
+    assert len(list(together[0].batches)) == 3  # none is lost of the one that is sound
+
+
+def test_network_that_diverges_disturbs_no_other():
+    together, alone = (descents("regression", [1e-3, 1e-3]) for _ in range(2))
+    for each in (together[1], alone[1]):
+        each.batches[1] = each.batches[1][0] * float("inf"), each.batches[1][1]
+    taken = formed(together).descend(together)
+    losses = [each.alone() for each in alone]
+    assert taken[0].loss == pytest.approx(losses[0]) and not taken[1].loss < float("inf")
+    assert_alike(together[:1], alone[:1])
+
+
+def convolution(seed):
+    return Descent(model := DigitConvolutionalModel(8), _adam(model), F.cross_entropy, [_image()], [1e-3])
+
+
+def _adam(model):
+    return torch.optim.Adam(model.parameters())
+
+
+def _image():
+    return torch.randn(2, 784), torch.tensor([1, 2])
+
+
+class Flattening(nn.Sequential):
+    """A network that does something else with an axis more: it mixes the networks."""
+
+    def forward(self, x):
+        return super().forward(x - 9 * x.mean())
+
+
+def changed(**changes):
+    pair = descents("regression", [1e-3, 1e-3])
+    return [pair[0], replace(pair[1], **changes)]
+
+
+def with_model(model):
+    x, y = torch.randn(10, 1), torch.randn(10, 1)
+    pair = [copy.deepcopy(model) for _ in range(2)]
+    return [Descent(each, _adam(each), F.mse_loss, [(x * k, y)], [1e-3]) for k, each in enumerate(pair, 1)]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: descents("regression", [1e-3]),
+        lambda: [descents("regression", [1e-3])[0], descents("langid", [1e-3])[0]],
+        lambda: [convolution(0), convolution(1)],
+        lambda: changed(criterion=F.l1_loss),
+        lambda: changed(rates=[1e-3]),
+        lambda: changed(optimizer=torch.optim.RMSprop(RegressionModel(12, 2).parameters())),
+        lambda: changed(batches=[]),
+        lambda: with_model(Flattening(nn.Linear(1, 1))),
+        lambda: with_model(nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.5))),
+        lambda: with_model(nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))),
+        lambda: [replace(each, criterion=_sum) for each in descents("regression", [1e-3, 1e-3])],
+    ],
+    ids=["one", "models", "convolution", "criteria", "steps", "optimizers", "no batch", "mixing", "dropout"]
+    + ["normalisation", "sum"],
+)
+def test_networks_that_cannot_form_a_group_are_left_alone(made):
+    torch.manual_seed(0)
+    networks = made()
+    before = [weights(each) for each in networks]
+    assert formed(networks) is None
+    assert all(torch.equal(weights(each), was) for each, was in zip(networks, before, strict=True))
+
+
+def _sum(scores, y):
+    return ((scores - y) ** 2).sum()
+
+
+def test_gain_is_measured_on_copies_and_is_1_where_no_group_forms():
+    (one,) = descents("regression", [1e-3])
+    before, batch = weights(one), one.first_batch()
+    assert gain(one, batch) > 0.0
+    assert torch.equal(weights(one), before) and not one.optimizer.state
+    torch.manual_seed(0)
+    assert gain(convolution(0), _image()) == 1.0
+
+
+def test_group_knows_its_networks():
+    pair, other = descents("regression", [1e-3, 1e-3]), descents("regression", [1e-3])
+    group = Group(pair)
+    assert group.is_of(pair) and not group.is_of(pair[:1]) and not group.is_of([pair[0], other[0]])
+    assert isinstance(group.descend(pair)[0], Taken)
