@@ -21,7 +21,7 @@ from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
 from search.study.trial import numbers
-from search.trainers.trainer import GO_ON, PAUSE, STOP
+from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
 
 
 class Watcher:
@@ -100,7 +100,7 @@ def test_draws_are_modelled_before_any_trial_has_a_score(bowl):
     with open_study(here(), bowl) as study:
         ear = Coordinator(Strategy(study), Inline(study), [], Clock())
         for draw in range(N_STARTUP_TRIALS + 1):
-            ear.start(ear.strategy.ask())
+            ear.start([ear.strategy.ask()])
             ear.reported(draw, entry(1))
         assert not study.completed()
         assert Strategy(study).ask().proposal == "TPE: from first epochs alone, as no trial has a score yet"
@@ -281,7 +281,7 @@ def entry(epoch):
 def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
     with open_study(here(), bowl) as study:
         ear = Coordinator(Strategy(study), Inline(study), [], Clock())
-        ear.start(ear.strategy.ask())
+        ear.start([ear.strategy.ask()])
         ear.interrupt("enough")
         assert ear.reported(0, entry(1)) == STOP
         ear.finished(0, (0.5, 0.1))
@@ -292,8 +292,8 @@ def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
 def test_a_trainer_that_hears_late_that_it_is_to_pause_loses_nothing(bowl):
     with open_study(here(), bowl) as study:
         ear = Coordinator(Strategy(study), Inline(study), [], Clock())
-        ear.start(ear.strategy.ask())
-        ear.start(ear.strategy.ask())
+        ear.start([ear.strategy.ask()])
+        ear.start([ear.strategy.ask()])
         assert [ear.reported(1, entry(epoch)) for epoch in (1, 2, 3)] == [PAUSE, PAUSE, PAUSE]
         assert study.trial(1).paused and study.trial(1).epochs == 3
         ear.finished(1, (0.5, 0.1))
@@ -303,7 +303,7 @@ def test_a_trainer_that_hears_late_that_it_is_to_pause_loses_nothing(bowl):
 def test_a_trial_that_is_trained_again_up_to_where_it_was_is_not_reported_twice(bowl):
     with open_study(here(), bowl) as study:
         ear = Coordinator(Strategy(study), Inline(study), [], Clock())
-        ear.start(ear.strategy.ask())
+        ear.start([ear.strategy.ask()])
         assert [ear.reported(0, entry(epoch)) for epoch in (1, 2, 1, 2, 3)] == [GO_ON] * 5
         assert [each["epoch"] for each in study.trial(0).curve] == [1, 2, 3]
 
@@ -409,3 +409,56 @@ def test_divergence_does_not_blame_a_rate_at_which_a_network_of_its_size_trained
         study.report(trial.number, entry(20) | {"validation_mse": 0.5})
         assert diverge(study, 0.008, 2) == "train_loss not finite at epoch 20"
         assert diverge(study, 0.00015, 3, layers=3) == "train_loss not finite at epoch 20"
+
+
+# Seeds that train together
+
+
+@pytest.fixture
+def gain(monkeypatch):
+    """Sets how many times as fast networks train together, as if it had been measured."""
+    return lambda times: monkeypatch.setattr(Trainer, "gain", lambda self, number: times)
+
+
+def starts(bowl, **limits):
+    """How many trials started at once, each time: the baseline, and then its fresh seeds."""
+    watcher = Watcher()
+    with open_study(here(), bowl) as study:
+        search(study, Inline(study), trials=1, watchers=[watcher], **limits)
+    kinds = "".join(event[0] for event, *_ in watcher.heard)
+    return [len(run) for run in re.findall("s+", kinds)]
+
+
+@pytest.mark.parametrize(
+    "times, replicates, expected",
+    [(1.0, 5, [1, 1]), (1.3, 5, [2]), (2.6, 5, [5]), (2.0, 3, [3]), (9.0, 1, [1])],
+    ids=["no gain", "two in the time of two", "five in the time of two", "at most as asked", "one"],
+)
+def test_fresh_seeds_start_together_as_many_as_take_no_longer_than_those_needed(
+    bowl, gain, times, replicates, expected
+):
+    gain(times)
+    assert starts(bowl, replicates=replicates)[: 1 + len(expected)] == [1, *expected]
+
+
+def test_seeds_that_were_lost_together_are_tried_again_alone(bowl, gain):
+    gain(2.6)
+
+    class Lossy(Inline):
+        groups = 0
+
+        def start_together(self, configs):
+            super().start_together(configs)
+            self.groups += len(configs) > 1
+
+        def listen(self, listener, seconds):
+            lost = [number for configs in self._started if len(configs) > 1 for number in configs]
+            self._started = [] if lost else self._started
+            for number in lost:
+                listener.lost(number, "the trainer ended")
+            super().listen(listener, seconds)
+
+    with open_study(here(), bowl) as study:
+        executor = Lossy(study)
+        search(study, executor, trials=1, replicates=2)
+        assert executor.groups == 1 and winner.choose(study).confirmed

@@ -60,6 +60,28 @@ def test_a_trial_that_goes_on_reports_each_epoch_and_finishes(moody):
     assert moody.training == set() and len(listener.ends[0]) == 1
 
 
+def test_trials_that_start_together_share_a_trainer_and_each_reports_and_finishes(moody):
+    listener = Recorder()
+    until_free(moody, listener)
+    free = moody.free
+    moody.start_together({number: WELL for number in (1, 2, 3)})
+    assert moody.free == free - 1 and moody.training <= {1, 2, 3}
+    listen_until(moody, listener, lambda: len(listener.ends) == 3)
+    assert all(listener.ends[number] == [WELL_SCORE] for number in (1, 2, 3))
+    assert all(listener.epochs(number) == [1, 2, 3] for number in (1, 2, 3))
+    assert set(listener.gains) == {1, 2, 3}
+
+
+def test_one_of_those_that_train_together_pauses_and_another_stops(moody):
+    verdicts = {1: PAUSE, 2: STOP, 3: GO_ON}
+    listener = Recorder(lambda number, entry: verdicts[number] if entry["epoch"] == 1 else GO_ON)
+    until_free(moody, listener)
+    moody.start_together({number: WELL for number in verdicts})
+    listen_until(moody, listener, lambda: 3 in listener.ends)
+    assert listener.ends == {3: [WELL_SCORE]} and listener.epochs(1) == listener.epochs(2) == [1]
+    assert train(moody, listener, 1, WELL) == [WELL_SCORE] and listener.epochs(1) == [1, 2, 3]
+
+
 def test_as_many_trials_as_there_are_trainers_train_at_once(moody):
     listener = Recorder()
     listen_until(moody, listener, lambda: moody.free == moody.jobs)
@@ -184,6 +206,16 @@ def test_a_training_that_hangs_can_be_ended(moody):
     assert moody.training == set()
     assert train(moody, listener, 1, WELL) == [WELL_SCORE]
     wait_until(lambda: not is_alive(listener.entries[0][0]["process"]))
+
+
+@in_each_elsewhere
+def test_all_that_train_together_are_lost_with_their_trainer(moody):
+    listener = Recorder()
+    until_free(moody, listener)
+    moody.start_together({0: WELL, 1: {"mood": "kill"}, 2: WELL})
+    listen_until(moody, listener, lambda: len(listener.ends) == 3)
+    assert {result for ((result, _),) in listener.ends.values()} == {"lost"}
+    assert train(moody, listener, 3, WELL) == [WELL_SCORE]
 
 
 @in_each_elsewhere

@@ -1,0 +1,120 @@
+"""Trials that train side by side in one trainer."""
+
+import threading
+from dataclasses import asdict
+
+import pytest
+
+from objectives import regression
+from search.trainers.group import Group
+from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
+
+CONFIGS = {seed: asdict(regression.Config(seed=seed, hidden_size=10, epochs=60)) for seed in (1, 2, 3)}
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    """A Trainer of a real task."""
+    return Trainer(regression, regression.DATA.prepare("builtin"))
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """How many networks took their steps together, each time."""
+    seen, descend = [], Group.descend
+    monkeypatch.setattr(
+        Group, "descend", lambda self, members: seen.append(len(members)) or descend(self, members)
+    )
+    return seen
+
+
+def alone(trainer, number):
+    entries = []
+    outcome = trainer.advance(number, CONFIGS[number], lambda entry: entries.append(entry) or GO_ON)
+    return outcome, entries
+
+
+def assert_alike(trainer, number, outcome, entries):
+    """A trial went as it goes alone, but for rounding."""
+    (_, (score, _)), expected = alone(trainer, number)
+    assert outcome[0] == "finished" and outcome[1][0] == pytest.approx(score, rel=1e-3)
+    assert [entry["epoch"] for entry in entries] == [entry["epoch"] for entry in expected]
+    for name in ("train_loss", "validation_loss"):
+        assert [entry[name] for entry in entries] == pytest.approx([e[name] for e in expected], rel=1e-3)
+
+
+@pytest.mark.integration
+def test_trials_that_train_together_end_as_they_do_alone(trainer, sizes):
+    curves = {number: [] for number in CONFIGS}
+    ends = dict(
+        trainer.advance_together(CONFIGS, lambda number, entry: curves[number].append(entry) or GO_ON)
+    )
+    assert sizes == [3, 3, 3]  # until epoch 20, 40 and 60
+    for number in CONFIGS:
+        assert_alike(trainer, number, ends[number], curves[number])
+        assert all(entry["seconds"] > 0 for entry in curves[number])
+
+
+@pytest.mark.integration
+def test_trial_that_pauses_or_stops_leaves_its_group_which_goes_on(trainer, sizes):
+    curves = {number: [] for number in CONFIGS}
+    verdicts = {1: PAUSE, 2: STOP, 3: GO_ON}
+
+    def on_report(number, entry):
+        curves[number].append(entry)
+        return verdicts[number] if entry["epoch"] == 20 else GO_ON
+
+    ends = list(trainer.advance_together(CONFIGS, on_report))
+    assert ends[:2] == [(1, ("paused", None)), (2, ("stopped", None))]
+    assert sizes == [3]
+    assert_alike(trainer, 3, ends[2][1], curves[3])
+    outcome = trainer.advance(1, CONFIGS[1], lambda entry: curves[1].append(entry) or GO_ON)
+    assert_alike(trainer, 1, outcome, curves[1])
+
+
+@pytest.mark.integration
+def test_trial_that_waited_joins_others_that_are_as_far(trainer, sizes):
+    for number in CONFIGS:
+        trainer.advance(number, CONFIGS[number], lambda entry: PAUSE)
+    curves = {number: [] for number in CONFIGS}
+    ends = dict(
+        trainer.advance_together(CONFIGS, lambda number, entry: curves[number].append(entry) or GO_ON)
+    )
+    assert sizes == [3, 3] and [entry["epoch"] for entry in curves[2]] == [40, 60]
+    for number in CONFIGS:
+        (_, (score, _)), _ = alone(trainer, number)
+        assert ends[number][1][0] == pytest.approx(score, rel=1e-3)
+
+
+def test_trials_of_different_shapes_train_side_by_side_without_a_group(trainer, sizes):
+    configs = {1: CONFIGS[1], 2: CONFIGS[2] | {"hidden_size": 11}}
+    ends = dict(trainer.advance_together(configs, lambda number, entry: GO_ON))
+    assert ends[1] == alone(trainer, 1)[0] and ends[2][0] == "finished" and sizes == []
+
+
+def test_trials_of_a_task_that_takes_its_own_steps_train_side_by_side(bowl):
+    trainer = Trainer(bowl, bowl.DATA.prepare("builtin"))
+    config = {"x": 0.5, "y": 100, "epochs": 3}
+    ends = dict(trainer.advance_together({1: config, 2: config}, lambda number, entry: GO_ON))
+    assert ends[1] == ends[2] == trainer.advance(3, config, lambda entry: GO_ON)
+
+
+def test_error_of_the_caller_ends_all_trials(trainer):
+    before = set(threading.enumerate())
+
+    def on_report(number, entry):
+        if number == 2:
+            raise KeyboardInterrupt
+        return GO_ON
+
+    with pytest.raises(KeyboardInterrupt):
+        list(trainer.advance_together(CONFIGS, on_report))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_gain_is_that_of_the_trial_that_finished_last(trainer):
+    alone(trainer, 1)
+    assert trainer.gain(1) > 0 and trainer.gain(1) == trainer.gain(1)
+    assert trainer.gain(2) == 1.0  # it did not finish just now
