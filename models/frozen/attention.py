@@ -126,9 +126,9 @@ class Attention(nn.Module):
     def forward(self, x_BTC):
         """What each place reads (B, T, C) of the places (B, T, C)."""
         k_BTC, q_BTC, v_BTC = self.k_layer(x_BTC), self.q_layer(x_BTC), self.v_layer(x_BTC)
-        scores_BTT = q_BTC @ k_BTC.transpose(1, 2) / math.sqrt(k_BTC.shape[2])
-        later_TT = self.mask[0, 0, : x_BTC.shape[1], : x_BTC.shape[1]] == 0
-        return scores_BTT.masked_fill(later_TT, -math.inf).softmax(2) @ v_BTC
+        scores_BTT = q_BTC @ k_BTC.mT / math.sqrt(k_BTC.shape[-1])
+        later_TT = self.mask[0, 0, : x_BTC.shape[-2], : x_BTC.shape[-2]] == 0
+        return scores_BTT.masked_fill(later_TT, -math.inf).softmax(-1) @ v_BTC
 
 
 class AttentionModel(nn.Module):
@@ -148,12 +148,39 @@ class AttentionModel(nn.Module):
 
     def forward(self, x_BT):
         """Scores (B, T, V) of characters given as codes (B, T) int64."""
-        x_BTC = self.embedding(x_BT) + self.place.weight[: x_BT.shape[1]]
+        x_BTC = self.embedding(x_BT) + self.place.weight[..., None, : x_BT.shape[-1], :]
         return self.output(self.attention(x_BTC))
 
     def get_loss(self, x_BT, y_BT):
         """Mean cross-entropy (nats a character), where the codes y_BT should follow x_BT."""
-        return F.cross_entropy(self(x_BT).flatten(0, 1), y_BT.flatten())
+        return next_character_loss(self(x_BT), y_BT)
+
+
+def next_character_loss(scores_BTV, y_BT):
+    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
+    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
+
+
+# objectives/descent.py: Gradient descent over batches: the inner loop of the tasks that train networks.
+def descend(model, optimizer, criterion, batches, rates):
+    """Take one step for each batch, at its learning rate. Returns the mean loss of an example.
+
+    Args:
+        criterion: the mean loss of a batch, as criterion(model(x), y).
+        batches: pairs (x, y), at least one. All that is random about them was drawn before.
+        rates: the learning rate of each step.
+    """
+    weights, loss_sum, examples = list(model.parameters()), 0.0, 0
+    for (x, y), rate in zip(batches, rates, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        loss = criterion(model(x), y)
+        for weight in weights:
+            weight.grad = None  # optimizer.zero_grad() does the same, in ten times the time
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.detach() * len(y)
+        examples += len(y)
+    return float(loss_sum) / examples
 
 
 def build(config):
@@ -169,20 +196,15 @@ def train(config, training, validation, report):
     windows_WT = training.unfold(0, config.block_size + 1, 1)
     steps = 2**16 // (config.batch_size * config.block_size)  # of an epoch
     for epoch in range(1, config.epochs + 1):
-        loss_sum = torch.zeros(())
-        for step in range(steps):
-            done = epoch - 1 + step / steps  # epochs; during the first the rate rises
-            rate = config.learning_rate * min(done + 1 / steps, 1 - done / config.epochs)
-            optimizer.param_groups[0]["lr"] = rate
-            window_BT = windows_WT[torch.randint(len(windows_WT), (config.batch_size,))]
-            loss = model.get_loss(window_BT[:, :-1], window_BT[:, 1:])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach()
+        done = [epoch - 1 + step / steps for step in range(steps)]  # epochs; during the first the rate rises
+        rates = [config.learning_rate * min(each + 1 / steps, 1 - each / config.epochs) for each in done]
+        places = torch.randint(len(windows_WT), (steps, config.batch_size))
+        windows = (windows_WT[places_B] for places_B in places)
+        batches = ((window_BT[:, :-1], window_BT[:, 1:]) for window_BT in windows)
+        train_loss = descend(model, optimizer, next_character_loss, batches, rates)
         nats, _ = score(model, validation)
-        metrics = {"train_loss": loss_sum.item() / steps, "validation_loss": nats, "validation_nats": nats}
-        report(epoch, metrics | {"learning_rate": rate})
+        metrics = {"train_loss": train_loss, "validation_loss": nats, "validation_nats": nats}
+        report(epoch, metrics | {"learning_rate": rates[-1]})
     return model
 
 

@@ -153,6 +153,28 @@ class DigitClassificationModel(nn.Module):
         return self.layers(x_B784)
 
 
+# objectives/descent.py: Gradient descent over batches: the inner loop of the tasks that train networks.
+def descend(model, optimizer, criterion, batches, rates):
+    """Take one step for each batch, at its learning rate. Returns the mean loss of an example.
+
+    Args:
+        criterion: the mean loss of a batch, as criterion(model(x), y).
+        batches: pairs (x, y), at least one. All that is random about them was drawn before.
+        rates: the learning rate of each step.
+    """
+    weights, loss_sum, examples = list(model.parameters()), 0.0, 0
+    for (x, y), rate in zip(batches, rates, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        loss = criterion(model(x), y)
+        for weight in weights:
+            weight.grad = None  # optimizer.zero_grad() does the same, in ten times the time
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.detach() * len(y)
+        examples += len(y)
+    return float(loss_sum) / examples
+
+
 def build(config):
     """The untrained network."""
     return DigitClassificationModel(config.hidden_size, config.layers)
@@ -166,24 +188,17 @@ def train(config, training, validation, report):
 
 def fit(model, config, training, validation, report, every=1):
     """Train `model` and return it; after each `every` epochs and at the end report how it does."""
-    weights = list(model.parameters())
-    optimizer = torch.optim.Adam(weights, lr=config.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     for epoch in range(1, config.epochs + 1):
-        loss_sum, batches = torch.zeros(()), torch.randperm(len(training.y_N)).split(config.batch_size)
-        for step, rows_B in enumerate(batches):
-            rate = config.learning_rate * (1 - (epoch - 1 + step / len(batches)) / config.epochs)
-            optimizer.param_groups[0]["lr"] = rate
-            # Indexing by [rows_B], and optimizer.zero_grad(), do the same and take longer.
-            x_B784, y_B = (part.index_select(0, rows_B) for part in training)
-            loss = F.cross_entropy(model(x_B784), y_B)
-            for weight in weights:
-                weight.grad = None
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach() * len(rows_B)
+        order = torch.randperm(len(training.y_N)).split(config.batch_size)
+        # Indexing by [rows_B] does the same and takes longer.
+        batches = ([part.index_select(0, rows_B) for part in training] for rows_B in order)
+        done = [epoch - 1 + step / len(order) for step in range(len(order))]  # epochs
+        rates = [config.learning_rate * (1 - epochs / config.epochs) for epochs in done]
+        train_loss = descend(model, optimizer, F.cross_entropy, batches, rates)
         if epoch % every == 0 or epoch == config.epochs:
             loss, accuracy = evaluate(model, validation)
-            metrics = {"train_loss": loss_sum.item() / len(training.y_N), "learning_rate": rate}
+            metrics = {"train_loss": train_loss, "learning_rate": rates[-1]}
             report(epoch, metrics | {"validation_loss": loss, "validation_accuracy": accuracy})
     return model
 

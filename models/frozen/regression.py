@@ -132,6 +132,28 @@ class RegressionModel(nn.Module):
         return self.layers(x_B1)
 
 
+# objectives/descent.py: Gradient descent over batches: the inner loop of the tasks that train networks.
+def descend(model, optimizer, criterion, batches, rates):
+    """Take one step for each batch, at its learning rate. Returns the mean loss of an example.
+
+    Args:
+        criterion: the mean loss of a batch, as criterion(model(x), y).
+        batches: pairs (x, y), at least one. All that is random about them was drawn before.
+        rates: the learning rate of each step.
+    """
+    weights, loss_sum, examples = list(model.parameters()), 0.0, 0
+    for (x, y), rate in zip(batches, rates, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        loss = criterion(model(x), y)
+        for weight in weights:
+            weight.grad = None  # optimizer.zero_grad() does the same, in ten times the time
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.detach() * len(y)
+        examples += len(y)
+    return float(loss_sum) / examples
+
+
 REPORT_EVERY = 20  # epochs
 
 
@@ -144,25 +166,26 @@ def train(config, training, validation, report):
     """Train a network on the points of `training`; report how it does every REPORT_EVERY epochs."""
     torch.manual_seed(config.seed)
     model = build(config)
-    weights = list(model.parameters())
-    optimizer = torch.optim.Adam(weights, lr=config.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    batches, rates = [], []
     for epoch in range(1, config.epochs + 1):
-        rate = config.learning_rate * (1 - (epoch - 1) / config.epochs)
-        optimizer.param_groups[0]["lr"] = rate
-        loss_sum, order_N = torch.zeros(()), torch.randperm(len(training.x_N1))
-        batches = (part_N1[order_N].split(config.batch_size) for part_N1 in training)
-        for x_B1, y_B1 in zip(*batches, strict=True):
-            loss = F.mse_loss(model(x_B1), y_B1)
-            for weight in weights:
-                weight.grad = None  # optimizer.zero_grad() does the same, in ten times the time
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach() * len(y_B1)
+        more = shuffled_batches(training, config.batch_size)
+        batches += more
+        rates += len(more) * [config.learning_rate * (1 - (epoch - 1) / config.epochs)]
         if epoch % REPORT_EVERY == 0 or epoch == config.epochs:
+            train_loss = descend(model, optimizer, F.mse_loss, batches, rates)
             mse, _ = score(model, validation)
-            metrics = {"train_loss": loss_sum.item() / len(training.x_N1), "validation_loss": mse}
-            report(epoch, metrics | {"validation_mse": mse, "learning_rate": rate})
+            metrics = {"train_loss": train_loss, "validation_loss": mse, "learning_rate": rates[-1]}
+            report(epoch, metrics | {"validation_mse": mse})
+            batches, rates = [], []
     return model
+
+
+def shuffled_batches(split, batch_size):
+    """All points in random order, as pairs (x_B1, y_B1)."""
+    order_N = torch.randperm(len(split.x_N1))
+    x_NB1, y_NB1 = (part_N1[order_N].split(batch_size) for part_N1 in split)
+    return list(zip(x_NB1, y_NB1, strict=True))
 
 
 @torch.no_grad()
