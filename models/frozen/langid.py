@@ -139,7 +139,7 @@ class RecurrentLayer(nn.Module):
     def forward(self, x_LB):
         """The states after each element of x (L, B, ...): a list of L tensors (B, H)."""
         first_BH, *rest_BH = self.inputs(x_LB).unbind(-3)
-        add_product = torch.addmm if first_BH.dim() == 2 else torch.baddbmm
+        add_product = torch.addmm if first_BH.dim() == 2 else torch.baddbmm  # of networks side by side
         states_BH = [torch.relu(first_BH)]
         for z_BH in rest_BH:
             states_BH.append(add_product(z_BH, states_BH[-1], self.hidden.weight.mT).relu_())

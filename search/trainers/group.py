@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from objectives.descent import descend
+from search.trainers.recorded import Recorded
 from search.trainers.stacked import stack
 
 PROPORTIONAL = torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD  # their steps, to the learning rate
 AGREEMENT = 1e-4  # relative: so much may the outputs of a group differ from those of its networks
+RECORDS = True  # on a GPU: see `search.trainers.recorded`
 LOSS_STEPS = 32  # steps whose outputs are kept until their losses are computed
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -81,6 +83,12 @@ class Group:
         kind: Any = type(first)
         self._optimizer = kind(self._weights, lr=1.0)
         self._optimizer.param_groups[0].update(_options(first))
+        device = self._weights[0].device
+        self._times = torch.tensor(float(len(descents)), device=device)  # the sum of means, from their mean
+        self._recorded = None
+        if device.type == "cuda" and RECORDS and "capturable" in self._optimizer.param_groups[0]:
+            self._optimizer.param_groups[0]["capturable"] = True
+            self._recorded = Recorded(self._take_step)
         self._take_states()
 
     def is_of(self, descents: Sequence[Descent]) -> bool:
@@ -94,7 +102,7 @@ class Group:
         """Whether the group computes what its networks do, each of its own part of a batch."""
         with torch.no_grad():
             try:
-                scores, loss = self._forward(batch)
+                scores, loss = self._forward(*_stacked(batch))
             except Exception:  # whatever a network's or a task's own code makes of one more axis
                 return False
             alone = torch.stack([model(x) for model, (x, _) in zip(self._models, batch, strict=True)])
@@ -104,7 +112,7 @@ class Group:
     def descend(self, descents: Sequence[Descent]) -> list[Taken]:
         """Take the steps of all networks, up to one that is not possible for all at once."""
         began, rates = time.perf_counter(), [each.rates for each in descents]
-        are_equal = all(each == rates[0] for each in rates)
+        are_equal = self._recorded is None and all(each == rates[0] for each in rates)
         rates_SM = torch.tensor(rates, device=self._weights[0].device).T.contiguous()
         iterators, losses = [iter(each.batches) for each in descents], Losses(self._criterion)
         for step in range(len(rates_SM)):
@@ -124,21 +132,21 @@ class Group:
 
     def _learn(self, batch: Sequence[Batch], rate: float | torch.Tensor) -> torch.Tensor:
         """Take a step. Returns the outputs of all networks (M, B, ...)."""
-        scores, loss = self._forward(batch)
+        x, y = _stacked(batch)
+        if self._recorded is None or isinstance(rate, float):
+            return self._take_step(x, y, rate)
+        return self._recorded(x, y, rate)
+
+    def _take_step(self, x: torch.Tensor, y: torch.Tensor, rate: float | torch.Tensor) -> torch.Tensor:
+        scores, loss = self._forward(x, y)
         for weight in self._weights:
             weight.grad = None
-        loss.backward(loss.new_tensor(float(len(batch))))  # the sum of all means, from the mean of all
+        loss.backward(self._times)
         self._step(rate)
         return scores.detach()
 
-    def _forward(self, batch: Sequence[Batch]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The outputs of all networks (M, B, ...), and their mean loss.
-
-        Raises ValueError where the parts of the batch differ in shape, and whatever the task's code raises.
-        """
-        if not _is_even(batch):
-            raise ValueError("the parts of the batch differ in shape")
-        x, y = (torch.stack(parts) for parts in zip(*batch, strict=True))
+    def _forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The outputs of all networks (M, B, ...), and their mean loss."""
         scores = self._stacked(x)
         return scores, self._criterion(scores.flatten(0, 1), y.flatten(0, 1))
 
@@ -219,9 +227,12 @@ class Losses:
         self._scores, self._targets = [], []
 
 
-def _is_even(batch: Sequence[Batch]) -> bool:
-    """Whether the parts of a batch have one shape."""
-    return len({(x.shape, y.shape) for x, y in batch}) == 1
+def _stacked(batch: Sequence[Batch]) -> Batch:
+    """The parts of a batch as x and y (M, B, ...). Raises ValueError where they differ in shape."""
+    if len({(x.shape, y.shape) for x, y in batch}) > 1:
+        raise ValueError("the parts of the batch differ in shape")
+    x, y = (torch.stack(parts) for parts in zip(*batch, strict=True))
+    return x, y
 
 
 def _are_close(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -64,7 +64,7 @@ def test_trials_that_start_together_share_a_trainer_and_each_reports_and_finishe
     listener = Recorder()
     until_free(moody, listener)
     free = moody.free
-    moody.start_together({number: WELL for number in (1, 2, 3)})
+    moody.start_together(dict.fromkeys((1, 2, 3), WELL))
     assert moody.free == free - 1 and moody.training <= {1, 2, 3}
     listen_until(moody, listener, lambda: len(listener.ends) == 3)
     assert all(listener.ends[number] == [WELL_SCORE] for number in (1, 2, 3))
@@ -76,7 +76,7 @@ def test_one_of_those_that_train_together_pauses_and_another_stops(moody):
     verdicts = {1: PAUSE, 2: STOP, 3: GO_ON}
     listener = Recorder(lambda number, entry: verdicts[number] if entry["epoch"] == 1 else GO_ON)
     until_free(moody, listener)
-    moody.start_together({number: WELL for number in verdicts})
+    moody.start_together(dict.fromkeys(verdicts, WELL))
     listen_until(moody, listener, lambda: 3 in listener.ends)
     assert listener.ends == {3: [WELL_SCORE]} and listener.epochs(1) == listener.epochs(2) == [1]
     assert train(moody, listener, 1, WELL) == [WELL_SCORE] and listener.epochs(1) == [1, 2, 3]
