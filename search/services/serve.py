@@ -13,6 +13,7 @@ from search.errors import StudyConflict, TrialbookError, UsageError, unknown
 from search.executors.executor import cores
 from search.services import mlflow_ui
 from search.services.queue import tables
+from search.services.queue.claim import PATIENCE, claim
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Place, Runner
 from search.services.stack.supervised_process import Server as SupervisedServer
@@ -79,12 +80,12 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
     if holder := journal.holder(lock):
         raise StudyConflict(f"the service in {paths.service()} is run by process {holder}")
     mlflow_ui.require_free(host, port)
-    with journal.lock(lock), Signals() as signals:
-        engine, store = tables.engine(place.storage), storage.chosen(place.storage)
+    with journal.lock(lock), claim(place.storage) as check, Signals() as signals:
+        engine, store = tables.engine(place.storage), storage.chosen(place.storage, PATIENCE)
         queue, tokens = Queue(engine, quota), Tokens(engine)
         names = [f"{name}:{port}" for name in mlflow_ui.host_names(host)] if is_local else []
         guard = Guard(None if is_local else tokens, names)
-        runner = Runner(queue, store, place)
+        runner = Runner(queue, store, place, check)
         pages = Pages(host, port + 1, tracking)
         service = Service(queue, Feeds(queue, store), runner, guard, store, mlflow=pages.of)
         print(_welcome(host, port, is_local, tokens, pages), flush=True)

@@ -54,7 +54,7 @@ class PostgresStore(Connection):
     """The studies in a database. See `search.storage.base.StudyStore`; errors are those of a Connection.
 
     Args:
-        url: the address of the database.
+        url, patience: see `Connection`.
     """
 
     schema = SCHEMA

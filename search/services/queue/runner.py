@@ -12,14 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from search import redact
 from search.client.models import State
-from search.errors import NoWinner, StudyConflict, TrialbookError
+from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError
 from search.services.queue import process
 from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.tables import Search, cause
@@ -62,24 +62,29 @@ class Runner:
         queue: of the searches.
         store: of the studies.
         place: where searches run.
+        claim: raises an error if another service may start searches of the queue: see `claim`.
     """
 
-    def __init__(self, queue: Queue, store: StudyStore, place: Place) -> None:
-        self.queue, self.store, self.place = queue, store, place
+    def __init__(
+        self, queue: Queue, store: StudyStore, place: Place, claim: Callable[[], object] = lambda: None
+    ) -> None:
+        self.queue, self.store, self.place, self._claim = queue, store, place, claim
         self.fault = ""  # why the last tick failed; empty if it did not
         self._processes: dict[int, subprocess.Popen[bytes]] = {}  # those that this service started
         self._signalled: dict[int, float] = {}  # search -> when its process was told to end
 
     def recover(self) -> None:
         """Take up what was asked of searches that were done, if the service was killed before it could."""
-        for search in self.queue.all(state=State.DONE):
-            with self._noting([]):
-                self._take_up(search)
+        with self._noting([]):
+            for search in self.queue.all(state=State.DONE):
+                with self._noting([]):
+                    self._take_up(search)
 
     def tick(self) -> None:
         """Look at each running search, then start those whose turn it is. The fault of one stops no other."""
         faults: list[str] = []
         with self._noting(faults):
+            self._claim()
             self._resume_stopped()
             for search in self.queue.all(state=State.SEARCHING):
                 with self._noting(faults):
@@ -94,7 +99,9 @@ class Runner:
             yield
         except SQLAlchemyError as error:
             faults.append(readable(redact.redacted(cause(error))))
-        except (TrialbookError, OSError) as error:
+        except TrialbookError as error:
+            faults.append(readable(redact.redacted(str(error))))
+        except OSError as error:
             faults.append(readable(redact.redacted(one_line(error))))
         except Exception as error:
             faults.append(f"a fault of this program: {readable(redact.redacted(one_line(error)))}")
@@ -105,6 +112,7 @@ class Runner:
         """Pause all running searches. Returns whether all of them ended in time."""
         faults: list[str] = []
         with self._noting(faults):
+            self._claim()
             for search in self.queue.all(state=State.SEARCHING):
                 if not search.wanted:
                     self.queue.pause(search.id, SERVICE, STOPPED)
@@ -164,7 +172,9 @@ class Runner:
             self.queue.set_state(search.id, State.PAUSED, SERVICE, "a signal stopped its process")
         elif code == StudyConflict.exit_code:  # such as MLflow's pages, which complete logs as they start
             self._killed(search, "another program held its study")
-        elif code is not None and code > 0:
+        elif code == StoreError.exit_code and search.step in ("search", "try"):
+            self._killed(search, "its database or its disk was not available")
+        elif code is not None and code > 0 and process.pid(search.id):
             self._failed(search)
         else:
             self._killed(search)
@@ -279,7 +289,11 @@ class Runner:
                 self._done(search, "its time was over")
                 return
         with process.starting(search.id) as lock:
-            search = self.queue.begin(search.id, step, jobs, reason)
+            self._claim()
+            try:
+                search = self.queue.begin(search.id, step, jobs, reason, search.state)
+            except StudyConflict:  # a person paused or cancelled it just now
+                return
             self._forget(search.id)
             if lock is not None:  # else it lives, and the next tick follows it
                 command = self._command(search, step, jobs)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from search import paths, redact
 from search.client.models import State
 from search.errors import StoreError
+from search.storage.connection import CONNECT_OPTIONS
 from search.text import one_line
 
 BUSY_SECONDS = 10  # that a writer of the file waits for another one
@@ -24,7 +25,9 @@ def engine(storage: str | None) -> Engine:
     """
     if storage:
         made = create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(storage), pool_pre_ping=True
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(storage, **CONNECT_OPTIONS),
+            pool_pre_ping=True,
         )
     else:
         with contextlib.suppress(OSError):  # the database then says what is wrong

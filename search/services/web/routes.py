@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 import prometheus_client
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 from search.client import models
 from search.client.models import SearchRequest, State
@@ -193,8 +194,8 @@ async def events(
     def allowed() -> bool:
         try:
             return person_of(request, service).may_see(search.owner)
-        except Denied:
-            return False
+        except (Denied, SQLAlchemyError) as error:  # without its database the stream waits: it reads nothing
+            return not isinstance(error, Denied)
 
     stream: AsyncIterator[str] = service.feeds.stream(search, last_id or after, allowed)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
