@@ -126,7 +126,8 @@ class Feed:
                 return None
             n_void = sum(event.kind == "void" for event in self.events)
             if self._study is None or n_void != self._n_void:  # other trials count than before
-                self._study, self._n_void = StoredStudy.read(self.store, self.name), n_void
+                # Of the same records: what they do not hold yet, a database is not asked for.
+                self._study, self._n_void = StoredStudy(self.store, self.name, self._log), n_void
             if self._summary is None:
                 self._summary = Summary(self._study)
             return self._summary
