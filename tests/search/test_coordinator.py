@@ -112,12 +112,49 @@ def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
         assert len(study.completed()) >= MIN_COMPLETED and study.n_finished() == 4
 
 
-def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
+def test_what_is_paused_when_the_search_is_stopped_waits_on(bowl):
     watcher = Watcher()
     with open_study(here(), bowl) as study:
         search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 40)
-        states = [trial.state for trial in study.trials()]
-    assert "running" not in states and states.count("pruned") > 2
+        paused = Strategy(study).paused
+        assert len(paused) > 2 and all(study.trial(number).paused for number in paused)
+        assert {trial.number for trial in study.trials() if not trial.ended} == set(paused)
+    with open_study(here(), bowl) as study:
+        assert Strategy(study).paused == paused
+        search(study, Inline(study), trials=study.n_started())
+        assert {study.trial(number).state for number in paused} <= {"pruned", "completed"}
+        assert not any(trial.state == "running" for trial in study.trials())
+
+
+def test_search_that_is_stopped_again_and_again_finds_the_same_best_and_promotes_what_was_paused(bowl):
+    stops, waited = 0, {}
+    with open_study(here(), bowl, "whole") as whole:
+        search(whole, Inline(whole), trials=24)
+    stopped = True
+    while stopped:
+        heard, stops = Watcher(), stops + 1
+        with open_study(here(), bowl, "stopped") as study:
+            search(
+                study,
+                Inline(study),
+                trials=24,
+                watchers=[heard],
+                stopping=lambda: len(heard.heard) >= 10 + stops,  # noqa: B023
+            )
+            stopped = any(trial.paused for trial in study.trials())
+            waited |= {trial.number: trial.epochs for trial in study.trials() if trial.paused}
+    assert stops > 5 and whole.n_finished() == study.n_finished() == 24
+    assert (whole.best().score, whole.best().draw) == (study.best().score, study.best().draw)
+    ended = [trial for trial in study.trials() if trial.state != "interrupted"]
+    assert sorted(trial.draw for trial in ended) == list(range(24))
+    assert any(study.trial(number).epochs > epochs for number, epochs in waited.items())
+
+
+def test_what_is_paused_at_the_end_of_the_time_is_given_up(bowl):
+    with open_study(here(), bowl) as study:
+        search(study, Inline(study), seconds=0.5)
+        assert not any(trial.state == "running" for trial in study.trials())
+        assert any(trial.state == "pruned" for trial in study.trials())
 
 
 @pytest.fixture

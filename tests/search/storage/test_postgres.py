@@ -340,3 +340,14 @@ def test_a_database_that_stays_away_ends_the_search_in_words(bowl, storage, monk
         end_backends(storage)
         with pytest.raises(StoreError, match="the database of STORAGE: "):
             Strategy(study).ask()
+
+
+def test_paused_trials_of_a_stopped_search_end_if_others_share_the_study_and_wait_if_not(bowl, storage):
+    for join in (True, False):
+        stops = Watcher(1, lambda: None)
+        with open_study(here(), bowl, f"joined-{join}".lower(), join=join) as study:
+            search(study, Inline(study), watchers=[stops], stopping=lambda: stops.events >= 40)  # noqa: B023
+            paused = [trial for trial in study.trials() if trial.paused]
+            pruned = [trial for trial in study.trials() if trial.state == "pruned"]
+        assert bool(paused) is not join and bool(pruned) is join
+        assert all(trial.ended or trial.paused for trial in study.trials())
