@@ -84,7 +84,7 @@ class Service:
             self.queue.used()
         except SQLAlchemyError as error:
             return f"the queue cannot be read: {redact.redacted(cause(error))}"
-        return self.runner.fault
+        return process.fault() or self.runner.fault
 
     def metrics(self) -> bytes:
         """Figures of the whole service in Prometheus's format. They name nobody."""
