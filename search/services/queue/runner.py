@@ -265,12 +265,17 @@ class Runner:
         return self.place.jobs or 2 * (os.cpu_count() or 1)
 
     def _start_waiting(self) -> None:
-        """Start the searches whose turn it is, while trainers are free. They share those evenly."""
+        """Start the searches whose turn it is, while trainers are free. They share those evenly.
+
+        A search waits while another program holds its study, such as the process of a service that was lost.
+        """
         running = self.queue.all(state=State.SEARCHING)
         free = self.slots() - sum(max(1, search.jobs) for search in running)
         owners, used, next_ones = {search.owner for search in running}, self.queue.used(), []
         for search in self.queue.turns():
-            if search.owner not in owners and self.queue.has_quota(search.owner, used):
+            if search.owner in owners or not self.queue.has_quota(search.owner, used):
+                continue
+            if not self.store.holder(search.study):
                 owners.add(search.owner)
                 next_ones.append(search)
         for position, search in enumerate(next_ones):
