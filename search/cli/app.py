@@ -3,6 +3,7 @@
 Each error is one line on the standard error stream. `make COMMAND NAME=value` passes `--NAME=value`.
 """
 
+import gc
 import inspect
 import io
 import os
@@ -230,4 +231,6 @@ def run() -> None:
     farewell = "The reader of this output has gone: the search continues in silence." if searching else ""
     sys.stdout = terminal.Output(sys.stdout, farewell)
     sys.stderr = terminal.Output(sys.stderr)
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    gc.freeze()  # else Python looks through all libraries for garbage at its end: 2 s of a processor
+    sys.exit(code)

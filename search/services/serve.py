@@ -27,7 +27,7 @@ from search.storage import journal
 from search.tracking import TrackingStore
 from search.tracking.descriptions import page
 
-STOP_SECONDS = 9.0  # until which searches have paused after a signal
+STOP_SECONDS = 9.0  # after a signal, until which the service waits for its searches to pause
 WATCH_SECONDS = 0.2  # between two looks at signals and MLflow's pages
 
 
@@ -91,22 +91,28 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
         print(_welcome(host, port, is_local, tokens, pages), flush=True)
         runner.recover()
         with pages:
-            _serve(service, host, port, signals, pages)
-        if not runner.stop(STOP_SECONDS):
+            deadline = _serve(service, host, port, signals, pages) + STOP_SECONDS
+            ending = threading.Thread(target=pages.stop)  # which takes seconds, too
+            ending.start()
+            have_paused = runner.stop(deadline - time.monotonic())
+            ending.join()
+        if not have_paused:
             print("Some searches have not ended yet: they go on by themselves.", flush=True)
     return signals.exit_code
 
 
-def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> None:
-    """Answer requests until a signal comes."""
+def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> float:
+    """Answer requests until a signal comes. Returns when it came, by the monotonic clock."""
     server = Server(service, host=host, port=port)
     thread = threading.Thread(target=server.run, name="web")  # where it leaves signals to this one
     thread.start()
     while signals.received is None and thread.is_alive():
         pages.watch()
         time.sleep(WATCH_SECONDS)
+    told = time.monotonic()
     server.should_exit = True
     thread.join()
+    return told
 
 
 class Pages:
@@ -154,6 +160,10 @@ class Pages:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process."""
         if self._process:
             self._process.stop()
 
