@@ -16,10 +16,11 @@ from cyclopts import App, CycloptsError
 from cyclopts.exceptions import MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 import data
-from search import __version__, paths, redact, storage
+from search import __version__, paths, storage
 from search.cli import commands, commands_share, options, terminal
 from search.errors import StoreError, TrialbookError, UsageError, unknown
-from search.text import one_line
+from search.primitives import redact
+from search.primitives.text import one_line
 from search.tracking import TrackingStore, chosen
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores

@@ -122,11 +122,11 @@ def winner(
 
     Example: make winner TASK=langid BAR=0.8
     """
-    from search.evaluation import evaluate_on_test
     from search.reports import tables
     from search.reports.page import log_files
     from search.study.opening import hold_study
     from search.tracking.projection import Projection
+    from search.winners.evaluation import evaluate_on_test
 
     study = selection.find_study(options, store)
     chosen = _winner(study, bar)
@@ -184,9 +184,9 @@ def export(
 
     Example: make export TASK=langid
     """
-    from search import export
     from search.study.opening import require_same_code
     from search.tracking.client import run_of
+    from search.winners import freezing
 
     require_folder(out)
     study = selection.find_study(options, store)
@@ -195,7 +195,7 @@ def export(
     require_same_code(study, trial)
     took = f"{trial.seconds:.0f} s then"
     print(f"Proving the script: it trains as trial {trial.number} did, {took} ...", flush=True)
-    path = export.export(study, chosen, run_of(tracking, study, trial.number), out)
+    path = freezing.export(study, chosen, run_of(tracking, study, trial.number), out)
     estimate = f"{chosen.mean:.5g} ± {chosen.standard_error:.2g} over seeds"
     confirmed = estimate if chosen.confirmed else f"{estimate}, unconfirmed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from search import paths, redact
+from search import paths
 from search.errors import StoreError
 from search.maintenance import script_checks
 from search.maintenance.study_and_log import StudyAndLog
+from search.primitives import redact
 from search.storage import StudyStore
 from search.study.stored import StoredStudy
 from search.study.trial import Trial, TrialState

@@ -1,4 +1,4 @@
-"""A PostgreSQL server, and a search service, for the tests that need one."""
+"""A confirmed study, a PostgreSQL server and a search service, for the tests that need one."""
 
 import os
 import tempfile
@@ -9,6 +9,16 @@ import databases
 import psycopg
 import pytest
 from served import class_web, serve_web, web  # noqa: F401
+
+from search.coordinator import confirm
+from search.executors.inline import Inline
+
+
+@pytest.fixture
+def confirmed(searched):
+    """A study of the bowl whose contenders have fresh seeds."""
+    confirm(searched, Inline(searched), replicates=2)
+    return searched
 
 
 @pytest.fixture(scope="session")

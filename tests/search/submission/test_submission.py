@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from stores import here
 
-from search import export, paths
+from search import paths
 from search.cli.app import main
 from search.coordinator import Clock, Coordinator, confirm, search
 from search.errors import NoWinner, TrialbookError, UsageError
@@ -21,6 +21,7 @@ from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.submission import check, figures, pack
 from search.submission.submission import MAX_BYTES, REQUIRED, Submission, trial_from_record
+from search.winners import freezing
 
 
 def made(bowl):
@@ -34,7 +35,7 @@ def made(bowl):
         "void", [next(t.number for t in study.history() if t.state == "pruned"), last], "the mask was wrong"
     )
     # What is in the project counts as proved: no test needs to train it once more.
-    files.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
+    files.write(paths.frozen("bowl"), freezing.freeze(study, winner.choose(study), "run"))
     return study
 
 
@@ -212,7 +213,7 @@ def test_check_another_winner_fails_in_each_file_that_names_it(study):
     forged = edited(members, "study.json", lambda about: about.update(winner=record))
     assert failures(forged).keys() == {"the winner"}
     forged["report.txt"] = figures.text_of(view, other).encode()
-    forged["script.py"] = export.freeze(study, other, "run").encode()
+    forged["script.py"] = freezing.freeze(study, other, "run").encode()
     broken = failures(forged)
     number = winner.choose(study).trial.number
     assert broken["the winner"] == f"study.json names trial {other.trial.number}, but trial {number} wins"
@@ -419,7 +420,7 @@ def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not
     with pytest.raises(TrialbookError, match="is not what the trial was trained on"):
         pack.write(study, lambda _: "run")
     # As if its script had been proved all the same.
-    files.write(paths.frozen("bowl"), export.freeze(study, winner.choose(study), "run"))
+    files.write(paths.frozen("bowl"), freezing.freeze(study, winner.choose(study), "run"))
     with pytest.raises(TrialbookError, match="would fail its check"):
         pack.write(study, lambda _: "run")
     assert not list(paths.home().glob("*.zip*"))
@@ -428,7 +429,7 @@ def test_nothing_is_written_of_a_study_without_a_winner_or_of_one_that_would_not
 def test_a_task_whose_trials_make_text_is_handed_in_too(moody):
     with open_study(here(), moody("late nan", "error"), "moods") as study:
         search(study, Inline(study), trials=12)
-        files.write(paths.frozen("moody"), export.freeze(study, winner.choose(study), "run"))
+        files.write(paths.frozen("moody"), freezing.freeze(study, winner.choose(study), "run"))
         assert failures(pack.members_of(study, lambda _: "run")) == {}
 
 
@@ -439,7 +440,7 @@ def test_write_task_whose_names_are_not_in_alphabetical_order_passes_its_check()
         search(study, Inline(study), trials=12)
         assert list(study.ranges()) == ["word", "share"]
         assert list(winner.choose(study).trial.config) != sorted(winner.choose(study).trial.config)
-        files.write(paths.frozen("texts"), export.freeze(study, winner.choose(study), "run"))
+        files.write(paths.frozen("texts"), freezing.freeze(study, winner.choose(study), "run"))
         members = read(pack.write(study, lambda _: "run"))
     assert failures(members) == {}
     assert list(json.loads(members["study.json"])["space"]) == ["word", "share"]

@@ -14,8 +14,8 @@ from proposals import fixed
 from standing import serving
 from stores import here
 
-from search import redact
 from search.client.models import SearchRequest, State
+from search.primitives import redact
 from search.services.queue import process
 from search.services.queue.tables import engine as open_engine
 from search.services.web.app import MAX_BODY
