@@ -20,7 +20,7 @@ from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
 from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.services.web.service import Service
 from search.storage import journal
 from search.tracking import TrackingStore

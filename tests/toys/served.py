@@ -21,7 +21,7 @@ from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.runner import Place, Runner
 from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.services.web.service import Service
 from search.study.opening import open_study
 

@@ -1,8 +1,7 @@
 """The search service as an application: a page and an API, for persons who own searches.
 
     auth        who asks: tokens, roles, and what a foreign page must not do
-    summary     a study as the service shows it: trials with estimates, the winner with its odds
-    events      what happens in a search, as a stream that can be resumed
+    feeds       a search as it is followed: its events, its summary, and streams of both
     service     what all routes and pages share
     routes      the API
     templating  how pages are made: templates, and the files that browsers keep
@@ -10,6 +9,6 @@
     docs        the API explained: its document, and pages of it that need no network
     app         all of it as one application, with its errors and its limits
 
-Data flow: a route writes a request into the queue of `search.services.queue`; routes, pages and events read
+Data flow: a route writes a request into the queue of `search.services.queue`; routes, pages and feeds read
 the queue and the studies.
 """

@@ -148,7 +148,7 @@ def _n_ended(service: Service, search: Any) -> int:
         feed.refresh()
     except (TrialbookError, OSError):
         return 0
-    return sum(event.kind == "ended" for event in list(feed.events))
+    return feed.log.count("ended")
 
 
 # A search
@@ -172,7 +172,7 @@ def _search(
     with feed.exclusive() as summary:
         trials = summary.trials if summary else []
         progress = summary.progress(search) if summary else models.Progress(expected_end=None)
-        record = feed.n_records
+        record = feed.log.n_records
     can = {name for name, states in ACTIONS.items() if search.state in states and not search.wanted}
     if summary is None:  # there is no study yet
         can -= {"trials", "void"}

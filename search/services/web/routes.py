@@ -24,7 +24,7 @@ from search.reports.trials_table import trials_csv
 from search.services.queue import process
 from search.services.queue.tables import Search
 from search.services.web.auth import COOKIE, Denied, Person, policy
-from search.services.web.events import Feed
+from search.services.web.feeds.streams import Feed
 from search.services.web.service import NotFound, Service
 from search.study import requests
 from search.study.opening import source_of

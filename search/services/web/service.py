@@ -24,7 +24,7 @@ from search.services.queue.queue import Queue
 from search.services.queue.runner import Runner
 from search.services.queue.tables import Search, cause, now
 from search.services.web.auth import Guard
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.storage import StudyStore
 
 

@@ -310,7 +310,7 @@ def test_csv_has_no_formulas(shared):
 
 
 def test_stream_ends_once_a_token_is_revoked(shared, monkeypatch):
-    monkeypatch.setattr("search.services.web.events.ALIVE_SECONDS", 0.2)
+    monkeypatch.setattr("search.services.web.feeds.streams.ALIVE_SECONDS", 0.2)
     shared.queue.resume(shared.queue.set_state(1, State.PAUSED, "service", "so").id, "ann")
     headers = {"Authorization": f"Bearer {shared.token_of['ann']}"}
     with http_requests.get(

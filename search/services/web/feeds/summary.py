@@ -1,4 +1,4 @@
-"""A study as the service shows it: its trials with their estimates, and the winner with its odds."""
+"""What a study holds now, as it is shown: its trials with their estimates, and the winner with its odds."""
 
 import json
 import math
@@ -10,6 +10,7 @@ from search.errors import NoWinner
 from search.reports import plots, tables
 from search.reports.evidence import Evidence
 from search.services.queue.tables import Search
+from search.storage import StudyStore
 from search.strategy import explain, winner
 from search.strategy.assessment import Assessment, Limits
 from search.strategy.estimates.posterior import Posterior
@@ -95,6 +96,24 @@ class Summary:
             expected_end=search.expected_end,
             winner=leader,
         )
+
+
+class Summaries:
+    """The latest summary of a study, which is made again once the study has changed."""
+
+    def __init__(self, store: StudyStore, name: str) -> None:
+        self._store, self._name = store, name
+        self._n_records = self._n_void = -1
+        self._study: StoredStudy | None = None
+        self._summary: Summary | None = None
+
+    def at(self, n_records: int, n_void: int) -> Summary:
+        """The summary of the study, which has so many records and was voided so many times."""
+        if self._study is None or n_void != self._n_void:  # other trials count than before
+            self._study, self._n_void = StoredStudy.read(self._store, self._name), n_void
+        if self._summary is None or n_records != self._n_records:
+            self._summary, self._n_records = Summary(self._study), n_records
+        return self._summary
 
 
 def _limits(search: Search) -> Limits:
