@@ -68,22 +68,17 @@ class EventLog:
         self.events: list[Event] = []
         self.n_records = 0
         self._store, self._name = store, name
-        self._records: RecordLog | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Whether the study was created, at the last refresh."""
-        return self._records is not None
+        self.records: RecordLog | None = None  # of a study that exists
 
     def refresh(self) -> bool:
         """Read what was written since. Returns whether there was anything. Raises StoreError."""
-        if self._records is None:
+        if self.records is None:
             if not self._store.exists(self._name):
                 return False
-            self._records = self._store.open(self._name)
-        self._records.refresh()
+            self.records = self._store.open(self._name)
+        self.records.refresh()
         before = self.n_records
-        for record in self._records.read_logs(self.n_records):
+        for record in self.records.read_logs(self.n_records):
             self.n_records += 1
             if found := happened(record):
                 self.events.append(Event(self.n_records, *found))

@@ -54,7 +54,7 @@ class Feed:
         """What the study holds now, while no other thread reads it; None if it was not created yet."""
         with self._lock:
             self.refresh()
-            yield self._summaries.at(self.log.n_records, self.log.count("void")) if self.log.exists else None
+            yield self._summaries.of(self.log)
 
     def look(self, search: Search) -> bool:
         """Read what was written since, and sum it up. Returns whether anything is new. Raises StoreError."""

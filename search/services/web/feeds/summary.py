@@ -10,6 +10,7 @@ from search.errors import NoWinner
 from search.reports import plots, tables
 from search.reports.evidence import Evidence
 from search.services.queue.tables import Search
+from search.services.web.feeds.events import EventLog
 from search.storage import StudyStore
 from search.strategy import explain, winner
 from search.strategy.assessment import Assessment, Limits
@@ -107,12 +108,15 @@ class Summaries:
         self._study: StoredStudy | None = None
         self._summary: Summary | None = None
 
-    def at(self, n_records: int, n_void: int) -> Summary:
-        """The summary of the study, which has so many records and was voided so many times."""
+    def of(self, log: EventLog) -> Summary | None:
+        """The summary of the study as its events have it; None if it was not created yet."""
+        if log.records is None:
+            return None
+        n_void = log.count("void")
         if self._study is None or n_void != self._n_void:  # other trials count than before
             self._study, self._n_void = StoredStudy.read(self._store, self._name), n_void
-        if self._summary is None or n_records != self._n_records:
-            self._summary, self._n_records = Summary(self._study), n_records
+        if self._summary is None or log.n_records != self._n_records:
+            self._summary, self._n_records = Summary(self._study), log.n_records
         return self._summary
 
 
