@@ -3,7 +3,8 @@
     app             parses what was typed, reads the environment, turns errors into exit codes
     commands        the commands on studies, one function each
     commands_share  the commands that carry results to others: scripts, hand-ins, grades, pages
-    options         the types of options, and their one-line errors
+    options         the types of options, and their groups
+    readers         options as they are typed, as values, and one-line errors
     selection       the task, the studies and the trials that a person means
     sessions        what takes long: a search here or on a service, the check of a task
     display         the progress of a search, live or in lines

@@ -17,7 +17,7 @@ from cyclopts.exceptions import MissingArgumentError, UnknownOptionError, Unused
 
 import data
 from search import __version__, paths, storage
-from search.cli import commands, commands_share, options, terminal
+from search.cli import commands, commands_share, options, readers, terminal
 from search.errors import StoreError, TrialbookError, UsageError, unknown
 from search.primitives import redact
 from search.primitives.text import one_line
@@ -198,7 +198,7 @@ def _fill_in(bound: inspect.BoundArguments, environment: Environment) -> None:
     if "store" in needed:
         bound.arguments["store"] = storage.chosen(environment.storage)
     if "storage" in needed and environment.storage:
-        bound.arguments["storage"] = options.database("STORAGE", environment.storage)
+        bound.arguments["storage"] = readers.database("STORAGE", environment.storage)
     if "tracking" in needed:
         bound.arguments["tracking"] = environment.tracking
     if "token" in needed:

@@ -22,14 +22,12 @@ from search.cli.options import (
     Threshold,
     Token,
     Tracking,
-    anything,
-    destination,
     missing,
     option,
     require_folder,
-    server,
     switch,
 )
+from search.cli.readers import anything, destination, server
 from search.errors import IntegrityError, TrialbookError, UsageError
 from search.storage import StudyStore
 from search.tracking import TrackingStore
