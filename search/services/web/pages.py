@@ -22,9 +22,9 @@ from search.client import models
 from search.client.models import State
 from search.errors import TrialbookError, UsageError
 from search.services.queue.queue import TAKES_REQUESTS
-from search.services.web import routes
+from search.services.web import changes
 from search.services.web.auth import COOKIE, Denied, Person
-from search.services.web.routes import Asking, Followed, Found, Here
+from search.services.web.routes import Asking, Followed, Found, Here, person_of
 from search.services.web.service import Service, mistake
 from search.services.web.templating import render, shown, wants_json
 
@@ -110,7 +110,7 @@ def start(request: Request, service: Here, person: Asking, fields: Fields) -> Re
     """Start a search from the form of the queue's page."""
     key = fields.pop("key", None)
     try:
-        started = routes.start(asked(models.SearchRequest, fields), service, person, key)
+        started = changes.start(asked(models.SearchRequest, fields), service, person, key)
     except REFUSED as error:
         if wants_json(request):
             raise
@@ -244,20 +244,20 @@ def act(
 def _act(action: str, search: Found, service: Service, person: Person, fields: dict[str, str]) -> None:
     match action:
         case "pause":
-            routes.pause(search, service, person)
+            changes.pause(search, service, person)
         case "resume":
-            routes.resume(search, service, person)
+            changes.resume(search, service, person)
         case "cancel":
-            routes.cancel(search, service, person)
+            changes.cancel(search, service, person)
         case "extend":
-            routes.extend(search, asked(models.ExtendRequest, fields), service, person)
+            changes.extend(search, asked(models.ExtendRequest, fields), service, person)
         case "trials":
             params = {name: typed(value) for name, value in fields.items()}
-            routes.add_trial(search, asked(models.TrialRequest, {"params": params}), service, person)
+            changes.add_trial(search, asked(models.TrialRequest, {"params": params}), service, person)
         case "void":
             numbers = re.split(r"[,\s]+", fields.pop("trials", ""))
             wanted = asked(models.VoidRequest, fields | {"trials": numbers})
-            routes.void(search, wanted, service, person)
+            changes.void(search, wanted, service, person)
 
 
 # Login
@@ -267,7 +267,7 @@ def _act(action: str, search: Found, service: Service, person: Person, fields: d
 def login(request: Request, service: Here, next: str = "/") -> Response:
     """A form for a token; who has one already is led on."""
     try:
-        routes.person_of(request, service)
+        person_of(request, service)
     except Denied:
         return _login(next)
     return RedirectResponse("/", 303)
