@@ -17,7 +17,8 @@ from cyclopts.exceptions import MissingArgumentError, UnknownOptionError, Unused
 
 import data
 from search import __version__, paths, storage
-from search.cli import commands, commands_share, options, readers, terminal
+from search.cli import options, readers, terminal
+from search.cli.commands import maintenance, sharing, studies
 from search.errors import StoreError, TrialbookError, UsageError, unknown
 from search.primitives import redact
 from search.primitives.text import one_line
@@ -34,12 +35,12 @@ Command = Callable[..., int]
 COMMANDS: dict[str, Command] = {
     command.__name__.rstrip("_").replace("_", "-"): command
     for command in (
-        *(commands.search, commands.try_, commands.check, commands.status, commands.winner),
-        *(commands.report, commands.compare, commands.export, commands_share.train, commands_share.handin),
-        *(commands_share.check_handin, commands.void, commands.unvoid, commands.audit, commands.doctor),
-        *(commands_share.bundle, commands_share.grade, commands_share.ui, commands_share.dashboard),
-        *(commands.copy, commands_share.serve, commands_share.token, commands_share.tokens),
-        *(commands_share.stack, commands_share.slurm),
+        *(studies.search, studies.try_, studies.check, studies.status, studies.winner),
+        *(studies.report, studies.compare, studies.export, sharing.train, sharing.handin),
+        *(sharing.check_handin, maintenance.void, maintenance.unvoid, maintenance.audit, maintenance.doctor),
+        *(sharing.bundle, sharing.grade, sharing.ui, sharing.dashboard),
+        *(maintenance.copy, sharing.serve, sharing.token, sharing.tokens),
+        *(sharing.stack, sharing.slurm),
     )
 }
 

@@ -14,7 +14,6 @@ from search.study.requests import ask_for_trial, is_asked
 from search.study.stored import StoredStudy
 
 WHY = f"own configuration, asked for by {ADA}"
-
 REQUESTED = Limits(requested_only=True)
 
 

@@ -1,4 +1,4 @@
-"""The boundary during training: whatever a task's code does, its trial alone hears of it."""
+"""How a training ends whatever a task's code does, and from where it may report."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from search.errors import TrialbookError
 from search.trainers.trainer import GO_ON, PAUSE
 
 # What ends a training
+
 ENDS = {
     "pass": "TypeError: train returned None: it must return the trained network",
     "return build(config)": "ValueError: train reported no epoch: the last report must be of epoch 3, `e",
@@ -96,6 +97,7 @@ def test_a_training_is_scored_on_another_split_too(write_task):
 
 
 # Where report is called
+
 ELSEWHERE = """
 def train(config, training, validation, report):
     thread = threading.Thread(target=elsewhere, args=(report,))

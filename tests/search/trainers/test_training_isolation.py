@@ -155,7 +155,6 @@ def test_the_listener_is_asked_with_the_settings_of_the_process(write_task):
 IN_PLACE = """    for split in (training, validation):
         split.x_N1.div_(3)
 """
-
 COPYING = """    training, validation = (s._replace(x_N1=s.x_N1 / 3) for s in (training, validation))
 """
 

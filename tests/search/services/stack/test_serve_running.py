@@ -21,7 +21,6 @@ from search.cli.app import main
 from search.services.stack import database
 
 ROOT = Path(__file__).parents[4]
-
 PATIENCE = 60  # seconds until what must happen must have happened
 
 

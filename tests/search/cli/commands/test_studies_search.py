@@ -25,9 +25,7 @@ def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, 
 ODDS = (
     r"(over 99%|\d+%): as much time again finds no configuration in the ranges that is better by more than "
 )
-
 ODDS += "100%; stopped"
-
 UNKNOWN = "Too few trials tell the odds; stopped"
 
 
