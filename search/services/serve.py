@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from search import paths, storage
 from search.errors import StudyConflict, TrialbookError, UsageError, unknown
 from search.executors.executor import cores
+from search.primitives.signals import Signals
 from search.services import mlflow_ui
 from search.services.queue import tables
 from search.services.queue.claim import PATIENCE, claim
@@ -20,9 +21,8 @@ from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
 from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.services.web.service import Service
-from search.signals import Signals
 from search.storage import journal
 from search.tracking import TrackingStore
 from search.tracking.descriptions import page

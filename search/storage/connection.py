@@ -17,8 +17,8 @@ from typing import Any
 import psycopg
 
 from search.errors import StoreError, StudyConflict
+from search.primitives.text import one_line
 from search.storage.base import Result
-from search.text import one_line
 
 Session = psycopg.Connection[tuple[Any, ...]]
 

@@ -12,8 +12,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from search import paths, redact
-from search.text import readable
+from search import paths
+from search.primitives import redact
+from search.primitives.text import readable
 
 PROBE = bytes(65_536)  # more than the queue and the start of a process write at once
 TAIL = 64_000  # bytes at the end of an output, in which its last lines are looked for

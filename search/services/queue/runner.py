@@ -17,16 +17,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from search import redact
 from search.client.models import State
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError
+from search.primitives import redact
+from search.primitives.text import one_line, readable
 from search.services.queue import process
 from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.tables import Search, cause
 from search.storage import StudyStore
 from search.strategy import winner
 from search.study.stored import StoredStudy
-from search.text import one_line, readable
 
 LEAST_SECONDS = 1.0  # of searching: with less left, a search is done
 MAX_KILLS = 3  # in a row, after which a search has failed

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, Engine, ForeignKey, UniqueConstraint, create_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from search import paths, redact
+from search import paths
 from search.client.models import State
 from search.errors import StoreError
+from search.primitives import redact
+from search.primitives.text import one_line
 from search.storage.connection import CONNECT_OPTIONS
-from search.text import one_line
 
 BUSY_SECONDS = 10  # that a writer of the file waits for another one
 READS = "reads"  # an option of connections that do not write

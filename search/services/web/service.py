@@ -13,18 +13,19 @@ from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
 import objectives
-from search import redact, tasks
+from search import tasks
 from search.client import models
 from search.client.models import State
 from search.errors import TrialbookError
+from search.primitives import redact
+from search.primitives.text import readable
 from search.services.queue import process
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Runner
 from search.services.queue.tables import Search, cause, now
 from search.services.web.auth import Guard
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.storage import StudyStore
-from search.text import readable
 
 
 class NotFound(TrialbookError):

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from plotly.offline import get_plotlyjs
 
-from search import redact
+from search.primitives import redact
+from search.primitives.text import duration, readable, settings
 from search.services.queue.queue import ENDED
 from search.services.web.service import NotFound
-from search.text import duration, readable, settings
 
 FILES = Path(__file__).parent
 NAMES = ("page.css", "live.js", "forms.js", "docs.js", "plotly.min.js")
