@@ -11,16 +11,16 @@
     tracking       shows every trial in MLflow, while the search goes on
     reports        what was learned, as tables and as one page
     frozen_script  the winner as one script that stands alone
-    export         freezes a winner of a study, and proves it
-    evaluation     scores a confirmed winner on the test data
+    winners        scores a confirmed winner on the test data; freezes a winner, and proves it
     maintenance    audits studies and log, repairs them after a backup, copies them
     submission     a study in one zip, and the check of such a zip
     course         what the course asks for: files to hand in, grades, pictures
     services       what is served: MLflow's pages, a dashboard, a stack for a team, batch jobs
     api            the same from Python
+    primitives     plain values, text for people, hidden secrets, signals: every package may import them
 
 A `Config` is drawn by `strategy` and built by the task's `space`; it is stored by `study`, sent as plain data
-by `coordinator`, trained by a trainer, and told to `study`. `strategy` picks the winner, `export` freezes it.
+by `coordinator`, trained by a trainer, and told to `study`. `strategy` picks a winner, `winners` freezes it.
 The study is the truth, and the MLflow log its projection: it can be made again from the studies alone.
 
 From Python:

@@ -58,9 +58,9 @@ def search(
         limits: how far the search goes; or its fields, by name.
         seconds: until the search ends, its confirmation included.
 
-    Trials that still train then are closed as interrupted, and retried when the study is resumed; those in
-    their last quarter end first. Paused ones are closed as pruned. Returns the strategy, which knows what as
-    much time again would promise. Raises TrialbookError if trial after trial fails with one cause.
+    Trials that still train then are interrupted, and retried when the study is resumed; those in their last
+    quarter end first. Paused ones are pruned; after `stopping()` they wait, unless others share the study.
+    Returns the strategy. Raises TrialbookError if trial after trial fails with one cause.
     """
     limits = replace(limits or Limits(**fields), jobs=executor.jobs)
     strategy, clock = Strategy(study), Clock(seconds, stopping)
@@ -101,7 +101,7 @@ class Clock:
     """
 
     def __init__(self, seconds: float = math.inf, stopping: Callable[[], bool] = lambda: False) -> None:
-        self._deadline, self._stopping = time.monotonic() + seconds, stopping
+        self._deadline, self.stopping = time.monotonic() + seconds, stopping
 
     def left(self) -> float:
         """Seconds until the deadline; negative after it."""
@@ -109,7 +109,7 @@ class Clock:
 
     def why(self) -> str | None:
         """Why the search is over; None if it is not."""
-        if self._stopping():
+        if self.stopping():
             return "the search was stopped"
         return "the time was over" if self.left() <= 0 else None
 
@@ -117,7 +117,7 @@ class Clock:
         """Why a trial is interrupted; None if it trains on, as those do that have nearly ended."""
         reason = self.why()
         nearly = trial.epochs >= LAST_QUARTER * trial.config["epochs"]
-        return None if reason and nearly and not self._stopping() else reason
+        return None if reason and nearly and not self.stopping() else reason
 
     def is_over(self, coordinator: "Coordinator") -> bool:
         """Whether nothing trains on any more."""
@@ -299,13 +299,14 @@ class Coordinator:
         return HANGS * expected if expected else FIRST_SILENCE
 
     def interrupt(self, reason: str) -> None:
-        """Close all trials that train or are paused."""
+        """Close all trials that train, and those that are paused unless the next search may resume them."""
         for number in sorted(self.running):
             self._tell(number, TrialState.INTERRUPTED, reason)
-        self.give_up_paused()
+        if self.study.is_shared or not self.clock.stopping():  # others wait for the end of all trials
+            self.give_up_paused()
 
     def give_up_paused(self) -> None:
-        """Close all paused trials, unless only requested ones are trained: a search may resume them."""
+        """Close all paused trials, unless only requested ones are trained."""
         for number in [] if self.limits.requested_only else self.strategy.paused:
             self._give_up(number)
 

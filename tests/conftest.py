@@ -18,7 +18,7 @@ from task_files import TaskFiles, changed
 
 import data
 from objectives.replay import THREADS
-from search import export, paths, tasks
+from search import paths, tasks
 from search.coordinator import confirm, search
 from search.executors.inline import Inline
 from search.frozen_script import files
@@ -26,6 +26,7 @@ from search.strategy import winner
 from search.study.opening import open_study
 from search.tracking.background import Background
 from search.tracking.client import run_of
+from search.winners import freezing
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a server must answer
@@ -166,7 +167,7 @@ def audited_home(tmp_path_factory, fresh_database):
             written.bring_up_to_date()
             assert written.behind is None
             candidate = winner.choose(study)
-            text = export.freeze(study, candidate, run_of(log_store(), study, candidate.trial.number))
+            text = freezing.freeze(study, candidate, run_of(log_store(), study, candidate.trial.number))
             files.write(paths.frozen("bowl"), text)
         return paths.home()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search import redact
 from search.cli.app import parse
+from search.primitives import redact
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -23,6 +23,12 @@ def test_packages_of_training_code_are_never_imported_back():
         assert structure.edges()[name] == set()
 
 
+def test_what_all_may_import_imports_no_package():
+    for name, path in structure.modules().items():
+        if structure.room(name) in structure.SHARED:
+            assert {structure.room(each) for each in structure.imports(path)} <= structure.SHARED, name
+
+
 @pytest.mark.parametrize(
     "name", [name for name, path in structure.parts().items() if path.stem == "__init__"]
 )

@@ -3,6 +3,7 @@
 Each error is one line on the standard error stream. `make COMMAND NAME=value` passes `--NAME=value`.
 """
 
+import gc
 import inspect
 import io
 import os
@@ -16,10 +17,12 @@ from cyclopts import App, CycloptsError
 from cyclopts.exceptions import MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 import data
-from search import __version__, paths, redact, storage
-from search.cli import commands, commands_share, options, terminal
+from search import __version__, paths, storage
+from search.cli import options, readers, terminal
+from search.cli.commands import maintenance, sharing, studies
 from search.errors import StoreError, TrialbookError, UsageError, unknown
-from search.text import one_line
+from search.primitives import redact
+from search.primitives.text import one_line
 from search.tracking import TrackingStore, chosen
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of MLflow's stores
@@ -33,12 +36,12 @@ Command = Callable[..., int]
 COMMANDS: dict[str, Command] = {
     command.__name__.rstrip("_").replace("_", "-"): command
     for command in (
-        *(commands.search, commands.try_, commands.check, commands.status, commands.winner),
-        *(commands.report, commands.compare, commands.export, commands_share.train, commands_share.handin),
-        *(commands_share.check_handin, commands.void, commands.unvoid, commands.audit, commands.doctor),
-        *(commands_share.bundle, commands_share.grade, commands_share.ui, commands_share.dashboard),
-        *(commands.copy, commands_share.serve, commands_share.token, commands_share.tokens),
-        *(commands_share.stack, commands_share.slurm),
+        *(studies.search, studies.try_, studies.check, studies.status, studies.winner),
+        *(studies.report, studies.compare, studies.export, sharing.train, sharing.handin),
+        *(sharing.check_handin, maintenance.void, maintenance.unvoid, maintenance.audit, maintenance.doctor),
+        *(sharing.bundle, sharing.grade, sharing.ui, sharing.dashboard),
+        *(maintenance.copy, sharing.serve, sharing.token, sharing.tokens),
+        *(sharing.stack, sharing.slurm),
     )
 }
 
@@ -197,7 +200,7 @@ def _fill_in(bound: inspect.BoundArguments, environment: Environment) -> None:
     if "store" in needed:
         bound.arguments["store"] = storage.chosen(environment.storage)
     if "storage" in needed and environment.storage:
-        bound.arguments["storage"] = options.database("STORAGE", environment.storage)
+        bound.arguments["storage"] = readers.database("STORAGE", environment.storage)
     if "tracking" in needed:
         bound.arguments["tracking"] = environment.tracking
     if "token" in needed:
@@ -230,4 +233,6 @@ def run() -> None:
     farewell = "The reader of this output has gone: the search continues in silence." if searching else ""
     sys.stdout = terminal.Output(sys.stdout, farewell)
     sys.stderr = terminal.Output(sys.stderr)
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    gc.freeze()  # else Python looks through all libraries for garbage at its end: 2 s of a processor
+    sys.exit(code)

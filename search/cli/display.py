@@ -19,13 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from search.errors import NoWinner
+from search.primitives.text import duration, settings
 from search.strategy import winner
 from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import score_line
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
-from search.text import duration, settings
 
 BARS = "▁▂▃▄▅▆▇█"
 MAX_ROWS = 16  # of running trials: drawing hundreds of them again and again would slow the search down

@@ -10,14 +10,14 @@ import data
 from search import tasks
 from search.cli.options import StudyData, StudyName, StudyTrials, TaskData, missing
 from search.errors import NoWinner, UsageError
+from search.primitives.text import readable
+from search.primitives.values import Plain, shown
 from search.storage import StudyStore
 from search.study.opening import require_same, resolve, studies_of
 from search.study.stored import StoredStudy
 from search.study.trial import Trial
 from search.tasks import Task
 from search.tasks.provenance import git
-from search.text import readable
-from search.values import Plain, shown
 
 PAIR = re.compile(r"""[\s,]*(?P<name>[^\s,="']+)=(?P<value>"[^"]*"|'[^']*'|[^\s,"']+)(?=[\s,]|$)[\s,]*""")
 CONSTANTS: dict[str, Plain] = {"True": True, "False": False, "None": None}

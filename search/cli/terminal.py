@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from search.errors import TrialbookError
+from search.primitives.text import readable
 from search.storage import StudyStore
-from search.text import readable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -16,7 +16,7 @@ from search.client import models
 from search.client.http import Connection
 from search.client.models import Accepted, Detail, Event, Search, State, Task, Trial, Value, Winner
 from search.errors import TrialbookError, UsageError
-from search.text import readable
+from search.primitives.text import readable
 
 if TYPE_CHECKING:  # pandas takes long to import: only when a table is made
     from pandas import DataFrame

@@ -233,7 +233,7 @@ class Accepted(BaseModel):
 
 
 class Event(BaseModel):
-    """Something that happened in a search: see `search.services.web.events`."""
+    """Something that happened in a search: see `search.services.web.feeds.events`."""
 
     id: str
     kind: str = Field(description="such as started, epoch, ended, state, progress, end")

@@ -14,7 +14,7 @@ from search import paths
 from search.errors import NoWinner
 from search.frozen_script import files
 from search.frozen_script.defaults import literal
-from search.text import one_line
+from search.primitives.text import one_line
 
 SOURCES = Path(__file__).parent / "files"
 

@@ -24,7 +24,7 @@ from search.course import checks
 from search.course.scoring import QuestionResult, lines, points, table
 from search.errors import NoWinner, unknown
 from search.frozen_script import files
-from search.text import duration, one_line
+from search.primitives.text import duration, one_line
 
 if TYPE_CHECKING:  # matplotlib is imported only where networks are drawn
     from search.course.pictures import Window

@@ -9,9 +9,9 @@ from data import DataError
 from search import paths, tasks
 from search.errors import NoWinner
 from search.frozen_script import files
+from search.primitives.text import one_line
 from search.study.opening import source_of
 from search.tasks import Task
-from search.text import one_line
 
 
 def train(task: Task, source: str | None, say: Callable[[str], None]) -> int:

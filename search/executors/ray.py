@@ -26,7 +26,7 @@ from search.errors import StoreError
 from search.executors.executor import TrainingSource
 from search.executors.pool import Pool, RemoteTrainer
 from search.executors.worker import Message, work
-from search.text import one_line
+from search.primitives.text import one_line
 from search.trainers.messages import MAX_CAUSE
 
 GIB = 2**30

@@ -14,7 +14,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from search.text import one_line
+from search.primitives.text import one_line
 from search.trainers.messages import GO_ON, MAX_CAUSE, Entry, OnReportOf, Verdict
 
 if TYPE_CHECKING:  # importing it imports torch, which the coordinator's process does not need

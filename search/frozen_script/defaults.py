@@ -10,8 +10,8 @@ from search.errors import TaskError, TrialbookError
 from search.frozen_script.module import Source
 from search.frozen_script.source_code import TaskModule
 from search.frozen_script.statements import comments, last_line
-from search.text import readable
-from search.values import TYPES, Plain
+from search.primitives.text import readable
+from search.primitives.values import TYPES, Plain
 
 WIDTH = 110  # of a line
 NOT_FIELDS = ("ClassVar", "InitVar")  # an annotation that holds one of these declares no setting

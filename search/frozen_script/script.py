@@ -17,8 +17,8 @@ from search.frozen_script.defaults import config_in, fields_in, literal, searche
 from search.frozen_script.source_code import Sources, TaskModule, task_name
 from search.frozen_script.statements import missing_names, names_used
 from search.paths import PACKAGES
-from search.text import one_line
-from search.values import Plain
+from search.primitives.text import one_line
+from search.primitives.values import Plain
 
 BEGINS = "The best configuration that a search found for this task."
 END = """if __name__ == "__main__":

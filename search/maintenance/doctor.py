@@ -27,7 +27,7 @@ from search import paths
 from search.errors import StoreError, TrialbookError
 from search.frozen_script import files
 from search.frozen_script.defaults import literal
-from search.maintenance import audit
+from search.maintenance import audit, script_checks
 from search.maintenance.audit import Check
 from search.maintenance.study_and_log import StudyAndLog
 from search.reports.page import log_files
@@ -72,7 +72,7 @@ TRIAL_CHECKS = (
 STUDY_CHECKS = (audit.trials_are_numbered, *TRIAL_CHECKS, audit.each_draw_counts_once)
 ADVICE: dict[Check, str] = {
     **dict.fromkeys(STUDY_CHECKS, "make void TRIALS= voids wrong trials"),
-    audit.script_is_that_of_its_trial: "make export writes the script again",
+    script_checks.script_is_that_of_its_trial: "make export writes the script again",
     audit.no_secret_is_written: "change the secret, and remove it from the file by hand",
 }
 
@@ -141,7 +141,7 @@ def repairs_of(checked: StudyAndLog) -> Iterator[str]:
             yield from (f"{message}: it is written to the log again" for message in messages)
     for message in audit.artifacts_are_found(checked):
         yield f"{message}: it will look for them here"
-    for message in audit.script_names_the_run_of_its_trial(checked):
+    for message in script_checks.script_names_the_run_of_its_trial(checked):
         yield f"{message}: it will name that run"
 
 
@@ -229,7 +229,7 @@ def _runs_to_set_aside(checked: StudyAndLog, differences: Differences) -> "Itera
 def _name_run(study: Study, store: TrackingStore) -> None:
     """Let the frozen script name the run that its trial has now."""
     checked = StudyAndLog.read(study, store, store.connect())
-    if any(audit.script_names_the_run_of_its_trial(checked)):
+    if any(script_checks.script_names_the_run_of_its_trial(checked)):
         path = paths.frozen(study.description.task)
         record = files.record(path)
         run = checked.runs_of(record["trial"])[0].info.run_id

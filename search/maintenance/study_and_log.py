@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from search import tasks
 from search.errors import NoWinner, StoreError
+from search.primitives.text import one_line
 from search.strategy import winner
 from search.strategy.estimates.posterior import Posterior
 from search.study.stored import StoredStudy
 from search.study.trial import Trial
-from search.text import one_line
 from search.tracking import TrackingStore, mapping
 from search.tracking.client import PARENT, find_runs
 from search.tracking.mapping import Numbers

@@ -5,7 +5,6 @@ If another process holds the study, it is asked to do so.
 
 from collections.abc import Callable
 
-from search import export
 from search.errors import StudyConflict
 from search.maintenance.doctor import remedy
 from search.reports.page import log_files
@@ -16,6 +15,7 @@ from search.study.trial import number_ranges, this_user
 from search.study.view import StudyView
 from search.tracking import TrackingStore
 from search.tracking.projection import Projection
+from search.winners import freezing
 
 Say = Callable[[str], object]  # takes a line for a person
 
@@ -51,7 +51,7 @@ def void(
         held.void(action, numbers, reason)
         log = Projection(held, tracking, log_files)
         log.bring_up_to_date()
-        flagged = export.flag(held)
+        flagged = freezing.flag(held)
         result = "count again" if action == "restore" else "are void"
         say(f"trials {number_ranges(numbers)} of study {name} {result}; {held.n_finished()} trials count")
         if flagged:

@@ -7,11 +7,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from search.primitives.text import duration
 from search.reports import tables
 from search.reports.evidence import Evidence, format_value
 from search.strategy.winner import Candidate
 from search.study.view import StudyView
-from search.text import duration
 
 LIMIT = 2  # standard errors: a smaller difference is not certain
 

@@ -12,10 +12,10 @@ from optuna import visualization
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from plotly import graph_objects as go
 
+from search.primitives.text import settings
 from search.reports.evidence import Evidence, Point, in_order
 from search.reports.interactions import Axis, contour, parallel_coordinates
 from search.reports.sentences.costs import front
-from search.text import settings
 
 COLOURS = {
     "unfinished": "rgba(140,152,165,0.6)",

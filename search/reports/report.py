@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from search import tasks
+from search.primitives.text import duration, settings
 from search.reports import tables
 from search.reports.evidence import Evidence, Point, Sentence, format_value
 from search.reports.sentences import mattered
@@ -14,7 +15,6 @@ from search.reports.sentences.importances import importances
 from search.strategy.winner import Candidate
 from search.study.trial import number_ranges
 from search.study.view import StudyView
-from search.text import duration, settings
 
 METHOD = (
     "Trials are ranked by the estimates of their final scores over seeds. That of an unfinished trial is "

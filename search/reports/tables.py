@@ -16,6 +16,7 @@ from rich.text import Text
 
 from search import tasks
 from search.errors import NoWinner
+from search.primitives.text import MAX_VALUE_LETTERS, duration, readable, settings
 from search.strategy import winner
 from search.strategy.allocation import CONFIRMING
 from search.strategy.estimates.posterior import Posterior
@@ -23,7 +24,6 @@ from search.strategy.explain import optimism
 from search.strategy.winner import Candidate
 from search.study.trial import Trial
 from search.study.view import StudyView
-from search.text import MAX_VALUE_LETTERS, duration, readable, settings
 
 if TYPE_CHECKING:  # a report takes longer to import than a table needs
     from search.reports.evidence import Evidence, Sentence

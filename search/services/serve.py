@@ -11,22 +11,23 @@ from collections.abc import Iterator
 from search import paths, storage
 from search.errors import StudyConflict, TrialbookError, UsageError, unknown
 from search.executors.executor import cores
+from search.primitives.signals import Signals
 from search.services import mlflow_ui
 from search.services.queue import tables
+from search.services.queue.claim import PATIENCE, claim
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Place, Runner
 from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
 from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.services.web.service import Service
-from search.signals import Signals
 from search.storage import journal
 from search.tracking import TrackingStore
 from search.tracking.descriptions import page
 
-STOP_SECONDS = 9.0  # until which searches have paused after a signal
+STOP_SECONDS = 9.0  # after a signal, until which the service waits for its searches to pause
 WATCH_SECONDS = 0.2  # between two looks at signals and MLflow's pages
 
 
@@ -79,33 +80,39 @@ def serve(host: str, port: int, place: Place, tracking: TrackingStore, quota: fl
     if holder := journal.holder(lock):
         raise StudyConflict(f"the service in {paths.service()} is run by process {holder}")
     mlflow_ui.require_free(host, port)
-    with journal.lock(lock), Signals() as signals:
-        engine, store = tables.engine(place.storage), storage.chosen(place.storage)
+    with journal.lock(lock), claim(place.storage) as check, Signals() as signals:
+        engine, store = tables.engine(place.storage), storage.chosen(place.storage, PATIENCE)
         queue, tokens = Queue(engine, quota), Tokens(engine)
         names = [f"{name}:{port}" for name in mlflow_ui.host_names(host)] if is_local else []
         guard = Guard(None if is_local else tokens, names)
-        runner = Runner(queue, store, place)
+        runner = Runner(queue, store, place, check)
         pages = Pages(host, port + 1, tracking)
         service = Service(queue, Feeds(queue, store), runner, guard, store, mlflow=pages.of)
         print(_welcome(host, port, is_local, tokens, pages), flush=True)
         runner.recover()
         with pages:
-            _serve(service, host, port, signals, pages)
-        if not runner.stop(STOP_SECONDS):
+            deadline = _serve(service, host, port, signals, pages) + STOP_SECONDS
+            ending = threading.Thread(target=pages.stop)  # which takes seconds, too
+            ending.start()
+            have_paused = runner.stop(deadline - time.monotonic())
+            ending.join()
+        if not have_paused:
             print("Some searches have not ended yet: they go on by themselves.", flush=True)
     return signals.exit_code
 
 
-def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> None:
-    """Answer requests until a signal comes."""
+def _serve(service: Service, host: str, port: int, signals: Signals, pages: "Pages") -> float:
+    """Answer requests until a signal comes. Returns when it came, by the monotonic clock."""
     server = Server(service, host=host, port=port)
     thread = threading.Thread(target=server.run, name="web")  # where it leaves signals to this one
     thread.start()
     while signals.received is None and thread.is_alive():
         pages.watch()
         time.sleep(WATCH_SECONDS)
+    told = time.monotonic()
     server.should_exit = True
     thread.join()
+    return told
 
 
 class Pages:
@@ -153,6 +160,10 @@ class Pages:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process."""
         if self._process:
             self._process.stop()
 

@@ -20,8 +20,12 @@ from search.storage.files import FileStore
 __all__ = ["FileStore", "StudyStore", "chosen"]
 
 
-def chosen(address: str | None) -> StudyStore:
+def chosen(address: str | None, patience: float | None = None) -> StudyStore:
     """The store at an address: a PostgreSQL database, or with None the folder mlruns/studies.
+
+    Args:
+        address: of the database, or None.
+        patience: seconds in which a lost database must come back; by default long enough for its restart.
 
     Raises UsageError if the address is not valid. Nothing is connected yet.
     """
@@ -30,4 +34,4 @@ def chosen(address: str | None) -> StudyStore:
     from search.storage import postgres
 
     postgres.check(address)
-    return postgres.PostgresStore(address)
+    return postgres.PostgresStore(address, patience)

@@ -3,10 +3,13 @@
 Locks and exclusive sections end with their connection. The server drops a connection within 25 s after the
 machine at its other end has gone. A process whose connection broke takes its locks again before anything
 else. An exclusive section whose connection broke runs again from its beginning.
+
+Threads may share a connection: one at a time uses it.
 """
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +17,8 @@ from typing import Any
 import psycopg
 
 from search.errors import StoreError, StudyConflict
+from search.primitives.text import one_line
 from search.storage.base import Result
-from search.text import one_line
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -62,14 +65,19 @@ class _Occupied(psycopg.OperationalError):
 class Connection:
     """A connection to a database, and the locks that this process holds in it.
 
-    Methods raise StoreError if the database cannot be reached, or not again within PATIENCE. They raise
+    Args:
+        url: the address of the database.
+        patience: seconds in which a lost database must come back; PATIENCE by default.
+
+    Methods raise StoreError if the database cannot be reached, or not again in time. They raise
     StudyConflict if another process took a lock while the connection was lost, and keeps it.
     """
 
     schema = "SELECT"  # statements that run once, after the first connect
 
-    def __init__(self, url: str):
-        self.url = url
+    def __init__(self, url: str, patience: float | None = None):
+        self.url, self._patience = url, patience
+        self._use = threading.RLock()
         self._session: Session | None = None
         self._locks: list[_Lock] = []  # those that this process holds
         self._was_reached = False
@@ -86,20 +94,35 @@ class Connection:
             if self._is_exclusive and self._is_lost():
                 raise ExclusiveLost
             try:
-                session = self._connected()
-                with session.transaction():
-                    return do(session)
+                return self._attempt(do)
             except psycopg.errors.LockNotAvailable as error:  # the connection is sound
-                if time.monotonic() - started >= (PATIENCE if lock_patience is None else lock_patience):
+                if time.monotonic() - started >= (self.patience if lock_patience is None else lock_patience):
                     raise _Locked(_message(error)) from None
             except CONNECTION_LOST as error:
-                self._disconnect()
                 if not self._is_exclusive:
                     self._raise_if_final(error, started)
                     time.sleep(wait)
                     wait = min(2 * wait, LONGEST_WAIT)
             except psycopg.Error as error:
                 raise StoreError(_message(error)) from None
+
+    def _attempt(self, do: Callable[[Session], Result]) -> Result:
+        """Return `do(session)`, one transaction. A session that breaks in it is closed."""
+        with self._use:
+            try:
+                session = self._connected()
+                with session.transaction():
+                    return do(session)
+            except psycopg.errors.LockNotAvailable:
+                raise
+            except CONNECTION_LOST:
+                self._disconnect()
+                raise
+
+    @property
+    def patience(self) -> float:
+        """Seconds in which a lost database must come back."""
+        return PATIENCE if self._patience is None else self._patience
 
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
@@ -109,7 +132,7 @@ class Connection:
         """Raise an error that another attempt would meet again."""
         is_unknown = (error.sqlstate or "").startswith("28")  # the user, or the password
         refused = is_unknown or not self._was_reached
-        if not refused and time.monotonic() - started < PATIENCE:
+        if not refused and time.monotonic() - started < self.patience:
             return
         if isinstance(error, _Occupied):
             raise StudyConflict(f"the connection to the database was lost, and {error}") from None
@@ -122,7 +145,7 @@ class Connection:
             session = self._session = self._connect()
             for lock in self._locks:
                 if not lock.take(session):  # the server may not have noticed the cut yet
-                    raise _Occupied(_occupied(session, lock.name))
+                    raise _Occupied(_occupied(session, lock))
         if not self._ready:
             with session.transaction():
                 session.execute(self.schema)
@@ -147,16 +170,19 @@ class Connection:
 
     # Locks
 
-    def lock(self, name: str, shared: bool = False) -> "_Lock":
+    def lock(self, name: str, shared: bool = False, use: str | None = None) -> "_Lock":
         """Hold a study, alone or `shared` with others that do so, until the lock is closed.
+
+        Args:
+            use: how a message says that the lock is held, such as "study 'x' is being searched".
 
         Raises StudyConflict, which names the holder.
         """
-        lock = _Lock(self, name, shared)
+        lock = _Lock(self, name, shared, use)
 
         def take(session: Session) -> None:
             if not lock.take(session):
-                raise StudyConflict(_occupied(session, name))
+                raise StudyConflict(_occupied(session, lock))
 
         self.run(take)
         self._locks.append(lock)
@@ -214,8 +240,11 @@ class Connection:
 class _Lock:
     """An advisory lock of the database. See `Connection.lock`."""
 
-    def __init__(self, connection: Connection, name: str, shared: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, name: str, shared: bool = False, use: str | None = None
+    ) -> None:
         self._connection, self.name, self.shared = connection, name, shared
+        self.use = use or f"study {name!r} is being searched"
         self._suffix = "_shared" if shared else ""
 
     def take(self, session: Session) -> bool:
@@ -249,8 +278,8 @@ class _Lock:
         self.close()
 
 
-def _occupied(session: Session, name: str) -> str:
-    return f"study {name!r} is being searched by process {_holder(session, name) or 'unknown'}"
+def _occupied(session: Session, lock: _Lock) -> str:
+    return f"{lock.use} by process {_holder(session, lock.name) or 'unknown'}"
 
 
 def _holder(session: Session, name: str) -> str | None:

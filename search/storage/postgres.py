@@ -15,10 +15,10 @@ from optuna.storages.journal import BaseJournalBackend
 from psycopg.conninfo import conninfo_to_dict
 
 from search.errors import StoreError, StudyConflict, UsageError
+from search.primitives.text import one_line
 from search.storage.base import Problem, Record, RecordLog, Result
 from search.storage.connection import Connection, Session
 from search.storage.requests import PostgresRequests
-from search.text import one_line
 
 LEASE = 120  # seconds for which a coordinator counts as alive: longer than `connection.PATIENCE`
 SCHEMA = """
@@ -54,7 +54,7 @@ class PostgresStore(Connection):
     """The studies in a database. See `search.storage.base.StudyStore`; errors are those of a Connection.
 
     Args:
-        url: the address of the database.
+        url, patience: see `Connection`.
     """
 
     schema = SCHEMA

@@ -14,6 +14,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from search import tasks
 from search.errors import UsageError, unknown
+from search.primitives.text import readable, settings
+from search.primitives.values import Plain, shown
 from search.storage import StudyStore
 from search.storage.base import Record
 from search.study.stored import StoredStudy
@@ -21,8 +23,6 @@ from search.study.study import Study
 from search.study.trial import Trial, number_ranges
 from search.study.view import StudyView
 from search.tasks import Task, isolation
-from search.text import readable, settings
-from search.values import Plain, shown
 
 VoidAction = Literal["void", "restore"]
 ACTIONS = ("void", "restore")

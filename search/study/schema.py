@@ -10,9 +10,9 @@ from typing import Any
 from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
+from search.primitives.text import readable
 from search.study.trial import VOID_KEY
 from search.study.trial import TrialState as State
-from search.text import readable
 
 Types = type | tuple[type, ...]
 

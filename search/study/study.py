@@ -15,8 +15,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from search import redact, tasks
+from search import tasks
 from search.errors import TaskError, TrialLost
+from search.primitives import redact
 from search.storage import StudyStore
 from search.storage.base import Lock, Result
 from search.study import schema

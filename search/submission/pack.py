@@ -24,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from search import __version__, export, paths, tasks
+from search import __version__, paths, tasks
 from search.errors import TrialbookError
 from search.frozen_script import files
 from search.strategy import winner
@@ -32,6 +32,7 @@ from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
 from search.submission import check, figures
 from search.submission.submission import NAMES_IN_ZIP, Submission, page_of, trial_from_record, view_of
+from search.winners import freezing
 
 FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"]+/)+")  # of an absolute path
 
@@ -131,7 +132,7 @@ def trial_record(trial: Trial) -> dict[str, Any]:
 
 def _script(study: StudyView, candidate: winner.Candidate, run_id: str) -> str:
     """The frozen winner. It is proved now, unless it is the same as the project's."""
-    text: str = export.freeze(study, candidate, run_id)
+    text: str = freezing.freeze(study, candidate, run_id)
     path = paths.frozen(study.description.task)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         files.prove(text, study.data_path)

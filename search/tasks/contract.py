@@ -17,12 +17,12 @@ from torch import nn
 
 from data import DataError
 from search.errors import TaskError, TrialbookError
+from search.primitives.text import one_line
+from search.primitives.values import number, plain, shown
 from search.tasks import space
 from search.tasks.network import count_weights
 from search.tasks.registry import name_of
 from search.tasks.task import Arrays, Split, SplitName, Task
-from search.text import one_line
-from search.values import number, plain, shown
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "space": ("trial",),

@@ -6,8 +6,8 @@ import traceback
 
 import objectives
 from search.errors import TaskError, unknown
+from search.primitives.text import one_line
 from search.tasks.task import Task
-from search.text import one_line
 
 
 def find(name: str) -> Task:

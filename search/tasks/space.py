@@ -18,9 +18,9 @@ from optuna.distributions import (
 )
 
 from search.errors import TaskError
+from search.primitives.text import one_line
+from search.primitives.values import Plain, plain, shown
 from search.tasks.task import Suggester, Task
-from search.text import one_line
-from search.values import Plain, plain, shown
 
 DRAWS = 64  # random draws, whose ranges together are the task's
 FIXED = ("epochs", "seed")  # fields that the search itself decides

@@ -12,7 +12,7 @@ import numpy
 import torch
 from torch import nn
 
-from search.values import Plain
+from search.primitives.values import Plain
 
 Arrays = Mapping[str, numpy.ndarray[Any, Any]]  # the content of a data file
 Split = torch.Tensor | tuple[torch.Tensor, ...]  # one tensor, or a named tuple of tensors

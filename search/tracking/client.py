@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from search import paths, tasks
 from search.errors import StoreError
-from search.text import one_line
+from search.primitives.text import one_line
 from search.tracking import artifact_locations
 from search.tracking.writers import ClientWriter, RunWriter, SqliteWriter
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from search import tasks
 from search.errors import NoWinner
+from search.primitives.text import MAX_VALUE_LETTERS, readable
 from search.strategy import winner
 from search.strategy.estimates.posterior import Posterior
 from search.strategy.explain import optimism
 from search.study.trial import number_ranges
 from search.study.view import StudyView
 from search.tasks import Task
-from search.text import MAX_VALUE_LETTERS, readable
 from search.tracking import log_names
 
 COLUMNS = 20  # hyperparameters that the view shows, at the most: MLflow keeps no longer one

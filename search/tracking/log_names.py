@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from search.primitives.text import readable
 from search.study.trial import Trial
-from search.text import readable
 
 INVALID = re.compile(r"[^/\w.\- :]")  # MLflow's own rule
 NO_PART = ("", ".", "..")  # of a name that is a path: it would name another place

@@ -14,11 +14,11 @@ from mlflow.entities import RunTag
 
 from search import tasks
 from search.errors import NoWinner
+from search.primitives.text import one_line
 from search.strategy import winner
 from search.strategy.estimates.posterior import Posterior
 from search.study.study import Study
 from search.study.trial import Trial
-from search.text import one_line
 from search.tracking import descriptions, mapping
 from search.tracking.client import PARENT, TrackingStore, find_runs, set_aside
 from search.tracking.writers import TAG_LETTERS, log_batches

@@ -7,9 +7,9 @@ names the function of the task, the value seen and the valid values.
 import math
 from collections.abc import Mapping
 
-from search.text import one_line
+from search.primitives.text import one_line
+from search.primitives.values import number, plain, shown
 from search.trainers.messages import Entry, Score
-from search.values import number, plain, shown
 
 NAME_LETTERS = 1000  # of a metric's name, at the most
 TEXT_LETTERS = 100_000  # of a text that are kept

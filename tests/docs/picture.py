@@ -94,6 +94,7 @@ def record_readme(clone: Clone) -> None:
 
 def record_guide(clone: Clone) -> None:
     """Write the guide's pictures, and put the outputs into its text."""
+    sys.path.append(str(ROOT / "tests" / "toys"))
     from screenshots import screenshot  # needs a browser, which the README's picture does not
 
     guide, pictures = DOCS / "guide.md", DOCS / "guide"

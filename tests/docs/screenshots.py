@@ -1,12 +1,12 @@
 """Screenshots of pages in a real browser without a window, as small PNG files."""
 
-import shutil
+import tempfile
 import time
 from pathlib import Path
 
+import browsers
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
@@ -16,7 +16,6 @@ PATIENCE = 60  # seconds until a page must show its text
 SETTLE = 3  # seconds more, until its plots are drawn
 COLOURS = 128  # of the picture: fewer make a smaller file
 LARGEST = 200_000  # bytes of a picture
-SWITCHES = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars")
 
 
 def screenshot(
@@ -30,12 +29,10 @@ def screenshot(
         scroll_to: a CSS selector; the picture begins there.
         clicks: XPaths of buttons to click first, such as those that close a side panel.
     """
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    for switch in (*SWITCHES, f"window-size={WIDTH},{HEIGHT}"):
-        options.add_argument(f"--{switch}")
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        browsers.opened(Path(folder), WIDTH, HEIGHT, "hide-scrollbars") as browser,
+    ):
         browser.set_window_size(WIDTH, HEIGHT + _frame_height(browser))
         browser.get(address)
         wait = WebDriverWait(browser, PATIENCE)
@@ -47,8 +44,6 @@ def screenshot(
         time.sleep(SETTLE)
         path.parent.mkdir(parents=True, exist_ok=True)
         browser.save_screenshot(str(path))
-    finally:
-        browser.quit()
     with Image.open(path) as picture:
         picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
     if path.stat().st_size > LARGEST:

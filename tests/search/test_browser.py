@@ -1,16 +1,10 @@
-"""MLflow's pages and the report as a person sees them: in a real browser, without a window.
-
-Skipped where there is none: `apt install chromium chromium-driver` (Debian) brings both.
-"""
+"""MLflow's pages and the report as a person sees them: in a real browser, without a window."""
 
 import re
-import shutil
 
 import pytest
 from logs import projection
-from selenium import webdriver
 from selenium.common.exceptions import TimeoutException, WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from stores import here
@@ -24,14 +18,7 @@ from search.study.opening import open_study
 from search.tracking import mapping
 
 PATIENCE = 40  # seconds until a page must show what it has to
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-SWITCHES = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=2600,1400")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER),
-    reason="MLflow's pages were NOT LOOKED AT: no chromium and chromedriver in PATH "
-    "(Debian: apt install chromium chromium-driver)",
-)
+SIZE = 2600, 1400  # of the window: all columns of a list are in it
 
 
 @pytest.fixture
@@ -44,19 +31,6 @@ def study(bowl, database):
         log = projection(study)
         log.bring_up_to_date()
     return study, log.page()
-
-
-@pytest.fixture
-def browser(tmp_path, monkeypatch):
-    """A browser that has never been anywhere."""
-    monkeypatch.setenv("SE_AVOID_STATS", "true")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for switch in (*SWITCHES, f"user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(f"--{switch}")
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield browser
-    browser.quit()
 
 
 def text(browser):
@@ -96,6 +70,7 @@ def click(browser, words):
 
 
 def test_what_a_person_sees_of_a_study(study, serve, browser):
+    browser.set_window_size(*SIZE)
     study, address = study
     home = f"http://127.0.0.1:{serve('ui')}/"
     trials, won = list(study.trials()), winner.choose(study)

@@ -1,46 +1,21 @@
-"""The loop: asks, prunes, tells, and ends."""
+"""The loop: asks, prunes, tells, and goes on where it was stopped or killed."""
 
-import math
 import os
 import re
-import resource
 import signal
 
 import pytest
-from proposals import fixed
+from heard import Watcher, entry
 from stores import here
 
-from search import paths, tasks
-from search.coordinator import Clock, Coordinator, confirm, search
-from search.errors import StoreError, TrialbookError
+from search.coordinator import Clock, Coordinator, search
 from search.executors.inline import Inline
-from search.strategy import winner
-from search.strategy.assessment import MIN_COMPLETED, MIN_DRAWS, Limits
+from search.strategy.assessment import MIN_COMPLETED
 from search.strategy.sampler import N_STARTUP_TRIALS
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy
-from search.study.trial import numbers
-from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
-
-
-class Watcher:
-    """Writes down what it hears."""
-
-    def __init__(self):
-        self.heard = []
-
-    def started(self, trial):
-        self.heard.append(("started", trial.number, trial.state))
-
-    def reported(self, trial):
-        self.heard.append(("reported", trial.number, trial.curve[-1]["epoch"]))
-
-    def paused(self, trial):
-        self.heard.append(("paused", trial.number, trial.curve[-1]["epoch"]))
-
-    def finished(self, trial):
-        self.heard.append(("finished", trial.number, trial.state))
+from search.trainers.trainer import GO_ON, PAUSE, STOP
 
 
 def test_it_finds_the_optimum(bowl):
@@ -112,12 +87,49 @@ def test_a_few_are_trained_to_the_end_however_few_there_are(bowl):
         assert len(study.completed()) >= MIN_COMPLETED and study.n_finished() == 4
 
 
-def test_what_is_paused_when_the_search_is_stopped_is_given_up(bowl):
+def test_what_is_paused_when_the_search_is_stopped_waits_on(bowl):
     watcher = Watcher()
     with open_study(here(), bowl) as study:
         search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 40)
-        states = [trial.state for trial in study.trials()]
-    assert "running" not in states and states.count("pruned") > 2
+        paused = Strategy(study).paused
+        assert len(paused) > 2 and all(study.trial(number).paused for number in paused)
+        assert {trial.number for trial in study.trials() if not trial.ended} == set(paused)
+    with open_study(here(), bowl) as study:
+        assert Strategy(study).paused == paused
+        search(study, Inline(study), trials=study.n_started())
+        assert {study.trial(number).state for number in paused} <= {"pruned", "completed"}
+        assert not any(trial.state == "running" for trial in study.trials())
+
+
+def test_search_that_is_stopped_again_and_again_finds_the_same_best_and_promotes_what_was_paused(bowl):
+    stops, waited = 0, {}
+    with open_study(here(), bowl, "whole") as whole:
+        search(whole, Inline(whole), trials=24)
+    stopped = True
+    while stopped:
+        heard, stops = Watcher(), stops + 1
+        with open_study(here(), bowl, "stopped") as study:
+            search(
+                study,
+                Inline(study),
+                trials=24,
+                watchers=[heard],
+                stopping=lambda: len(heard.heard) >= 10 + stops,  # noqa: B023
+            )
+            stopped = any(trial.paused for trial in study.trials())
+            waited |= {trial.number: trial.epochs for trial in study.trials() if trial.paused}
+    assert stops > 5 and whole.n_finished() == study.n_finished() == 24
+    assert (whole.best().score, whole.best().draw) == (study.best().score, study.best().draw)
+    ended = [trial for trial in study.trials() if trial.state != "interrupted"]
+    assert sorted(trial.draw for trial in ended) == list(range(24))
+    assert any(study.trial(number).epochs > epochs for number, epochs in waited.items())
+
+
+def test_what_is_paused_at_the_end_of_the_time_is_given_up(bowl):
+    with open_study(here(), bowl) as study:
+        search(study, Inline(study), seconds=0.5)
+        assert not any(trial.state == "running" for trial in study.trials())
+        assert any(trial.state == "pruned" for trial in study.trials())
 
 
 @pytest.fixture
@@ -188,96 +200,6 @@ def test_hold_of_a_killed_study_ends_nothing_and_a_search_goes_on_as_if_it_had_n
         assert Strategy(study).paused == [0]
 
 
-def test_it_stops_when_the_time_is_over(bowl):
-    with open_study(here(), bowl) as study:
-        search(study, Inline(study), seconds=0)
-        assert study.n_finished() == 0
-        search(study, Inline(study), seconds=0.2)
-        states = [trial.state for trial in study.trials()]
-    assert states and "running" not in states
-    assert states.count("interrupted") <= 1
-
-
-def test_what_is_interrupted_is_closed_and_retried(bowl):
-    watcher = Watcher()
-    with open_study(here(), bowl) as study:
-        search(study, Inline(study), watchers=[watcher], stopping=lambda: len(watcher.heard) >= 3)
-        assert study.trial(0).state == "interrupted"
-        assert study.trial(0).reason == "the search was stopped"
-        assert watcher.heard[-1] == ("finished", 0, "interrupted")
-        search(study, Inline(study), trials=2)
-        assert study.trial(1).retry_of == 0
-        assert study.trial(1).config == study.trial(0).config
-
-
-NO_SCORE = "TypeError: score returned None of type NoneType: valid is (value, standard_error)"
-
-
-@pytest.mark.parametrize(
-    "mood, state, reason, epochs",
-    [
-        ("nan", "diverged", "train_loss not finite at epoch 1", 0),
-        ("late nan", "diverged", "train_loss not finite at epoch 2", 1),
-        ("nan score", "diverged", "score not finite", 3),
-        ("error", "failed", "RuntimeError: out of sorts", 1),
-        ("no score", "failed", NO_SCORE, 3),
-    ],
-)
-def test_what_goes_wrong_is_recorded_and_the_search_goes_on(moody, mood, state, reason, epochs):
-    with open_study(here(), moody(mood, baseline=mood)) as study:
-        search(study, Inline(study), trials=12)
-        first = study.trial(0)
-        assert study.n_finished() == 12 and study.best().params == {"mood": "well"}
-    assert (first.state, first.reason, len(first.curve)) == (state, reason, epochs)
-    assert first.score is None
-    assert all(math.isfinite(value) for entry in first.curve for value in numbers(entry).values())
-
-
-def test_the_sampler_learns_from_what_diverged(moody):
-    with open_study(here(), moody("nan")) as study:
-        search(study, Inline(study), trials=90)
-        diverged = [trial.state == "diverged" for trial in study.trials()]
-    assert sum(diverged[:N_STARTUP_TRIALS]) > N_STARTUP_TRIALS / 3
-    assert (
-        sum(diverged[N_STARTUP_TRIALS:]) < len(diverged[N_STARTUP_TRIALS:]) / 3
-    )  # half of each eighth, drawn at random
-
-
-def test_a_full_disk_ends_the_search_and_loses_nothing(bowl):
-    with open_study(here(), bowl, "full") as study:
-        search(study, Inline(study), trials=4)
-        before = list(study.trials())
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    size = (paths.studies() / "full.journal").stat().st_size
-    for more in (10, 3000, 5000):
-        with open_study(here(), bowl, "full") as study:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, hard))
-            try:
-                with pytest.raises(StoreError, match="full.journal: File too large; what it holds is whole"):
-                    search(study, Inline(study), trials=20)
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert list(StoredStudy.read(here(), "full").trials())[:4] == before
-    with open_study(here(), bowl, "full") as study:
-        search(study, Inline(study), trials=20)
-        assert study.n_finished() == 20 and not any(trial.state == "running" for trial in study.trials())
-
-
-def test_failures_in_a_row_with_one_cause_end_the_search_with_that_cause(moody, monkeypatch):
-    with open_study(here(), moody("error")) as study:
-        monkeypatch.setattr("objectives.moody.train", lambda *_: 1 / 0)
-        with pytest.raises(
-            TrialbookError, match="3 trials in a row failed with one cause: ZeroDivisionError"
-        ):
-            search(study, Inline(study), trials=100)
-        assert [trial.state for trial in study.trials()] == ["failed"] * 3
-
-
-def entry(epoch):
-    heights = {"validation_height": 1 / epoch, "validation_loss": 1 / epoch, "train_loss": 1 / epoch}
-    return {"epoch": epoch, **heights, "seconds": 1.0, "time": 1.0}
-
-
 def test_a_trainer_is_not_heard_any_more_once_its_trial_has_ended(bowl):
     with open_study(here(), bowl) as study:
         ear = Coordinator(Strategy(study), Inline(study), [], Clock())
@@ -306,159 +228,3 @@ def test_a_trial_that_is_trained_again_up_to_where_it_was_is_not_reported_twice(
         ear.start([ear.strategy.ask()])
         assert [ear.reported(0, entry(epoch)) for epoch in (1, 2, 1, 2, 3)] == [GO_ON] * 5
         assert [each["epoch"] for each in study.trial(0).curve] == [1, 2, 3]
-
-
-def test_the_leader_is_confirmed_on_fresh_seeds_and_no_more_than_is_needed(bowl):
-    with open_study(here(), bowl) as study:
-        search(study, Inline(study), trials=12)
-        confirm(study, Inline(study), replicates=3)
-        replicates = [trial for trial in study.trials() if trial.replicate_of is not None]
-        won = winner.choose(study)
-        assert won.confirmed and won.trial == study.best() and study.n_finished() == 12
-        assert len(replicates) < 12 and {trial.replicate for trial in replicates} <= {1, 2, 3}
-        confirm(study, Inline(study), replicates=3)
-        assert len(list(study.trials())) == 12 + len(replicates)
-
-
-def test_replicates_that_were_interrupted_are_made_up_for(bowl):
-    with open_study(here(), bowl) as study:
-        search(study, Inline(study), trials=4)
-        watcher = Watcher()
-        confirm(
-            study, Inline(study), replicates=2, watchers=[watcher], stopping=lambda: len(watcher.heard) >= 2
-        )
-        assert [trial.state for trial in study.trials()].count("interrupted") == 1
-        confirm(study, Inline(study), replicates=2)
-        lost = next(trial for trial in study.trials() if trial.state == "interrupted")
-        again = [
-            (trial.replicate_of, trial.replicate) for trial in study.trials() if trial.state == "completed"
-        ]
-        assert (lost.replicate_of, lost.replicate) in again and winner.choose(study).confirmed
-
-
-def test_a_search_confirms_as_it_goes_and_stops_by_itself(bowl, monkeypatch):
-    monkeypatch.setattr(bowl, "MEANINGFUL_DIFFERENCE", 1.0, raising=False)  # half as high is no better
-    with open_study(here(), bowl) as study:
-        strategy = search(study, Inline(study), replicates=2, stops=True)
-        kinds = [trial.replicate_of is not None for trial in study.trials()]
-        assert winner.choose(study).confirmed and winner.choose(study).mean < 0.05
-        assert kinds.index(True) < MIN_DRAWS  # long before the end
-        assert strategy.outlook(strategy.situation(Limits(replicates=2))).odds > 0.5
-
-
-def test_a_search_is_over_once_its_threshold_is_surely_reached(bowl):
-    with open_study(here(), bowl) as study:
-        search(study, Inline(study), replicates=2, threshold=0.5, stops=True)
-        assert study.n_started() < MIN_DRAWS
-        assert winner.cheapest(study, 0.5).mean < 0.5
-
-
-def test_the_end_of_time_interrupts_no_trial_in_its_last_quarter(bowl):
-    clock = Clock(seconds=0)
-    with open_study(here(), bowl) as study:
-        early, late = Strategy(study).ask(), Strategy(study).ask()
-        for trial, epochs in ((early, 3), (late, 4)):
-            for epoch in range(1, epochs + 1):
-                study.report(trial.number, entry(epoch))
-        assert clock.interrupts(study.trial(early.number)) == "the time was over"
-        assert clock.interrupts(study.trial(late.number)) is None
-        assert Clock(stopping=lambda: True).interrupts(study.trial(late.number)) == "the search was stopped"
-
-
-def test_a_setting_that_always_fails_does_not_end_a_search_that_works(moody):
-    with open_study(here(), moody("error", baseline="well")) as study:
-        search(study, Inline(study), trials=40)
-        assert [trial.state for trial in study.trials()].count("failed") > 3
-
-
-def diverge(study, rate, seed, **params):
-    """Have a trial of regression diverge in its first epoch. Returns the reason that is written down."""
-    from objectives import regression
-
-    strategy = Strategy(study)
-    trial = study.start(fixed(tasks.baseline(regression) | params | {"learning_rate": rate}, seed))
-    listener = Coordinator(strategy, Inline(study), [], Clock())
-    listener.running.add(trial.number)
-    listener.reported(trial.number, entry(20) | {"train_loss": math.nan, "validation_mse": 0.5})
-    return study.trial(trial.number).reason
-
-
-def test_divergence_names_the_lowest_rate_at_which_networks_of_similar_size_diverged():
-    from objectives import regression
-
-    with open_study(here(), regression) as study:
-        cause = "train_loss not finite at epoch 20"
-        shape = "hidden_size 200, layers 1, batch_size 20"
-        assert diverge(study, 0.004, 1) == f"{cause}: learning_rate 0.004 is probably too high for {shape}"
-        small = shape.replace("200", "100")
-        assert diverge(study, 0.009, 2, hidden_size=100) == (
-            f"{cause}: learning_rate 0.009 is probably too high for {small}; "
-            "networks of its size diverge from 0.004 on (trial 0)"
-        )
-        large = shape.replace("200", "500").replace("layers 1", "layers 3")
-        assert diverge(study, 0.009, 3, hidden_size=500, layers=3) == (
-            f"{cause}: learning_rate 0.009 is probably too high for {large}"
-        )
-
-
-def test_divergence_does_not_blame_a_rate_at_which_a_network_of_its_size_trained_well():
-    from objectives import regression
-
-    with open_study(here(), regression) as study:
-        trial = study.start(fixed(tasks.baseline(regression) | {"learning_rate": 0.0097}, 1))
-        study.report(trial.number, entry(20) | {"validation_mse": 0.5})
-        assert diverge(study, 0.008, 2) == "train_loss not finite at epoch 20"
-        assert diverge(study, 0.00015, 3, layers=3) == "train_loss not finite at epoch 20"
-
-
-# Seeds that train together
-
-
-@pytest.fixture
-def gain(monkeypatch):
-    """Sets how many times as fast networks train together, as if it had been measured."""
-    return lambda times: monkeypatch.setattr(Trainer, "gain", lambda self, number: times)
-
-
-def starts(bowl, **limits):
-    """How many trials started at once, each time: the baseline, and then its fresh seeds."""
-    watcher = Watcher()
-    with open_study(here(), bowl) as study:
-        search(study, Inline(study), trials=1, watchers=[watcher], **limits)
-    kinds = "".join(event[0] for event, *_ in watcher.heard)
-    return [len(run) for run in re.findall("s+", kinds)]
-
-
-@pytest.mark.parametrize(
-    "times, replicates, expected",
-    [(1.0, 5, [1, 1]), (1.3, 5, [2]), (2.6, 5, [5]), (2.0, 3, [3]), (9.0, 1, [1])],
-    ids=["no gain", "two in the time of two", "five in the time of two", "at most as asked", "one"],
-)
-def test_fresh_seeds_start_together_as_many_as_take_no_longer_than_those_needed(
-    bowl, gain, times, replicates, expected
-):
-    gain(times)
-    assert starts(bowl, replicates=replicates)[: 1 + len(expected)] == [1, *expected]
-
-
-def test_seeds_that_were_lost_together_are_tried_again_alone(bowl, gain):
-    gain(2.6)
-
-    class Lossy(Inline):
-        groups = 0
-
-        def start_together(self, configs):
-            super().start_together(configs)
-            self.groups += len(configs) > 1
-
-        def listen(self, listener, seconds):
-            lost = [number for configs in self._started if len(configs) > 1 for number in configs]
-            self._started = [] if lost else self._started
-            for number in lost:
-                listener.lost(number, "the trainer ended")
-            super().listen(listener, seconds)
-
-    with open_study(here(), bowl) as study:
-        executor = Lossy(study)
-        search(study, executor, trials=1, replicates=2)
-        assert executor.groups == 1 and winner.choose(study).confirmed

@@ -11,18 +11,16 @@ import hypothesis
 import requests
 import schemathesis
 from proposals import fixed
-from standing import serving
+from served import Served
 from stores import here
 
 from objectives import bowl
 from search.client.models import SearchRequest, State
 from search.services.queue import process
-from search.services.web.auth import Guard
 from search.study.opening import open_study
 
 TITLE = "whatever is sent to the API, it answers as its description says"
 QUICK, FULL = 300, 10_000
-NAMES = "127.0.0.1", "localhost"
 
 
 class NotSent(Exception):
@@ -31,13 +29,9 @@ class NotSent(Exception):
 
 def run(random, count, folder):
     os.environ["TRIALBOOK_HOME"] = str(folder / "home")
-    served = serving(lambda port: Guard(None, [f"{name}:{port}" for name in NAMES]), here())
-    try:
+    with Served(starts=False) as served:
         fill(served.queue)
         yield from send(served, random, count)
-    finally:
-        served.server.should_exit = True
-        served.thread.join()
 
 
 def fill(queue):
@@ -57,7 +51,7 @@ def fill(queue):
 
 def send(served, random, count):
     """Send so many requests, to all routes. Yields what is wrong with each answer, or None."""
-    schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{served.address}/openapi.json")
     routes = [result.ok() for result in schema.get_all_operations()]
     session, left = requests.Session(), count
     while left > 0:
@@ -103,7 +97,7 @@ def try_cases(route, mode, count, seed, served, session, outcomes):
 def ask(served, session, route, case):
     """Send a case. Returns what is wrong with its answer, or None. Raises NotSent."""
     try:
-        made = requests.Request(**case.as_transport_kwargs(base_url=served.url)).prepare()
+        made = requests.Request(**case.as_transport_kwargs(base_url=served.address)).prepare()
         made.headers["Host"] = f"127.0.0.1:{served.port}"
         made.headers.pop("Origin", None)
         with session.send(made, timeout=30, stream=True, allow_redirects=False) as answer:

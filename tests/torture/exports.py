@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import hypothesis
 from hypothesis import strategies as st
 
-from search import export, paths, storage
+from search import paths, storage
 from search.errors import TrialbookError
 from search.frozen_script import files
 from search.reports import page, report
@@ -22,6 +22,7 @@ from search.storage.base import NAME
 from search.strategy import winner
 from search.study.stored import StoredStudy
 from search.study.trial import VoidEntry
+from search.winners import freezing
 from tests.torture.in_process import at_home, run_here, violations
 
 TITLE = "what is exported holds hostile values as data, or refuses them"
@@ -49,7 +50,7 @@ CODE = [
     "'\"></script><canary><!--",
     "[/x]",
     "$name ${name",
-    export.FLAG,
+    freezing.FLAG,
 ]
 VOID = ["void", "--trials", "1", "--reason", "<canary>"]
 SHOWN = ["winner"], ["status"], ["report"], ["export"], VOID, ["handin"], ["audit"]
@@ -122,7 +123,7 @@ def run(random, count, folder):
     with at_home(folder / "home"), contextlib.chdir(here):
         yield from of_a_search(here)
         study = StoredStudy.read(storage.chosen(None), "hostile")
-        plain = tree_of(export.freeze(study, put(study, PLAIN), PLAIN.run_id))
+        plain = tree_of(freezing.freeze(study, put(study, PLAIN), PLAIN.run_id))
     for number in range(count - len(SHOWN) - 1):
         if number % BATCH == 0:
             batch = draw(random, BATCH)
@@ -205,7 +206,7 @@ def put(study, drawn):
 def of_script(study, standing, drawn, plain):
     """What is wrong with a script, in words."""
     try:
-        text = export.freeze(study, standing, drawn.run_id)
+        text = freezing.freeze(study, standing, drawn.run_id)
     except TrialbookError as refused:
         return [] if str(refused).isprintable() else [f"refused in more than a line: {refused}"]
     path = files.write(paths.frozen("texts"), text)
@@ -229,12 +230,12 @@ def of_flag(study, trial, drawn, plain, path):
     ended = study.tried().ended
     mine = ended[trial.number]
     ended[trial.number] = replace(mine, void=entry)
-    export.flag(study)
+    freezing.flag(study)
     first, _, rest = path.read_bytes().partition(b"\n")
-    if not first.startswith(export.FLAG.encode()) or rest != before or tree_of(path.read_bytes()) != plain:
+    if not first.startswith(freezing.FLAG.encode()) or rest != before or tree_of(path.read_bytes()) != plain:
         wrong.append("the line that crosses it out is more than a line")
     ended[trial.number] = mine
-    export.flag(study)
+    freezing.flag(study)
     if path.read_bytes() != before:
         wrong.append("it is another after it was crossed out and restored")
     return wrong

@@ -1,4 +1,7 @@
-"""The service, its searches, or both are killed again and again: at random moments, and at named points."""
+"""The service, its searches, or both are killed again and again: at random moments, and at named points.
+
+A service that gets SIGTERM instead pauses its searches in time, or leaves them to themselves.
+"""
 
 import contextlib
 import itertools
@@ -12,9 +15,10 @@ import requests
 from nursery import Nursery
 from stores import here
 
-from search.services.queue import process
+from search.client.models import State
+from search.services.queue import process, tables
 from search.services.queue.queue import Queue
-from search.services.queue.runner import Runner
+from search.services.queue.runner import STOPPED, Runner
 from search.study.stored import StoredStudy
 from tests.torture import homes
 
@@ -24,6 +28,7 @@ A_HOME = 10  # kills of one queue
 OWNERLESS = {"params": {"x": 0.5}}  # a configuration of one's own
 PATIENCE = 120.0  # seconds until a service that nobody disturbs has done all
 LIVES = 0.2, 4.0  # seconds until a random kill
+ENDS = 10.0 + 2.0  # seconds until a service has ended after SIGTERM: as promised, and for a busy machine
 POINTS = [  # where a service dies: the owner of a function, its name, and whether before or after the call
     (owner, name, when)
     for owner, name in (
@@ -57,14 +62,15 @@ def kill_often(folder, database, seed, points):
     random, home = Random(seed), homes.Home(folder, database)
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"  # so that no pages of MLflow start
     nursery = Nursery(folder)
-    asked, told = Asked(), []
+    asked, told, wrong = Asked(), [], []
     try:
         for point in points:
             service = Service(home, nursery, random, POINTS[point] if random.random() < 0.5 else None)
             with contextlib.suppress(requests.RequestException):  # it died, and acknowledged nothing
                 asked.ask(service.address, random)
             told.append(service.die(random))
-        wrong = asked.wrong(Service(home, nursery, random, None), home)
+            wrong += service.wrong
+        wrong += asked.wrong(Service(home, nursery, random, None), home)
     finally:
         nursery.close()
     return homes.outcomes(len(points), wrong, f"{folder}, killed {', '.join(told)}")
@@ -80,7 +86,7 @@ class Service:
     def __init__(self, home, nursery, random, point):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        self.address, self.point = f"http://127.0.0.1:{port}/api/searches", point
+        self.address, self.point, self.wrong = f"http://127.0.0.1:{port}/api/searches", point, []
         around = Around(nursery, point, random.randint(1, 2))
         self.process = home.start(f"serve --port {port} --jobs 2", around=around)
         self.process.until("Trialbook: http")
@@ -92,8 +98,11 @@ class Service:
 
     def die(self, random):
         """Let it live for a while, then kill it, its searches, or both. Returns what was done, in words."""
-        moment, victims = random.uniform(*LIVES), random.choice(("service", "searches", "both"))
+        moment = random.uniform(*LIVES)
+        victims = random.choice(("service", "searches", "both", "SIGTERM"))
         lived = self.process.lives(moment if self.point is None else 2 * LIVES[1])
+        if lived and victims == "SIGTERM":
+            return f"SIGTERM after {moment:.2f} s, {self.stop():.1f} s"
         if lived and victims != "service":
             for number in range(1, 100):
                 process.send(number, signal.SIGKILL)
@@ -104,6 +113,22 @@ class Service:
         if self.point and not lived:
             return f"{self.point[2]} {self.point[1]}"
         return f"{victims} after {moment:.2f} s"
+
+    def stop(self):
+        """Stop it, and look at its searches. Returns the seconds that it took."""
+        began = time.monotonic()
+        self.process.kill(signal.SIGTERM)
+        code, took = self.process.end(), time.monotonic() - began
+        if code == -signal.SIGKILL and self.point:
+            return took  # it came to its point
+        if code != 128 + signal.SIGTERM:
+            self.wrong.append(f"the service ended with {code} after SIGTERM: {self.process.error}")
+        if took > ENDS * homes.share():
+            self.wrong.append(f"the service ended {took:.1f} s after SIGTERM")
+        for search in Queue(tables.engine(None)).all(state=State.SEARCHING):
+            if search.wanted != "paused" or not process.is_locked(search.id):
+                self.wrong.append(f"search {search.id} was not paused, and nothing searches it")
+        return took
 
 
 class Around:
@@ -186,7 +211,7 @@ class Asked:
         while True:
             shown = {each["id"]: each for each in requests.get(address, timeout=30).json()}
             for number, search in shown.items():
-                if search["state"] in ("paused", "failed"):
+                if search["state"] in ("paused", "failed") and search["reason"] != STOPPED:
                     requests.post(f"{address}/{number}/resume", timeout=30)
             if all(each["state"] in ("done", "cancelled") for each in shown.values()):
                 return shown

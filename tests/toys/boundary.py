@@ -1,4 +1,6 @@
-"""The head of a task whose training a test writes: it replaces what it needs."""
+"""The head of a task whose training a test writes: it replaces what it needs. And how it trains."""
+
+from search.trainers.trainer import GO_ON, Trainer
 
 TEXT = '''"""Is the boundary tight?"""
 
@@ -51,3 +53,17 @@ def train(config, training, validation, report):
 
 
 '''
+
+
+def trainer_of(task):
+    return Trainer(task, task.DATA.prepare("builtin"))
+
+
+def trained(task, reported=lambda entry: GO_ON):
+    """How a trial of a task with its defaults ends."""
+    return trainer_of(task).advance(0, {}, reported)
+
+
+def plain(entry):
+    """An entry without what its clock says."""
+    return {name: value for name, value in entry.items() if name not in ("seconds", "time")}

@@ -72,8 +72,8 @@ def _start(typed, pipes):
 
 
 def _start_into(path, typed):
-    with open(path, "w") as file:
-        _call(file.fileno(), file.fileno(), _command, typed)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    _call(file, file, _command, typed)
 
 
 def _call(output, errors, function, *arguments):

@@ -33,3 +33,11 @@ def copy_home(prepared, home):
 def log_client():
     """A client that may write to the log."""
     return log_store().connect()
+
+
+def up_to_date(study):
+    """The log of a study, with nothing missing."""
+    log = projection(study)
+    log.bring_up_to_date()
+    assert log.behind is None
+    return log

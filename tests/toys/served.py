@@ -1,11 +1,11 @@
 """A search service that is served as users have it: over HTTP, on a free port of 127.0.0.1."""
 
+import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import plain
 import pytest
@@ -15,28 +15,69 @@ from stores import here
 from search.client.models import SearchRequest, State
 from search.coordinator import search
 from search.executors.inline import Inline
+from search.services.mlflow_ui import LOCALHOST, host_names
 from search.services.queue import tables
 from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.runner import Place, Runner
 from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.services.web.service import Service
 from search.study.opening import open_study
 
 TOYS = Path(plain.__file__).parent
 
 
-@dataclass
-class Served:
-    """A service and its address. `token(name, role)` makes a token of a person; `end()` stops serving."""
+class Standing(Runner):
+    """A runner that starts no search."""
 
-    address: str
-    service: Service
-    tokens: Tokens
-    end: Callable[[], None]
+    def tick(self) -> None:
+        pass
+
+    def stop(self, seconds: float) -> bool:
+        return True
+
+
+class Served:
+    """A service in a thread of this process, until `end()` or the end of a `with`.
+
+    Args:
+        tokens: whether each request needs one, as on other machines.
+        starts: whether the searches of the queue are started.
+        jobs: see `Place`.
+        quota: see `Queue`.
+    """
+
+    def __init__(
+        self, tokens: bool = False, starts: bool = True, jobs: int = 2, quota: float | None = None
+    ) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        engine, store = tables.engine(None), here()
+        self.queue, self.tokens = Queue(engine, quota), Tokens(engine)
+        names = [f"{name}:{self.port}" for name in host_names(LOCALHOST)]
+        guard = Guard(self.tokens, []) if tokens else Guard(None, names)
+        self._runner = (Runner if starts else Standing)(self.queue, store, Place(jobs))
+        self.service = Service(self.queue, Feeds(self.queue, store), self._runner, guard, store)
+        self._server = Server(self.service)
+        self.app = self._server.config.app
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
+        self._thread.start()
+
+    def end(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        assert self._runner.stop(30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def token(self, name: str, role: str = "student") -> str:
+        """Make a token of a person."""
         return self.tokens.create(name, role)
 
     def call(self, method: str, path: str, token: str | None = None, **options) -> requests.Response:
@@ -54,8 +95,8 @@ class Served:
 
     def add(self, owner: str = "local", task: str = "bowl", **asked):
         """Queue a search that does not start: it is paused at once."""
-        found = self.service.queue.add(owner, SearchRequest(task=task, **asked), "builtin")
-        return self.service.queue.pause(found.id, owner)
+        found = self.queue.add(owner, SearchRequest(task=task, **asked), "builtin")
+        return self.queue.pause(found.id, owner)
 
     def searched(self, owner: str = "local", trials: int = 8, state: State = State.DONE, **asked):
         """A search of the bowl in a state, whose study has trials. No process of it was started."""
@@ -65,41 +106,18 @@ class Served:
         with open_study(here(), bowl, queued.study) as study:
             study.set_budget(trials, None)
             search(study, Inline(study), trials=trials)
-        return self.service.queue.set_state(queued.id, state, SERVICE, "as the test has it")
+        return self.queue.set_state(queued.id, state, SERVICE, "as the test has it")
 
 
 @pytest.fixture
 def serve_web(home, monkeypatch):
-    """`serve_web()` serves on 127.0.0.1 without tokens; `serve_web(tokens=True)` as for other machines.
+    """`serve_web(tokens=True)` is `Served(tokens=True)`, which ends with the test.
 
-    Processes of searches find the toy tasks. Options are those of `Place` and `Queue`.
+    Processes of searches find the toy tasks.
     """
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TOYS), os.environ.get("PYTHONPATH", "")]))
-    ends = []
-
-    def serve(tokens=False, jobs=2, quota=None) -> Served:
-        listener = socket.create_server(("127.0.0.1", 0))
-        host = f"127.0.0.1:{listener.getsockname()[1]}"
-        engine, store = tables.engine(None), here()
-        queue, known = Queue(engine, quota), Tokens(engine)
-        guard = Guard(known, []) if tokens else Guard(None, [host])
-        runner = Runner(queue, store, Place(jobs))
-        service = Service(queue, Feeds(queue, store), runner, guard, store)
-        server = Server(service)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-
-        def end():
-            server.should_exit = True
-            thread.join()
-            assert runner.stop(30)
-
-        ends.append(end)
-        return Served(f"http://{host}", service, known, end)
-
-    yield serve
-    for end in ends:
-        end()
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Served(**options))
 
 
 @pytest.fixture

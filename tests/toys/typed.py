@@ -1,4 +1,4 @@
-"""What the command line makes of what is typed, as one flat list of options."""
+"""What the command line makes of what is typed, and what it prints."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -24,3 +24,8 @@ def options_of(arguments):
 def all_options():
     """The names of all options of all commands."""
     return {option for command in COMMANDS for option in option_names(command)}
+
+
+def said(capsys):
+    captured = capsys.readouterr()
+    return captured.out, captured.err

@@ -9,9 +9,9 @@ import torch
 import data
 from search import tasks
 from search.errors import TaskError, TrialbookError
+from search.primitives.text import duration
 from search.study.opening import check_task, source_of
 from search.tasks import Task, isolation
-from search.text import duration
 from search.trainers.messages import GO_ON, STOP, Entry, Verdict
 from search.trainers.trainer import Stop, Trainer
 

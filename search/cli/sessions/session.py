@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import data
-from search import coordinator, export, paths, tasks
+from search import coordinator, paths, tasks
 from search.cli import display, terminal
 from search.cli.options import TIMEOUT, SearchOptions, missing
 from search.errors import NoWinner, UsageError, unknown
 from search.executors.executor import Executor, cores
+from search.primitives.signals import Signals
+from search.primitives.text import duration, settings
+from search.primitives.values import Plain
 from search.reports import tables
-from search.signals import Signals
 from search.storage import StudyStore
 from search.strategy import explain, winner
 from search.strategy.assessment import Limits
@@ -26,10 +28,9 @@ from search.study.study import Study
 from search.study.trial import this_user
 from search.tasks import Task
 from search.tasks.device import usable
-from search.text import duration, settings
 from search.tracking import TrackingStore
 from search.tracking.log_names import sentence as sentence_about_names
-from search.values import Plain
+from search.winners import freezing
 
 if TYPE_CHECKING:  # importing MLflow takes long: not while trainers start
     from search.tracking.projection import Projection
@@ -228,7 +229,7 @@ def _train(
     finally:
         _bring_up_to_date(log)
         if len(study.void_entries()) > voided:  # as was requested
-            export.flag(study)
+            freezing.flag(study)
 
 
 def _executor(study: Study, options: SearchOptions, max_jobs: float) -> Executor:

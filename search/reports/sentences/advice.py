@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from search.primitives.text import settings
 from search.reports.evidence import (
     MIN_ESTIMATES,
     MIN_TRIALS,
@@ -25,7 +26,6 @@ from search.strategy.explain import optimism
 from search.strategy.winner import Candidate
 from search.study.trial import Trial, TrialState
 from search.study.view import StudyView
-from search.text import settings
 
 EDGE = 0.05  # of a range, in its scale: a value nearer to an end is on the edge
 MAX_VALUES = 10  # of a hyperparameter that are compared with the best quarter

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy
 from scipy import stats
 
+from search.primitives.text import duration, settings
 from search.reports.evidence import Evidence, Point, Sentence
 from search.study.trial import Trial
-from search.text import duration, settings
 
 MIN_FREEDOM = 4  # degrees of freedom of a fit of training times
 

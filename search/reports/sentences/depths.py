@@ -4,11 +4,11 @@ import math
 
 from scipy.special import ndtr
 
+from search.primitives.text import duration
 from search.reports.evidence import Evidence, Point, Sentence, percent, plural
 from search.strategy.allocation import CONFIDENCE
 from search.strategy.sampler import DEPTHS
 from search.study.view import StudyView
-from search.text import duration
 
 
 def depth_name(study: StudyView) -> str | None:

@@ -2,6 +2,7 @@
 
     tables   the tables of the service, and their database
     queue    who asked for which search, its state, and whose turn it is
+    claim    the right to start searches, which one service has in a database
     process  the process of a search: its files, its lock, and how it starts
     runner   the processes of all searches: starts them, finds them again, ends them
 

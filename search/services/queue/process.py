@@ -12,9 +12,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from search import paths, redact
-from search.text import readable
+from search import paths
+from search.primitives import redact
+from search.primitives.text import readable
 
+PROBE = bytes(65_536)  # more than the queue and the start of a process write at once
 TAIL = 64_000  # bytes at the end of an output, in which its last lines are looked for
 STORAGE = "TRIALBOOK_STORAGE"  # what tells the process where studies are
 LAUNCH = 'echo $$ > "$0" && exec "$@"'  # nobody can be killed between the start and the number
@@ -23,6 +25,19 @@ LAUNCH = 'echo $$ > "$0" && exec "$@"'  # nobody can be killed between the start
 def folder(number: int) -> Path:
     """What the processes of a search wrote: their output, the script and the hand-in."""
     return paths.service() / str(number)
+
+
+def fault() -> str:
+    """Why the files of searches cannot be written, as on a full disk; "" if they can."""
+    probe = paths.service() / "probe"
+    try:
+        try:
+            probe.write_bytes(PROBE)
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        return f"cannot write to {paths.service()}: {error.strerror}"
+    return ""
 
 
 @contextlib.contextmanager

@@ -177,10 +177,15 @@ class Queue:
 
     # What became of its process: for the runner
 
-    def begin(self, number: int, step: str, jobs: int, reason: str) -> Search:
-        """Write that the process of a search starts."""
-        fields = {"step": step, "jobs": jobs, "started": now(), "extended": False}
-        return self.set_state(number, State.SEARCHING, SERVICE, reason, **fields)
+    def begin(self, number: int, step: str, jobs: int, reason: str, *states: State) -> Search:
+        """Write that the process of a search starts, if the search is in one of these states.
+
+        Raises StudyConflict.
+        """
+        with self._changing(number, *states) as search:
+            search.step, search.jobs, search.started, search.extended = step, jobs, now(), False
+            self._change(search, State.SEARCHING, SERVICE, reason)
+            return search
 
     def spend(self, number: int, seconds: float) -> Search:
         """Write how long the process of a search ran, now that it ended."""

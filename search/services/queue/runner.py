@@ -12,21 +12,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from search import redact
 from search.client.models import State
-from search.errors import NoWinner, StudyConflict, TrialbookError
+from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError
+from search.primitives import redact
+from search.primitives.text import one_line, readable
 from search.services.queue import process
 from search.services.queue.queue import SERVICE, Queue
 from search.services.queue.tables import Search, cause
 from search.storage import StudyStore
 from search.strategy import winner
 from search.study.stored import StoredStudy
-from search.text import one_line, readable
 
 LEAST_SECONDS = 1.0  # of searching: with less left, a search is done
 MAX_KILLS = 3  # in a row, after which a search has failed
@@ -62,24 +62,29 @@ class Runner:
         queue: of the searches.
         store: of the studies.
         place: where searches run.
+        claim: raises an error if another service may start searches of the queue: see `claim`.
     """
 
-    def __init__(self, queue: Queue, store: StudyStore, place: Place) -> None:
-        self.queue, self.store, self.place = queue, store, place
+    def __init__(
+        self, queue: Queue, store: StudyStore, place: Place, claim: Callable[[], object] = lambda: None
+    ) -> None:
+        self.queue, self.store, self.place, self._claim = queue, store, place, claim
         self.fault = ""  # why the last tick failed; empty if it did not
         self._processes: dict[int, subprocess.Popen[bytes]] = {}  # those that this service started
         self._signalled: dict[int, float] = {}  # search -> when its process was told to end
 
     def recover(self) -> None:
         """Take up what was asked of searches that were done, if the service was killed before it could."""
-        for search in self.queue.all(state=State.DONE):
-            with self._noting([]):
-                self._take_up(search)
+        with self._noting([]):
+            for search in self.queue.all(state=State.DONE):
+                with self._noting([]):
+                    self._take_up(search)
 
     def tick(self) -> None:
         """Look at each running search, then start those whose turn it is. The fault of one stops no other."""
         faults: list[str] = []
         with self._noting(faults):
+            self._claim()
             self._resume_stopped()
             for search in self.queue.all(state=State.SEARCHING):
                 with self._noting(faults):
@@ -94,7 +99,9 @@ class Runner:
             yield
         except SQLAlchemyError as error:
             faults.append(readable(redact.redacted(cause(error))))
-        except (TrialbookError, OSError) as error:
+        except TrialbookError as error:
+            faults.append(readable(redact.redacted(str(error))))
+        except OSError as error:
             faults.append(readable(redact.redacted(one_line(error))))
         except Exception as error:
             faults.append(f"a fault of this program: {readable(redact.redacted(one_line(error)))}")
@@ -105,6 +112,7 @@ class Runner:
         """Pause all running searches. Returns whether all of them ended in time."""
         faults: list[str] = []
         with self._noting(faults):
+            self._claim()
             for search in self.queue.all(state=State.SEARCHING):
                 if not search.wanted:
                     self.queue.pause(search.id, SERVICE, STOPPED)
@@ -164,7 +172,9 @@ class Runner:
             self.queue.set_state(search.id, State.PAUSED, SERVICE, "a signal stopped its process")
         elif code == StudyConflict.exit_code:  # such as MLflow's pages, which complete logs as they start
             self._killed(search, "another program held its study")
-        elif code is not None and code > 0:
+        elif code == StoreError.exit_code and search.step in ("search", "try"):
+            self._killed(search, "its database or its disk was not available")
+        elif code is not None and code > 0 and process.pid(search.id):
             self._failed(search)
         else:
             self._killed(search)
@@ -255,12 +265,17 @@ class Runner:
         return self.place.jobs or 2 * (os.cpu_count() or 1)
 
     def _start_waiting(self) -> None:
-        """Start the searches whose turn it is, while trainers are free. They share those evenly."""
+        """Start the searches whose turn it is, while trainers are free. They share those evenly.
+
+        A search waits while another program holds its study, such as the process of a service that was lost.
+        """
         running = self.queue.all(state=State.SEARCHING)
         free = self.slots() - sum(max(1, search.jobs) for search in running)
         owners, used, next_ones = {search.owner for search in running}, self.queue.used(), []
         for search in self.queue.turns():
-            if search.owner not in owners and self.queue.has_quota(search.owner, used):
+            if search.owner in owners or not self.queue.has_quota(search.owner, used):
+                continue
+            if not self.store.holder(search.study):
                 owners.add(search.owner)
                 next_ones.append(search)
         for position, search in enumerate(next_ones):
@@ -279,7 +294,11 @@ class Runner:
                 self._done(search, "its time was over")
                 return
         with process.starting(search.id) as lock:
-            search = self.queue.begin(search.id, step, jobs, reason)
+            self._claim()
+            try:
+                search = self.queue.begin(search.id, step, jobs, reason, search.state)
+            except StudyConflict:  # a person paused or cancelled it just now
+                return
             self._forget(search.id)
             if lock is not None:  # else it lives, and the next tick follows it
                 command = self._command(search, step, jobs)

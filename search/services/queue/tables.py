@@ -8,10 +8,12 @@ from sqlalchemy import Connection, Engine, ForeignKey, UniqueConstraint, create_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from search import paths, redact
+from search import paths
 from search.client.models import State
 from search.errors import StoreError
-from search.text import one_line
+from search.primitives import redact
+from search.primitives.text import one_line
+from search.storage.connection import CONNECT_OPTIONS
 
 BUSY_SECONDS = 10  # that a writer of the file waits for another one
 READS = "reads"  # an option of connections that do not write
@@ -24,7 +26,9 @@ def engine(storage: str | None) -> Engine:
     """
     if storage:
         made = create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(storage), pool_pre_ping=True
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(storage, **CONNECT_OPTIONS),
+            pool_pre_ping=True,
         )
     else:
         with contextlib.suppress(OSError):  # the database then says what is wrong

@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from search import redact, tasks
+from search import tasks
 from search.errors import UsageError, unknown
+from search.primitives import redact
 from search.storage import postgres
 from search.storage.base import check_name
 from search.study.opening import source_of

@@ -23,8 +23,8 @@ from psycopg.conninfo import make_conninfo
 
 from search import paths
 from search.errors import StoreError
+from search.primitives.text import one_line
 from search.services.stack.supervised_process import Server, SupervisedProcess
-from search.text import one_line
 
 LOCALHOST = "127.0.0.1"
 ROLES = ("trialbook", "mlflow")  # two databases: Optuna and MLflow cannot share one

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from search import paths
 from search.errors import StudyConflict, UsageError
+from search.primitives.signals import Signals
 from search.services import mlflow_ui
 from search.services.stack import database
 from search.services.stack.supervised_process import POLL_SECONDS, Server, SupervisedProcess
-from search.signals import Signals
 from search.storage import journal
 
 HIGHEST_PORT = 65534  # of MLflow: PostgreSQL has the next one

@@ -19,7 +19,7 @@ from search import __version__
 from search.client.models import NOT_YET, Problem
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError, UsageError
 from search.services.queue.tables import cause
-from search.services.web import docs, pages, routes, templating
+from search.services.web import changes, docs, pages, routes, templating
 from search.services.web.auth import Denied, Guard, policy
 from search.services.web.service import NotFound, Service, mistake
 
@@ -69,7 +69,7 @@ def application(service: Service) -> FastAPI:
         lifespan=lambda app: _running(service),
     )
     app.state.service = service
-    for each in (routes, pages, templating, docs):
+    for each in (routes, changes, pages, templating, docs):
         app.include_router(each.ROUTER)
     docs.describe(app, service)
     for error in (*STATUSES, Denied, RequestValidationError, HTTPException, Exception):

@@ -22,9 +22,9 @@ from search.client import models
 from search.client.models import State
 from search.errors import TrialbookError, UsageError
 from search.services.queue.queue import TAKES_REQUESTS
-from search.services.web import routes
+from search.services.web import changes
 from search.services.web.auth import COOKIE, Denied, Person
-from search.services.web.routes import Asking, Followed, Found, Here
+from search.services.web.routes import Asking, Followed, Found, Here, person_of
 from search.services.web.service import Service, mistake
 from search.services.web.templating import render, shown, wants_json
 
@@ -110,7 +110,7 @@ def start(request: Request, service: Here, person: Asking, fields: Fields) -> Re
     """Start a search from the form of the queue's page."""
     key = fields.pop("key", None)
     try:
-        started = routes.start(asked(models.SearchRequest, fields), service, person, key)
+        started = changes.start(asked(models.SearchRequest, fields), service, person, key)
     except REFUSED as error:
         if wants_json(request):
             raise
@@ -148,7 +148,7 @@ def _n_ended(service: Service, search: Any) -> int:
         feed.refresh()
     except (TrialbookError, OSError):
         return 0
-    return sum(event.kind == "ended" for event in list(feed.events))
+    return feed.log.count("ended")
 
 
 # A search
@@ -172,7 +172,7 @@ def _search(
     with feed.exclusive() as summary:
         trials = summary.trials if summary else []
         progress = summary.progress(search) if summary else models.Progress(expected_end=None)
-        record = feed.n_records
+        record = feed.log.n_records
     can = {name for name, states in ACTIONS.items() if search.state in states and not search.wanted}
     if summary is None:  # there is no study yet
         can -= {"trials", "void"}
@@ -244,20 +244,20 @@ def act(
 def _act(action: str, search: Found, service: Service, person: Person, fields: dict[str, str]) -> None:
     match action:
         case "pause":
-            routes.pause(search, service, person)
+            changes.pause(search, service, person)
         case "resume":
-            routes.resume(search, service, person)
+            changes.resume(search, service, person)
         case "cancel":
-            routes.cancel(search, service, person)
+            changes.cancel(search, service, person)
         case "extend":
-            routes.extend(search, asked(models.ExtendRequest, fields), service, person)
+            changes.extend(search, asked(models.ExtendRequest, fields), service, person)
         case "trials":
             params = {name: typed(value) for name, value in fields.items()}
-            routes.add_trial(search, asked(models.TrialRequest, {"params": params}), service, person)
+            changes.add_trial(search, asked(models.TrialRequest, {"params": params}), service, person)
         case "void":
             numbers = re.split(r"[,\s]+", fields.pop("trials", ""))
             wanted = asked(models.VoidRequest, fields | {"trials": numbers})
-            routes.void(search, wanted, service, person)
+            changes.void(search, wanted, service, person)
 
 
 # Login
@@ -267,7 +267,7 @@ def _act(action: str, search: Found, service: Service, person: Person, fields: d
 def login(request: Request, service: Here, next: str = "/") -> Response:
     """A form for a token; who has one already is led on."""
     try:
-        routes.person_of(request, service)
+        person_of(request, service)
     except Denied:
         return _login(next)
     return RedirectResponse("/", 303)

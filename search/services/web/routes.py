@@ -1,6 +1,6 @@
-"""The API of the service: a function for each route.
+"""The API of what can be read: a function for each route.
 
-A route reads or changes the queue, or reads a study. A search of another person is not found.
+A route reads the queue or a study. A search of another person is not found.
 """
 
 import io
@@ -14,9 +14,10 @@ from typing import Annotated, Any, cast
 import prometheus_client
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 from search.client import models
-from search.client.models import SearchRequest, State
+from search.client.models import State
 from search.errors import NoWinner
 from search.reports import page
 from search.reports.report import report as report_of
@@ -24,13 +25,8 @@ from search.reports.trials_table import trials_csv
 from search.services.queue import process
 from search.services.queue.tables import Search
 from search.services.web.auth import COOKIE, Denied, Person, policy
-from search.services.web.events import Feed
+from search.services.web.feeds.streams import Feed
 from search.services.web.service import NotFound, Service
-from search.study import requests
-from search.study.opening import source_of
-from search.study.stored import StoredStudy
-from search.study.trial import number_ranges
-from search.tasks import find
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Problem, "content": {"application/problem+json": {}}, "description": text}
@@ -89,21 +85,6 @@ Found = Annotated[Search, Depends(search_of)]
 def tasks(service: Here, person: Asking) -> list[models.Task]:
     """All tasks: what they ask, their sources of data, and the ranges that a search covers."""
     return service.tasks()
-
-
-@ROUTER.post("/api/searches", status_code=201)
-def start(
-    request: SearchRequest,
-    service: Here,
-    person: Asking,
-    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=100, min_length=1)] = None,
-) -> models.Search:
-    """Queue a search. A request that is repeated with its Idempotency-Key gives the same search."""
-    with service.task_code:
-        source = source_of(find(request.task), request.data)
-    if not service.queue.has_quota(person.name):
-        raise Denied(403, f"{person.name} has used all {service.queue.quota:g} core-seconds of the quota")
-    return service.shown([service.queue.add(person.name, request, source, key)])[0]
 
 
 @ROUTER.get("/api/searches")
@@ -193,8 +174,8 @@ async def events(
     def allowed() -> bool:
         try:
             return person_of(request, service).may_see(search.owner)
-        except Denied:
-            return False
+        except (Denied, SQLAlchemyError) as error:  # without its database the stream waits: it reads nothing
+            return not isinstance(error, Denied)
 
     stream: AsyncIterator[str] = service.feeds.stream(search, last_id or after, allowed)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -249,65 +230,6 @@ def _require(search: Search, path: Path, name: str) -> None:
             else "it comes once the search is done"
         )
         raise NoWinner(f"search {search.id} is {search.state} and has no {name}: {why}")
-
-
-# Changes
-
-
-@ROUTER.post("/api/searches/{id}/pause")
-def pause(search: Found, service: Here, person: Asking) -> models.Search:
-    """Stop a search cleanly; it can be resumed."""
-    return service.shown([service.queue.pause(search.id, person.name)])[0]
-
-
-@ROUTER.post("/api/searches/{id}/resume")
-def resume(search: Found, service: Here, person: Asking) -> models.Search:
-    """Let a paused or failed search wait for its turn again."""
-    return service.shown([service.queue.resume(search.id, person.name)])[0]
-
-
-@ROUTER.post("/api/searches/{id}/cancel")
-def cancel(search: Found, service: Here, person: Asking) -> models.Search:
-    """End a search for good. What it found can still be read."""
-    return service.shown([service.queue.cancel(search.id, person.name)])[0]
-
-
-@ROUTER.post("/api/searches/{id}/extend")
-def extend(search: Found, request: models.ExtendRequest, service: Here, person: Asking) -> models.Search:
-    """Raise the limits of a search; one that is done goes on."""
-    changed = service.queue.extend(search.id, person.name, request.trials, request.timeout)
-    return service.shown([changed])[0]
-
-
-@ROUTER.post("/api/searches/{id}/trials", status_code=202)
-def add_trial(search: Found, request: models.TrialRequest, service: Here, person: Asking) -> models.Accepted:
-    """Train one's own configuration next. Hyperparameters that are not named take the task's defaults."""
-    study = _study(search, service)
-    service.queue.require_open(search.id)
-    with service.task_code:
-        number = requests.ask_for_trial(service.store, study, request.params, person.name)
-    changed = service.queue.work(search.id, person.name, "to train a configuration that was asked for")
-    return models.Accepted(request=number, search=service.shown([changed])[0])
-
-
-@ROUTER.post("/api/searches/{id}/void", status_code=202)
-def void(search: Found, request: models.VoidRequest, service: Here, person: Asking) -> models.Accepted:
-    """Make trials void that a bug spoiled, or let them count again."""
-    study = _study(search, service)
-    service.queue.require_open(search.id)
-    action = "restore" if request.restore else "void"
-    number = requests.ask_to_void(service.store, study, action, request.trials, request.reason, person.name)
-    result = "count again" if request.restore else "are void"
-    reason = f"trials {number_ranges(request.trials)} {result}: {request.reason}"
-    changed = service.queue.work(search.id, person.name, reason)
-    return models.Accepted(request=number, search=service.shown([changed])[0])
-
-
-def _study(search: Search, service: Service) -> StoredStudy:
-    """The study of a search. Raises NoWinner if it has none yet."""
-    if not service.store.exists(search.study):
-        raise NoWinner(f"search {search.id} has not started yet: wait for its turn")
-    return StoredStudy.read(service.store, search.study)
 
 
 # For machines

@@ -13,18 +13,19 @@ from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
 import objectives
-from search import redact, tasks
+from search import tasks
 from search.client import models
 from search.client.models import State
 from search.errors import TrialbookError
+from search.primitives import redact
+from search.primitives.text import readable
 from search.services.queue import process
 from search.services.queue.queue import Queue
 from search.services.queue.runner import Runner
 from search.services.queue.tables import Search, cause, now
 from search.services.web.auth import Guard
-from search.services.web.events import Feeds
+from search.services.web.feeds.streams import Feeds
 from search.storage import StudyStore
-from search.text import readable
 
 
 class NotFound(TrialbookError):
@@ -84,7 +85,7 @@ class Service:
             self.queue.used()
         except SQLAlchemyError as error:
             return f"the queue cannot be read: {redact.redacted(cause(error))}"
-        return self.runner.fault
+        return process.fault() or self.runner.fault
 
     def metrics(self) -> bytes:
         """Figures of the whole service in Prometheus's format. They name nobody."""

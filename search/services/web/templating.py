@@ -12,16 +12,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from plotly.offline import get_plotlyjs
 
-from search import redact
+from search.primitives import redact
+from search.primitives.text import duration, readable, settings
 from search.services.queue.queue import ENDED
 from search.services.web.service import NotFound
-from search.text import duration, readable, settings
 
 FILES = Path(__file__).parent
 NAMES = ("page.css", "live.js", "forms.js", "docs.js", "plotly.min.js")
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 YEAR = "public, max-age=31536000, immutable"  # the address of a file changes with its text
 MAX_LETTERS = 600  # of an error
+LATEST = 200  # trials on the page of a search: more take long to make, and to show
 STEPS = {
     "search": "searching",
     "try": "carrying out what was asked for",
@@ -53,7 +54,7 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals |= {"address": address, "STEPS": STEPS, "ENDED": ENDED}
+TEMPLATES.globals |= {"address": address, "STEPS": STEPS, "ENDED": ENDED, "LATEST": LATEST}
 TEMPLATES.filters |= {"duration": duration, "settings": settings}
 
 

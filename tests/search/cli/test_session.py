@@ -19,7 +19,7 @@ from search.study.stored import StoredStudy
 SEARCH = ("search", "--task", "regression", "--study", "s")
 UNCONFIRMED = ("--confirm", "0")
 PATIENT = """  # a search whose log is not cut short after a signal, however busy the machine is
-from search import signals
+from search.primitives import signals
 signals.GRACE = 600.0
 from search.cli.app import run
 run()

@@ -5,17 +5,18 @@ import pytest
 import data
 from data import DataError
 from objectives import digits, langid
-from search import export, paths
+from search import paths
 from search.cli.app import main
 from search.course import train
 from search.frozen_script import files
 from search.strategy import winner
+from search.winners import freezing
 
 
 @pytest.fixture
 def script(searched):
     """The frozen winner of the bowl, in its place."""
-    return files.write(paths.frozen("bowl"), export.freeze(searched, winner.choose(searched), "run"))
+    return files.write(paths.frozen("bowl"), freezing.freeze(searched, winner.choose(searched), "run"))
 
 
 @pytest.mark.integration

@@ -3,10 +3,10 @@
 import pytest
 
 from data import read, write
-from search import export
 from search.errors import TrialbookError
 from search.frozen_script import files
 from search.strategy import winner
+from search.winners import freezing
 
 
 @pytest.mark.integration
@@ -14,6 +14,6 @@ def test_a_proof_on_other_data_is_none(searched, tmp_path):
     other = tmp_path / "sine-builtin.npz"
     arrays = read(searched.data_path)
     write(other, arrays | {"test_x": arrays["test_x"] + 1})
-    text = export.freeze(searched, winner.choose(searched), "run")
+    text = freezing.freeze(searched, winner.choose(searched), "run")
     with pytest.raises(TrialbookError, match="sine-builtin.npz is not what the trial was trained on"):
         files.prove(text, other)

@@ -7,9 +7,10 @@ from logs import log_store, projection
 from planted import PLANTED, TOKEN
 from stores import here
 
-from search import paths, redact
+from search import paths
 from search.cli.app import main
 from search.maintenance import audit
+from search.primitives import redact
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 

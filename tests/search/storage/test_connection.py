@@ -1,5 +1,7 @@
 """Locks and turns on a real PostgreSQL server whose sessions are ended at awkward moments."""
 
+import threading
+
 import psycopg
 import pytest
 from databases import end_backends
@@ -200,3 +202,31 @@ def test_database_that_lost_records_is_said_in_one_line(bowl, storage):
         database.ask("UPDATE trialbook_study SET records = 6 RETURNING 1")
         with pytest.raises(StoreError, match="has 6 records in the database and had .* older copy"):
             study.exclusive(Strategy(study).ask)
+
+
+def test_connection_that_threads_share_answers_each_of_them_also_when_it_breaks(database, storage):
+    database.ask("SELECT 1")
+    faults, n_threads = [], 8
+
+    def ask(thread):
+        try:
+            for number in range(50):
+                value = 1000 * thread + number
+                if database.ask("SELECT %s::int", value) != [(value,)]:
+                    faults.append(f"{value} was not answered")
+                if value == 3020:
+                    end_backends(storage)
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_lock_that_is_held_is_refused_in_the_words_of_its_use(database, storage):
+    with hold(storage, "x"), pytest.raises(StudyConflict, match="^the cake is eaten by process another prog"):
+        database.lock("x", use="the cake is eaten")

@@ -12,8 +12,7 @@ from scipy import stats
 from stores import here
 
 from search.coordinator import confirm, search
-from search.errors import NoWinner, StudyConflict, TrialbookError
-from search.evaluation import evaluate_on_test
+from search.errors import NoWinner
 from search.executors.inline import Inline
 from search.strategy import winner
 from search.strategy.estimates.levels import Estimate, Scale
@@ -21,7 +20,6 @@ from search.strategy.estimates.posterior import Posterior
 from search.strategy.strategy import Strategy
 from search.strategy.winner import Candidate
 from search.study.opening import open_study
-from search.study.stored import StoredStudy
 from search.study.trial import TrialState
 
 
@@ -109,12 +107,6 @@ def write_scores(bowl, monkeypatch):
         yield write
 
 
-@pytest.fixture
-def confirmed(searched):
-    confirm(searched, Inline(searched), replicates=2)
-    return searched
-
-
 def test_a_study_that_was_not_confirmed_names_its_best_score(searched):
     standing = winner.choose(searched)
     assert standing.trial == searched.best() and not standing.confirmed
@@ -145,33 +137,6 @@ def test_equal_configurations_are_one_candidate(bowl):
             study.tell(again.number, "completed", "told so", (0.4, 0.01))
         few = winner.candidates(study)
         assert len(few) == 3 and {each.known.n_seeds for each in few} == {2}
-
-
-def test_the_test_data_are_opened_for_a_confirmed_winner_and_looks_are_counted(searched):
-    with pytest.raises(NoWinner, match="unconfirmed: its test data stay closed"):
-        evaluate_on_test(searched, winner.choose(searched))
-    assert searched.test_evaluations() == []
-    confirm(searched, Inline(searched), replicates=2)
-    won = winner.choose(searched)
-    for count in (1, 2):
-        assert evaluate_on_test(searched, won) == (won.trial.score, 0.001, count)
-    looks = StoredStudy.read(here(), "searched").test_evaluations()
-    assert [look["trial"] for look in looks] == [won.trial.number] * 2
-    assert looks[0]["score"] == won.trial.score and looks[0]["time"]
-
-
-def test_a_winner_whose_code_changed_since_opens_no_test_data(confirmed, monkeypatch):
-    monkeypatch.setattr("search.frozen_script.source_code.Sources.digest", lambda self: "0" * 12)
-    with pytest.raises(StudyConflict, match="the code of task 'bowl' changed since trial"):
-        evaluate_on_test(confirmed, winner.choose(confirmed))
-    assert confirmed.test_evaluations() == []
-
-
-def test_a_winner_that_does_not_train_as_it_did_opens_no_test_data(confirmed, monkeypatch):
-    monkeypatch.setattr(confirmed.task, "score", lambda model, split: (9.0, 0.1))
-    with pytest.raises(TrialbookError, match="trained again 9"):
-        evaluate_on_test(confirmed, winner.choose(confirmed))
-    assert confirmed.test_evaluations() == []
 
 
 def test_the_cheapest_that_reaches_a_threshold(monkeypatch):

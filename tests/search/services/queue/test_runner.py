@@ -125,6 +125,31 @@ def test_search_that_fails_says_its_last_error(make_runner, queue, until):
     assert f"error: {failed.reason}" in (process.folder(search.id) / "output.txt").read_text()
 
 
+def test_search_whose_studies_cannot_be_written_resumes_once_they_can(make_runner, ask, until, queue, home):
+    runner, search = make_runner(), ask(trials=3)
+    studies = home / "mlruns" / "studies"
+    studies.parent.mkdir(parents=True, exist_ok=True)
+    studies.write_text("no folder")
+    until(runner, search.id, lambda search: search.kills == 1)
+    reasons = [change.reason for change in queue.find(search.id).changes]
+    assert "its database or its disk was not available: it resumes" in reasons
+    studies.unlink()
+    assert until(runner, search.id, is_(State.DONE)).kills == 0
+
+
+def test_search_whose_study_another_program_holds_waits_for_it(make_runner, ask, until, queue):
+    runner, search, other = make_runner(), ask("ann", task="slow", trials=MANY), ask("bob", trials=MANY)
+    held = here().lock(search.study)
+    until(runner, other.id, is_(State.SEARCHING))
+    assert queue.find(search.id).state == State.QUEUED
+    held.close()
+    queue.cancel(other.id, "bob")
+    begun = until(runner, search.id, is_(State.SEARCHING))
+    assert begun.kills == 0
+    queue.cancel(search.id, "ann")
+    until(runner, search.id, is_(State.CANCELLED))
+
+
 def test_limits_that_are_raised_while_it_searches_are_reached(make_runner, ask, until, queue):
     runner, search = make_runner(), ask(trials=3)
     until(runner, search.id, is_(State.SEARCHING))

@@ -1,15 +1,9 @@
-"""A person's whole path through the pages of the service, in a real browser without a window.
-
-Skipped where there is none: `apt install chromium chromium-driver` (Debian) brings both.
-"""
+"""A person's whole path through the pages of the service, in a real browser without a window."""
 
 import re
-import shutil
 
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import TimeoutException, WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -18,32 +12,6 @@ from selenium.webdriver.support.wait import WebDriverWait
 from search.client.models import State
 
 PATIENCE = 120  # seconds until a page must show what it has to
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-SWITCHES = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1280,1000")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER),
-    reason="the service's pages were NOT LOOKED AT: no chromium and chromedriver in PATH "
-    "(Debian: apt install chromium chromium-driver)",
-)
-
-
-@pytest.fixture
-def browser(tmp_path, monkeypatch):
-    """A browser that has never been anywhere. It must log no error, such as a script that was refused."""
-    monkeypatch.setenv("SE_AVOID_STATS", "true")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for switch in (*SWITCHES, f"user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(f"--{switch}")
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
-    downloads = {"behavior": "allow", "downloadPath": str(tmp_path / "downloads")}
-    browser.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)  # without a person who confirms it
-    yield browser
-    logged = [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"]
-    browser.quit()
-    assert not [each for each in logged if "status of 4" not in each]  # answers that a form shows
 
 
 class Eyes:
@@ -89,7 +57,10 @@ class Eyes:
 
 @pytest.fixture
 def eyes(browser):
-    return Eyes(browser)
+    """Its browser must log no error, such as a script that was refused."""
+    yield Eyes(browser)
+    logged = [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"]
+    assert not [each for each in logged if "status of 4" not in each]  # answers that a form shows
 
 
 def test_a_person_searches_tries_voids_and_takes_the_script(web, eyes, tmp_path):

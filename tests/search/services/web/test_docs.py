@@ -1,19 +1,13 @@
 """The document of the API and its pages: complete, right, and without any other site."""
 
 import json
-import shutil
 from urllib.parse import urlsplit
 
-import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from search.client.models import State
 
-SWITCHES = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1280,2000")
-DRIVER = shutil.which("chromedriver")
 PATIENCE = 40  # seconds until the page must show its operations
 
 
@@ -101,32 +95,16 @@ def test_files_of_the_pages_are_those_alone(web):
         assert web.get(f"/static/docs/{name}").status_code == 404
 
 
-@pytest.mark.thorough
-@pytest.mark.skipif(not DRIVER, reason="/docs was NOT LOOKED AT: no chromedriver in PATH")
-def test_the_pages_show_all_operations_and_ask_no_other_site(web, tmp_path, monkeypatch):
-    monkeypatch.setenv("SE_AVOID_STATS", "true")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for switch in (*SWITCHES, f"user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(f"--{switch}")
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
-        browser.get(f"{web.address}/docs")
-        WebDriverWait(browser, PATIENCE).until(
-            lambda page: len(page.find_elements(By.CSS_SELECTOR, ".opblock")) == len(operations(web))
-        )
-        browser.find_element(By.CSS_SELECTOR, "#operations-queue-tasks button").click()
-        browser.find_element(By.CSS_SELECTOR, ".try-out__btn").click()
-        browser.find_element(By.CSS_SELECTOR, "button.execute").click()
-        WebDriverWait(browser, PATIENCE).until(
-            lambda page: "Where is the lowest point" in page.find_element(By.TAG_NAME, "body").text
-        )
-        browser.save_screenshot(str(tmp_path / "docs.png"))
-        said = [entry for entry in browser.get_log("browser") if entry["level"] != "DEBUG"]
-        events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    finally:
-        browser.quit()
+def test_the_pages_show_all_operations_and_ask_no_other_site(web, browser):
+    browser.get(f"{web.address}/docs")
+    waiting = WebDriverWait(browser, PATIENCE)
+    waiting.until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".opblock")) == len(operations(web)))
+    browser.find_element(By.CSS_SELECTOR, "#operations-queue-tasks button").click()
+    browser.find_element(By.CSS_SELECTOR, ".try-out__btn").click()
+    browser.find_element(By.CSS_SELECTOR, "button.execute").click()
+    waiting.until(lambda page: "Where is the lowest point" in page.find_element(By.TAG_NAME, "body").text)
+    said = [entry for entry in browser.get_log("browser") if entry["level"] != "DEBUG"]
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
     asked = [urlsplit(each["request"]["url"]) for each in sent]
     hosts = {each.netloc for each in asked if each.scheme not in ("data", "chrome")}  # the browser's own

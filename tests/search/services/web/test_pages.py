@@ -7,6 +7,7 @@ import pytest
 
 from search.client.models import State
 from search.services.web.auth import COOKIE, MAX_WRONG
+from search.services.web.templating import TEMPLATES
 
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too'"
 JSON = {"Accept": "application/json"}
@@ -205,3 +206,19 @@ def test_login_counts_wrong_tokens(class_web):
 
 def test_local_service_has_no_login(web):
     assert web.get("/login").headers["location"] == "/"
+
+
+def test_page_of_a_long_search_shows_its_latest_trials_and_links_to_all(web, monkeypatch):
+    search = web.searched()
+    trials = [each["number"] for each in web.get(f"/api/searches/{search.id}/trials").json()]
+    address = f"/api/searches/{search.id}/trials?format=csv"
+    whole = Page(web.get(f"/searches/{search.id}"))
+    assert whole.all("tr", "data-key") == [f"{number}" for number in reversed(trials)]
+    assert whole.all("a", "href").count(address) == 1 and "The latest" not in whole.text
+    monkeypatch.setitem(TEMPLATES.globals, "LATEST", 3)
+    TEMPLATES.cache.clear()  # which keeps templates with their values
+    page = Page(web.get(f"/searches/{search.id}"))
+    TEMPLATES.cache.clear()
+    assert page.all("tr", "data-key") == [f"{number}" for number in reversed(trials[-3:])]
+    assert f"The latest 3 of {len(trials)}; all as CSV" in page.text
+    assert page.all("a", "href").count(address) == 2

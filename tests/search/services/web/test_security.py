@@ -11,15 +11,14 @@ import socket
 import pytest
 import requests as http_requests
 from proposals import fixed
-from standing import serving
 from stores import here
 
-from search import redact
 from search.client.models import SearchRequest, State
+from search.primitives import redact
 from search.services.queue import process
 from search.services.queue.tables import engine as open_engine
 from search.services.web.app import MAX_BODY
-from search.services.web.auth import COOKIE, MAX_WRONG, Guard, Tokens
+from search.services.web.auth import COOKIE, MAX_WRONG, Tokens
 from search.study.opening import open_study
 
 pytestmark = pytest.mark.integration
@@ -37,14 +36,13 @@ BODIES = {
 
 
 @pytest.fixture
-def shared(bowl, caplog):
+def shared(bowl, serve_web, caplog):
     """A service that others reach: ann has a search that is done; everybody has a token, eve had one."""
     caplog.set_level(logging.DEBUG)
-    tokens = Tokens(open_engine(None))
-    served = serving(lambda port: Guard(tokens, []), here(), "info")
-    served.tokens = {name: tokens.create(name, "student") for name in ("ann", "bob", "eve")}
-    served.tokens["staff"] = tokens.create("staff", "staff")
-    tokens.revoke("eve")
+    served = serve_web(tokens=True, starts=False)
+    served.token_of = {name: served.token(name) for name in ("ann", "bob", "eve")}
+    served.token_of["staff"] = served.token("staff", "staff")
+    served.tokens.revoke("eve")
     served.search = served.queue.add("ann", SearchRequest(task="bowl", trials=3), "builtin")
     with open_study(here(), bowl, served.search.study) as study:
         study.tell(study.start(fixed({"x": 0.5, "y": 5}, 0)).number, "failed", "=1+1")
@@ -53,19 +51,13 @@ def shared(bowl, caplog):
         path.parent.mkdir(parents=True)
         path.write_text(SECRET)
     served.queue.set_state(served.search.id, State.DONE, "service", SECRET)
-    yield served
-    served.server.should_exit = True
-    served.thread.join()
+    return served
 
 
 @pytest.fixture
-def local(home):
+def local(serve_web):
     """A service on 127.0.0.1, which needs no token."""
-    names = "127.0.0.1", "localhost"
-    served = serving(lambda port: Guard(None, [f"{name}:{port}" for name in names]), here())
-    yield served
-    served.server.should_exit = True
-    served.thread.join()
+    return serve_web(starts=False)
 
 
 def routes(app):
@@ -81,7 +73,7 @@ def routes(app):
 def call(served, method, path, token=None, **options):
     """The answer to a request: its status, its text and its headers. Of a stream, the beginning."""
     headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
-    url = served.url + path.replace("{id}", str(served.search.id) if hasattr(served, "search") else "1")
+    url = served.address + path.replace("{id}", str(served.search.id) if hasattr(served, "search") else "1")
     if method == "POST" and path in BODIES:
         options.setdefault("json", BODIES[path])
     with http_requests.request(
@@ -106,7 +98,7 @@ def is_api(path):
 
 @pytest.mark.parametrize("who", [None, "eve", "nonsense"])
 def test_route_without_a_valid_token_answers_401(shared, who):
-    token = shared.tokens.get(who, who)
+    token = shared.token_of.get(who, who)
     for method, path in routes(shared.app):
         if is_api(path):
             answer = call(shared, method, path, token)
@@ -119,12 +111,12 @@ def test_route_without_a_valid_token_answers_401(shared, who):
 
 def test_route_of_another_persons_search_answers_404_and_changes_nothing(shared):
     for method, path in routes(shared.app):
-        answer = call(shared, method, path, shared.tokens["bob"])
+        answer = call(shared, method, path, shared.token_of["bob"])
         assert SECRET not in answer[1] and "ann" not in answer[1].replace("cannot", ""), (method, path)
         if is_api(path) and "{id}" in path:
             assert answer[0] == 404 and is_problem(*answer), (method, path, answer)
             another = path.replace("{id}", "77")
-            missing = call(shared, method, another, shared.tokens["bob"], **same_body(path))
+            missing = call(shared, method, another, shared.token_of["bob"], **same_body(path))
             assert missing[0] == 404
             assert missing[1].replace("77", "1") == answer[1]  # nobody learns that there is one
     assert len(shared.queue.find(1).changes) == 2
@@ -136,15 +128,15 @@ def same_body(path):
 
 
 def test_list_of_searches_of_another_person_is_empty(shared):
-    assert call(shared, "GET", "/api/searches", shared.tokens["bob"])[1] == "[]"
-    assert call(shared, "GET", "/api/searches?owner=ann", shared.tokens["bob"])[1] == "[]"
-    assert SECRET in call(shared, "GET", "/api/searches?owner=ann", shared.tokens["staff"])[1]
+    assert call(shared, "GET", "/api/searches", shared.token_of["bob"])[1] == "[]"
+    assert call(shared, "GET", "/api/searches?owner=ann", shared.token_of["bob"])[1] == "[]"
+    assert SECRET in call(shared, "GET", "/api/searches?owner=ann", shared.token_of["staff"])[1]
 
 
 @pytest.mark.parametrize("who", ["ann", "staff"])
 def test_route_of_an_own_search_or_for_staff_answers(shared, who):
     for method, path in routes(shared.app):
-        status, text, headers = call(shared, method, path, shared.tokens[who])
+        status, text, headers = call(shared, method, path, shared.token_of[who])
         assert status < 500 and status not in (401, 413, 422, 429), (method, path, status, text)
         assert status != 403 or (path in OF_STAFF and who == "ann"), (method, path, text)
 
@@ -152,12 +144,12 @@ def test_route_of_an_own_search_or_for_staff_answers(shared, who):
 def test_token_is_in_no_answer_and_in_no_log(shared, caplog, capfd):
     for who in ("ann", "eve", "staff"):
         for method, path in routes(shared.app):
-            token = shared.tokens[who]
+            token = shared.token_of[who]
             answer = call(
                 shared, method, path, token, headers={"X-Other": token, "Last-Event-ID": token[:40]}
             )
             assert token not in answer[1] + str(answer[2])
-    call(shared, "GET", f"/api/searches/{shared.tokens['ann']}", shared.tokens["ann"])
+    call(shared, "GET", f"/api/searches/{shared.token_of['ann']}", shared.token_of["ann"])
     written = caplog.text + "".join(capfd.readouterr())
     assert "trialbook_" not in re.sub(r"/api/searches/trialbook_\S*", "", written)
 
@@ -173,7 +165,7 @@ def test_wrong_tokens_are_limited_and_valid_ones_pass(shared):
     wrong = [call(shared, "GET", "/api/tasks", f"wrong-{each}") for each in range(MAX_WRONG + 2)]
     assert [answer[0] for answer in wrong] == [401] * MAX_WRONG + [429] * 2
     assert wrong[-1][2]["retry-after"] == "60"
-    assert call(shared, "GET", "/api/tasks", shared.tokens["bob"])[0] == 200
+    assert call(shared, "GET", "/api/tasks", shared.token_of["bob"])[0] == 200
     other = socket.create_connection(("127.0.0.1", shared.port), source_address=("127.0.0.2", 0))
     other.sendall(b"GET /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n\r\n")
     assert b" 401 " in other.recv(100)
@@ -181,8 +173,8 @@ def test_wrong_tokens_are_limited_and_valid_ones_pass(shared):
 
 
 def test_cookie_is_a_token_too(shared):
-    assert call(shared, "GET", "/api/tasks", cookies={COOKIE: shared.tokens["bob"]})[0] == 200
-    assert call(shared, "GET", "/api/tasks", cookies={COOKIE: shared.tokens["eve"]})[0] == 401
+    assert call(shared, "GET", "/api/tasks", cookies={COOKIE: shared.token_of["bob"]})[0] == 200
+    assert call(shared, "GET", "/api/tasks", cookies={COOKIE: shared.token_of["eve"]})[0] == 401
 
 
 @pytest.mark.parametrize(
@@ -273,7 +265,7 @@ def test_header_floods_and_odd_requests_are_refused(local):
 )
 def test_path_trick_finds_nothing(shared, path):
     answer = raw(
-        shared, f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared.tokens['staff']}\r\n\r\n"
+        shared, f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared.token_of['staff']}\r\n\r\n"
     )
     assert re.match(rb"HTTP/1.1 (404|422|400)", answer), answer
 
@@ -294,7 +286,7 @@ def test_hostile_value_of_a_hyperparameter_is_refused_as_text(shared, value):
         body = {"data": json.dumps({"params": params}), "json": None}
         headers = {"Content-Type": "application/json"}
         path = "/api/searches/{id}/trials"
-        answer = call(shared, "POST", path, shared.tokens["ann"], headers=headers, **body)
+        answer = call(shared, "POST", path, shared.token_of["ann"], headers=headers, **body)
         assert answer[0] == 422 and is_problem(*answer), answer
     assert here().requests(shared.search.study).pending() == []
 
@@ -302,27 +294,29 @@ def test_hostile_value_of_a_hyperparameter_is_refused_as_text(shared, value):
 @pytest.mark.parametrize("reason", ["<script>alert(1)</script>", "=1+1", "'; DROP TABLE service_search; --"])
 def test_hostile_reason_stays_text(shared, reason):
     body = {"trials": [0], "reason": reason}
-    status, text, _ = call(shared, "POST", "/api/searches/{id}/void", shared.tokens["ann"], json=body)
+    status, text, _ = call(shared, "POST", "/api/searches/{id}/void", shared.token_of["ann"], json=body)
     assert status == 202 and reason in json.loads(text)["search"]["reason"]
-    report = call(shared, "GET", "/api/searches/{id}/report", shared.tokens["ann"])
+    report = call(shared, "GET", "/api/searches/{id}/report", shared.token_of["ann"])
     assert report[0] == 200 and "<script>alert" not in report[1]
 
 
 def test_csv_has_no_formulas(shared):
-    status, text, headers = call(shared, "GET", "/api/searches/{id}/trials?format=csv", shared.tokens["ann"])
+    status, text, headers = call(
+        shared, "GET", "/api/searches/{id}/trials?format=csv", shared.token_of["ann"]
+    )
     assert status == 200 and headers["content-type"].startswith("text/csv")
     [row] = csv.DictReader(io.StringIO(text))
     assert row["why_ended"] == "'=1+1" and float(row["x"]) == 0.5
 
 
 def test_stream_ends_once_a_token_is_revoked(shared, monkeypatch):
-    monkeypatch.setattr("search.services.web.events.ALIVE_SECONDS", 0.2)
+    monkeypatch.setattr("search.services.web.feeds.streams.ALIVE_SECONDS", 0.2)
     shared.queue.resume(shared.queue.set_state(1, State.PAUSED, "service", "so").id, "ann")
-    headers = {"Authorization": f"Bearer {shared.tokens['ann']}"}
+    headers = {"Authorization": f"Bearer {shared.token_of['ann']}"}
     with http_requests.get(
-        f"{shared.url}/api/searches/1/events", headers=headers, stream=True, timeout=20
+        f"{shared.address}/api/searches/1/events", headers=headers, stream=True, timeout=20
     ) as answer:
         chunks = answer.iter_content(65536)
         assert "queued" in next(chunks).decode()
-        Tokens(open_engine(None)).revoke("ann")
+        Tokens(open_engine(None)).revoke("ann")  # as `make token` does, in another process
         assert all(b"event" not in chunk for chunk in chunks)  # and so it ends

@@ -12,7 +12,7 @@ from forks import run_script
 from stores import here
 
 import objectives
-from search import export, paths, tasks
+from search import paths, tasks
 from search.cli.app import main
 from search.coordinator import search
 from search.errors import TrialbookError
@@ -22,13 +22,14 @@ from search.strategy import winner
 from search.strategy.estimates.levels import Estimate, Scale
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
+from search.winners import freezing
 
 
 @pytest.fixture
 def carried(searched, tmp_path):
     """The frozen winner of the bowl and its data, in an empty folder."""
     folder = tmp_path / "elsewhere"
-    files.write(folder / "bowl.py", export.freeze(searched, winner.choose(searched), "run-1"))
+    files.write(folder / "bowl.py", freezing.freeze(searched, winner.choose(searched), "run-1"))
     shutil.copyfile(searched.data_path, folder / searched.data_path.name)
     return folder
 
@@ -171,16 +172,16 @@ def test_the_head_says_where_it_comes_from(carried, searched):
 @pytest.mark.parametrize("run_id", ["a\nb", "a\rb", "\0", "\ud800", "\u2028", '"""', "\\"])
 def test_a_head_that_is_no_plain_text_is_refused(searched, run_id):
     with pytest.raises(TrialbookError, match="the head of a frozen script"):
-        export.freeze(searched, winner.choose(searched), run_id)
+        freezing.freeze(searched, winner.choose(searched), run_id)
 
 
 def test_a_range_stays_in_its_comment_whatever_its_choices(searched):
-    plain = export.freeze(searched, winner.choose(searched), "run")
+    plain = freezing.freeze(searched, winner.choose(searched), "run")
     choices = ["a\nimport os", "\r", "\x0c", "\u2028", "\ud800", "é"]
     ranges = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
     space = searched.description.space | {"y": json.dumps(ranges)}
     searched.description = replace(searched.description, space=space)
-    text = export.freeze(searched, winner.choose(searched), "run")
+    text = freezing.freeze(searched, winner.choose(searched), "run")
     assert "; searched one of a\\nimport os, \\r, \\x0c, \\u2028, \\ud800, é" in text
     assert ast.dump(ast.parse(text.encode())) == ast.dump(ast.parse(plain))
 
@@ -190,7 +191,7 @@ def test_a_comment_stands_behind_a_default_of_letters_with_accents():
 
     with open_study(here(), texts, "accents") as study:
         study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
-        text = export.freeze(study, winner.choose(study), "run")
+        text = freezing.freeze(study, winner.choose(study), "run")
     assert "    accent: str = 'éé # \\u2028'  # on it\n" in text
 
 
@@ -200,7 +201,7 @@ def test_a_comment_stands_behind_a_default_of_letters_with_accents():
 def test_a_script_that_cannot_be_read_is_not_flagged(searched, garbage):
     path = files.write(paths.frozen("bowl"), garbage)
     searched.void("void", [0], "the data was wrong")
-    assert export.flag(searched) is None and path.read_text() == garbage
+    assert freezing.flag(searched) is None and path.read_text() == garbage
 
 
 @pytest.mark.parametrize("name", sorted(set(objectives.names()) - {"bowl", "moody", "texts"}))
@@ -208,7 +209,7 @@ def test_scripts_of_the_real_tasks_are_short_enough_to_read(name):
     task = tasks.find(name)
     with open_study(here(), task, "short", source="builtin") as study:
         study.tell(Strategy(study).ask().number, "completed", "told so", (0.5, 0.1))
-        text = export.freeze(study, winner.choose(study), "run")
+        text = freezing.freeze(study, winner.choose(study), "run")
     lines = text.splitlines()
     assert 100 <= len(lines) <= 400
     assert max(map(len, lines)) <= 110
@@ -222,7 +223,7 @@ def test_regression_for_real(tmp_path):
 
     with open_study(here(), regression, "real") as study:
         search(study, Inline(study), trials=1)
-        files.write(tmp_path / "regression.py", export.freeze(study, winner.choose(study), "run"))
+        files.write(tmp_path / "regression.py", freezing.freeze(study, winner.choose(study), "run"))
         done = run_script(tmp_path / "regression.py", "--data-file", str(study.data_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the last bit" in done.stdout
@@ -234,33 +235,33 @@ def test_a_script_that_misses_its_score_is_not_written(searched, tmp_path, monke
     candidate = winner.choose(searched)
     other = replace(candidate, trial=replace(candidate.trial, score=candidate.trial.score - 1e-9))
     with pytest.raises(TrialbookError, match="does not reach its score, and was not written: .*MISSED"):
-        export.export(searched, other, "run", tmp_path / "away")
+        freezing.export(searched, other, "run", tmp_path / "away")
     assert not (tmp_path / "away").exists()
-    assert export.export(searched, candidate, "run", tmp_path / "away").exists()
+    assert freezing.export(searched, candidate, "run", tmp_path / "away").exists()
 
 
 @pytest.mark.integration
 def test_flag_of_a_void_trial_marks_its_script_until_the_trial_is_restored(searched):
-    path = export.export(searched, winner.choose(searched), "run")
+    path = freezing.export(searched, winner.choose(searched), "run")
     plain = path.read_text()
-    assert export.flag(searched) is None and path.read_text() == plain
+    assert freezing.flag(searched) is None and path.read_text() == plain
     number = files.record(path)["trial"]
     searched.void("void", [number], "the data was wrong")
-    assert export.flag(searched) == export.flag(searched) == path
+    assert freezing.flag(searched) == freezing.flag(searched) == path
     first, rest = path.read_text().split("\n", 1)
     assert first.startswith("# VOID, do not use: void: the data was wrong (") and rest == plain
     path.write_text(first.replace("VOID", "CROSSED OUT") + "\n" + plain)  # as an earlier version wrote it
-    assert export.flag(searched) == path and path.read_text() == f"{first}\n{plain}"
+    assert freezing.flag(searched) == path and path.read_text() == f"{first}\n{plain}"
     searched.void("restore", [number], "it was right")
-    assert export.flag(searched) is None and path.read_text() == plain
+    assert freezing.flag(searched) is None and path.read_text() == plain
 
 
 def test_the_head_says_what_the_score_is_worth(searched):
     candidate = winner.choose(searched)
-    assert "That was one seed, the best of several" in export.freeze(searched, candidate, "run")
+    assert "That was one seed, the best of several" in freezing.freeze(searched, candidate, "run")
     known = Estimate(mean=-0.5, deviation=0.125, seed_deviation=0.2, n_seeds=3)
     confirmed = replace(candidate, scores=(0.25, 0.75), known=known, scale=Scale(-1, False))
-    text = export.freeze(searched, confirmed, "run")
+    text = freezing.freeze(searched, confirmed, "run")
     worse = 0.5 - candidate.trial.score + 2 * 0.2  # the luck, and two standard deviations
     assert f'"tolerance": {worse!r}' in text
     assert "Confirmed on 2 fresh seeds: its score is estimated as 0.5 (standard error 0.12)." in text
@@ -273,7 +274,7 @@ def test_a_script_of_a_task_that_changes_its_data_saw_the_data_before(edited_bow
     )
     with open_study(here(), edited_bowl(change), "changed") as study:
         search(study, Inline(study), trials=1)
-        text = export.freeze(study, winner.choose(study), "run")
+        text = freezing.freeze(study, winner.choose(study), "run")
         digest = study.description.digest
         files.write(tmp_path / "edited.py", text)
         done = run_script(tmp_path / "edited.py", "--data-file", str(study.data_path))

@@ -1,4 +1,4 @@
-"""A study as the service shows it: its trials with their estimates, and the winner with its odds."""
+"""What a study holds now, as it is shown: its trials with their estimates, and the winner with its odds."""
 
 import json
 import math
@@ -10,6 +10,8 @@ from search.errors import NoWinner
 from search.reports import plots, tables
 from search.reports.evidence import Evidence
 from search.services.queue.tables import Search
+from search.services.web.feeds.events import EventLog
+from search.storage import StudyStore
 from search.strategy import explain, winner
 from search.strategy.assessment import Assessment, Limits
 from search.strategy.estimates.posterior import Posterior
@@ -95,6 +97,28 @@ class Summary:
             expected_end=search.expected_end,
             winner=leader,
         )
+
+
+class Summaries:
+    """The latest summary of a study, which is made again once the study has changed."""
+
+    def __init__(self, store: StudyStore, name: str) -> None:
+        self._store, self._name = store, name
+        self._n_records = self._n_void = -1
+        self._study: StoredStudy | None = None
+        self._summary: Summary | None = None
+
+    def of(self, log: EventLog) -> Summary | None:
+        """The summary of the study as its events have it; None if it was not created yet."""
+        if log.records is None:
+            return None
+        n_void = log.count("void")
+        if self._study is None or n_void != self._n_void:  # other trials count than before
+            # Of the same records: what they do not hold yet, a database is not asked for.
+            self._study, self._n_void = StoredStudy(self._store, self._name, log.records), n_void
+        if self._summary is None or log.n_records != self._n_records:
+            self._summary, self._n_records = Summary(self._study), log.n_records
+        return self._summary
 
 
 def _limits(search: Search) -> Limits:

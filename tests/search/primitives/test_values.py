@@ -9,7 +9,7 @@ import numpy
 import pytest
 import torch
 
-from search import values
+from search.primitives import values
 
 
 class Colour(str, enum.Enum):  # noqa: UP042, as users write it

@@ -32,15 +32,12 @@ from search.cli.options import (
     Text,
     Tracking,
     Trainers,
-    anything,
     missing,
     option,
-    path,
     require_folder,
-    seconds,
     switch,
-    whole,
 )
+from search.cli.readers import anything, path, seconds, whole
 from search.errors import UsageError
 
 

@@ -7,11 +7,11 @@ from search import paths, tasks
 from search.errors import TrialbookError
 from search.frozen_script.files import UNREADABLE, prove, record, write
 from search.frozen_script.script import BEGINS, Record, script_of
+from search.primitives.text import readable
 from search.strategy.winner import Candidate
 from search.study.opening import require_same_code
 from search.study.trial import Trial
 from search.study.view import StudyView
-from search.text import readable
 
 FLAG = "# VOID, do not use: "  # begins the first line of a script whose trial is void
 FLAGS = (FLAG, "# CROSSED OUT, do not use: ")  # and that of earlier versions

@@ -1,9 +1,9 @@
-"""The commands on studies, one function each. Its name is the command, its docstring the help of the command.
+"""The commands on studies: search, try, and show or freeze what was found.
 
-A command imports heavy libraries itself, so that the others start faster.
+See `search.cli.commands` for how a function becomes a command.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from search.cli import selection, terminal
 from search.cli.options import (
@@ -13,8 +13,6 @@ from search.cli.options import (
     SearchOptions,
     Store,
     StudyData,
-    StudyName,
-    StudyTrials,
     Switch,
     Task,
     TaskData,
@@ -22,23 +20,18 @@ from search.cli.options import (
     Threshold,
     Token,
     Tracking,
-    anything,
-    destination,
     missing,
     option,
     require_folder,
-    server,
     switch,
 )
-from search.errors import IntegrityError, TrialbookError, UsageError
+from search.cli.readers import anything
+from search.errors import TrialbookError
 from search.storage import StudyStore
-from search.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from search.strategy.winner import Candidate
     from search.study.view import StudyView
-
-VoidAction = Literal["void", "restore"]
 
 
 def search(
@@ -122,11 +115,11 @@ def winner(
 
     Example: make winner TASK=langid BAR=0.8
     """
-    from search.evaluation import evaluate_on_test
     from search.reports import tables
     from search.reports.page import log_files
     from search.study.opening import hold_study
     from search.tracking.projection import Projection
+    from search.winners.evaluation import evaluate_on_test
 
     study = selection.find_study(options, store)
     chosen = _winner(study, bar)
@@ -184,9 +177,9 @@ def export(
 
     Example: make export TASK=langid
     """
-    from search import export
     from search.study.opening import require_same_code
     from search.tracking.client import run_of
+    from search.winners import freezing
 
     require_folder(out)
     study = selection.find_study(options, store)
@@ -195,119 +188,10 @@ def export(
     require_same_code(study, trial)
     took = f"{trial.seconds:.0f} s then"
     print(f"Proving the script: it trains as trial {trial.number} did, {took} ...", flush=True)
-    path = export.export(study, chosen, run_of(tracking, study, trial.number), out)
+    path = freezing.export(study, chosen, run_of(tracking, study, trial.number), out)
     estimate = f"{chosen.mean:.5g} ± {chosen.standard_error:.2g} over seeds"
     confirmed = estimate if chosen.confirmed else f"{estimate}, unconfirmed"
     print(f"wrote {path}: trial {trial.number} of study {study.name} ({confirmed}). It reached its score.")
-    return 0
-
-
-def void(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
-    """Mark trials void that a bug made worthless.
-
-    Example: make void TASK=langid TRIALS=3-9,14 REASON="the mask was wrong"
-    """
-    if options.reason is None:
-        raise missing("reason", "why are these trials void?")
-    return _void("void", options, store, tracking)
-
-
-def unvoid(options: StudyTrials = StudyTrials(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
-    """Let void trials count again.
-
-    Example: make unvoid TASK=langid TRIALS=3-9,14
-    """
-    return _void("restore", options, store, tracking)
-
-
-def _void(action: VoidAction, options: StudyTrials, store: StudyStore, tracking: TrackingStore) -> int:
-    from search.maintenance import voiding
-
-    study = selection.find_study(options, store)
-
-    def choose(study: "StudyView") -> list[int]:
-        trials = list(study.trials())
-        if options.trials is None:  # a time or a fingerprint means those that can be voided or restored
-            trials = [trial for trial in trials if bool(trial.void) == (action == "restore")]
-        return selection.find_trials(trials, options)
-
-    voiding.void(study, tracking, action, choose, options.reason or "restored", print)
-    return 0
-
-
-def audit(options: StudyName = StudyName(), *, store: Store = CHOSEN, tracking: Tracking) -> int:
-    """Check ten invariants of the studies and the log. Nothing is changed.
-
-    Example: make audit
-    """
-    from search.maintenance import audit
-
-    count, unreadable = 0, {}
-    for name in selection.study_names(options, store):
-        if holder := store.holder(name):
-            print(f"{name}: process {holder} searches it: not audited")
-            continue
-        try:
-            violations = audit.audit(store, name, tracking)
-        except UsageError as error:  # its task's file was deleted, or cannot be imported
-            print(f"{name}: not audited")
-            unreadable[name] = error
-            continue
-        print(f"{name}: {len(violations) or 'no'} violations")
-        for violation in violations:
-            print(f"  {violation.invariant}: {violation.message}")
-        count += len(violations)
-    for number, invariant in audit.INVARIANTS.items():
-        print(f"{number:4}  {invariant.text}")
-    code = terminal.complain_of(unreadable, store)
-    if count:
-        raise IntegrityError(f"{count} violations; the number before each is its invariant's")
-    return code
-
-
-def doctor(
-    options: StudyName = StudyName(),
-    *,
-    fix: Annotated[Switch, switch("repair what is found, after a backup")] = False,
-    store: Store = CHOSEN,
-    tracking: Tracking,
-) -> int:
-    """List what can be repaired in the studies and the log, or repair it.
-
-    Example: make doctor FIX=1
-    """
-    from search.maintenance import doctor
-
-    names = selection.study_names(options, store)
-    count, errors = doctor.doctor(store, names, tracking, fix, print)
-    if not names:
-        print("no studies yet: make search TASK=langid")
-    code = terminal.complain_of(errors, store)
-    if count and not fix:
-        raise IntegrityError(f"{count} to repair: FIX=1 backs up and repairs; nothing is deleted")
-    return code
-
-
-Name = Annotated[Text, option(anything, "NAME", "which study")]
-Target = Annotated[Text, option(destination, "URL", "where to: postgresql://user@host/name, or files")]
-Server = Annotated[Text, option(server, "URL", "the tracking server that gets its log", "the same as here")]
-
-
-def copy(
-    *, study: Name = None, to: Target = None, log: Server = None, store: Store = CHOSEN, tracking: Tracking
-) -> int:
-    """Copy a study with its log to another store.
-
-    Example: make copy STUDY=langid-builtin TO=postgresql://user@host/name
-    """
-    from search.maintenance import copy
-
-    studies = f"studies are {', '.join(store.names()) or 'none yet'}"
-    if study is None:
-        raise missing("study", studies)
-    if to is None:
-        raise missing("to", studies)
-    copy.copy(store, study, tracking, to, log, print)
     return 0
 
 

@@ -1,8 +1,7 @@
-"""The stack: a real PostgreSQL and a real MLflow server on free ports, killed in all the ways there are."""
+"""A stack that runs: a real PostgreSQL and a real MLflow server, killed in all the ways there are."""
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
@@ -18,26 +17,11 @@ import pytest
 from logs import log_client
 from mlflow.exceptions import MlflowException
 
-from search import paths
 from search.cli.app import main
-from search.errors import StoreError
-from search.services.stack import database, serve, supervised_process
-from search.services.stack.supervised_process import Server, SupervisedProcess
+from search.services.stack import database
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PATIENCE = 60  # seconds until what must happen must have happened
-
-
-def installed():
-    try:
-        return bool(database.programs())
-    except StoreError:
-        return False
-
-
-needs_postgresql = pytest.mark.skipif(
-    not installed(), reason="THE STACK IS NOT TRIED: PostgreSQL is not installed (Debian: postgresql)"
-)
 
 
 def until(happened):
@@ -109,7 +93,7 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack():
+def stack(postgresql):
     """A stack that runs, although its first set-up was killed. The tests below end it, one by one."""
     stack = Stack()
     try:
@@ -126,7 +110,6 @@ def stack():
         shutil.rmtree(stack.home)
 
 
-@needs_postgresql
 def test_each_role_has_a_password_that_is_told_to_nobody(stack):
     files = [stack.folder / f"{role}.pgpass" for role in database.ROLES]
     passwords = [file.read_text().strip().rpartition(":")[2] for file in files]
@@ -138,7 +121,6 @@ def test_each_role_has_a_password_that_is_told_to_nobody(stack):
     assert not [password for password in passwords if password in told]
 
 
-@needs_postgresql
 def test_the_database_is_sound_and_lets_nobody_in_but_its_roles(stack):
     with stack.connect("trialbook") as connection:
         settings = ("server_encoding", "data_checksums", "fsync", "listen_addresses")
@@ -151,7 +133,6 @@ def test_the_database_is_sound_and_lets_nobody_in_but_its_roles(stack):
         stack.connect("trialbook", password="wrong")
 
 
-@needs_postgresql
 def test_mlflow_keeps_all_in_it_and_what_is_killed_comes_back(stack, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{stack.port}")
     client = log_client()
@@ -178,7 +159,6 @@ def status_of(client, run):
         return client.get_run(run).info.status
 
 
-@needs_postgresql
 def test_a_second_one_says_who_runs_it(stack, monkeypatch, capsys):
     monkeypatch.setenv("TRIALBOOK_HOME", str(stack.home))
     assert main(["stack", "--port", str(stack.port)]) == 4
@@ -186,7 +166,6 @@ def test_a_second_one_says_who_runs_it(stack, monkeypatch, capsys):
     assert capsys.readouterr().err == said
 
 
-@needs_postgresql
 def test_ctrl_c_ends_all_of_it_cleanly(stack):
     with stack.connect("trialbook"):  # for which a server that is patient would wait
         code, seconds = stack.end(signal.SIGINT)
@@ -194,7 +173,6 @@ def test_ctrl_c_ends_all_of_it_cleanly(stack):
     assert "database system is shut down" in (stack.folder / "postgresql.log").read_text().splitlines()[-1]
 
 
-@needs_postgresql
 def test_one_that_is_killed_leaves_no_process(stack):
     assert "Setting up" not in stack.start()
     assert stack.end(signal.SIGKILL)[0] == -signal.SIGKILL
@@ -212,7 +190,6 @@ def running_as_owner(folder):
             process.kill()
 
 
-@needs_postgresql
 def test_what_a_killed_one_left_is_used_and_a_signal_ends_it_while_it_starts(stack):
     passwords = [(stack.folder / f"{role}.pgpass").read_text() for role in database.ROLES]
     with running_as_owner(stack.home) as number:
@@ -221,114 +198,3 @@ def test_what_a_killed_one_left_is_used_and_a_signal_ends_it_while_it_starts(sta
     assert passwords == [(stack.folder / f"{role}.pgpass").read_text() for role in database.ROLES]
     stack.connect("mlflow").close()
     assert stack.end(signal.SIGTERM)[0] == 143 and not stack.processes()
-
-
-def test_what_ends_again_and_again_is_started_ever_more_rarely(home, monkeypatch, capsys):
-    paths.stack().mkdir(parents=True)
-    monkeypatch.setattr(supervised_process, "FIRST_DELAY", 0.01)
-    monkeypatch.setattr(supervised_process, "LONGEST_DELAY", 0.05)
-    flimsy = Server(
-        name="Flimsy",
-        command=["sh", "-c", "echo dear me; exit 3"],
-        answers=lambda: False,
-        stop_signals={signal.SIGTERM: 1.0},
-    )
-    with SupervisedProcess(flimsy) as process:
-        with pytest.raises(StoreError, match="Flimsy ended with code 3; last it said: dear me"):
-            process.start()
-        delays = []
-        while len(delays) < 4:
-            process.watch()
-            delays += re.findall(
-                "Flimsy ended with code 3: it is started again in (\\S+) s", capsys.readouterr().out
-            )
-    assert delays == ["0.02", "0.04", "0.05", "0.05"]
-
-
-@needs_postgresql
-@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as whoever runs these tests")
-def test_a_folder_that_postgres_may_not_look_into_is_said_in_one_line(home, free, capsys):
-    paths.home().mkdir(mode=0o700)
-    assert main(["stack", "--port", str(free)]) == 3
-    said = capsys.readouterr().err
-    assert "cannot be set up" in said and "Permission denied" in said and said.count("\n") == 1
-    assert not database.data().exists()
-
-
-@needs_postgresql
-def test_a_password_that_is_lost_is_said_in_one_line(home, free, capsys):
-    database.data().mkdir(parents=True)
-    assert main(["stack", "--port", str(free)]) == 3
-    assert "trialbook.pgpass is missing: it holds a password that" in capsys.readouterr().err
-
-
-@pytest.fixture
-def free():
-    """A port that is free, as is the next."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
-
-
-def test_without_postgresql_the_package_is_named_and_nothing_is_written(home, monkeypatch, capsys):
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(database, "DEBIAN_PROGRAMS", Path("/nowhere"))
-    assert main(["stack"]) == 3
-    said = capsys.readouterr().err
-    assert "PostgreSQL is not installed" in said and "`postgresql`" in said and said.count("\n") == 1
-    assert not home.exists()
-
-
-@needs_postgresql
-@pytest.mark.parametrize(
-    "typed, wrong",
-    [
-        ("--port 65535", "PORT 65535 is not valid"),
-        ("--host nonsense", "HOST 'nonsense' is not valid"),
-        ("--host 0.0.0.0", "HOST 0.0.0.0 lets others in"),
-    ],
-)
-def test_what_is_wrong_is_said_before_anything_is_written(typed, wrong, home, capsys):
-    assert main(["stack", *typed.split()]) == 2
-    assert wrong in capsys.readouterr().err and not home.exists()
-
-
-@needs_postgresql
-def test_a_port_that_is_taken_is_said_before_anything_is_written(home, free, monkeypatch, capsys):
-    monkeypatch.setattr(serve, "RELEASE_SECONDS", 0.1)
-    with socket.create_server(("127.0.0.1", free + 1)):
-        assert main(["stack", "--port", str(free)]) == 2
-    assert f"PORT {free + 1} of 127.0.0.1 cannot be opened" in capsys.readouterr().err and not home.exists()
-
-
-@pytest.mark.parametrize("guarded", [{}, {"MLFLOW_FLASK_SERVER_SECRET_KEY": "hush"}])
-def test_what_is_to_be_typed_can_be_typed_and_tells_no_secret(guarded, tmp_path, monkeypatch):
-    monkeypatch.setenv("TRIALBOOK_HOME", str(tmp_path / "a home"))
-    monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "correct horse battery")
-    said = serve._instructions("db.example", 5000, guarded)
-    assert "hush" not in said and "horse" not in said
-    typed = [line for line in said.splitlines() if line.startswith("  export ")]
-    shown = subprocess.run(["bash", "-c", "\n".join([*typed, "env"])], capture_output=True, text=True).stdout
-    assert "MLFLOW_TRACKING_URI=http://db.example:5000\n" in shown
-    assert "TRIALBOOK_STORAGE=postgresql://trialbook@db.example:5001/trialbook\n" in shown
-    file = Path("~/.trialbook.pgpass").expanduser() if guarded else database.password_file("trialbook")
-    assert f"PGPASSFILE={file}\n" in shown
-    assert ("MLFLOW_TRACKING_USERNAME=admin\n" in shown) == bool(guarded)
-
-
-@pytest.mark.parametrize(
-    "host, listens, others",
-    [
-        ("127.0.0.1", "127.0.0.1", False),
-        ("192.0.2.1", "127.0.0.1,192.0.2.1", True),
-        ("0.0.0.0", "*", True),
-        ("::", "*", True),
-    ],
-)
-def test_only_the_studies_are_for_others_and_only_where_they_are_let_in(host, listens, others, home):
-    database.data().mkdir(parents=True)
-    command = database.server(host, 5433).command
-    assert f"listen_addresses={listens}" in command and "port=5433" in command
-    rules = (database.data() / "pg_hba.conf").read_text().splitlines()
-    assert all(rule.endswith(" scram-sha-256") for rule in rules)
-    reached = [rule.split()[1:4] for rule in rules if "samehost" not in rule]
-    assert reached == ([["trialbook", "trialbook", "all"]] if others else [])

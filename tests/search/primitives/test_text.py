@@ -2,7 +2,7 @@
 
 import pytest
 
-from search import text
+from search.primitives import text
 
 
 @pytest.mark.parametrize(
