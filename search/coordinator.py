@@ -7,7 +7,6 @@ display) is a watcher. What other programs request comes before all else that th
 import contextlib
 import math
 import re
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from search.errors import TrialbookError, TrialLost
 from search.executors.executor import GO_ON, LAST_QUARTER, PAUSE, STOP, Executor, Verdict
+from search.executors.silence import HANGS, Silence
 from search.strategy import explain
 from search.strategy.assessment import Limits
 from search.strategy.strategy import Strategy
@@ -27,8 +27,6 @@ SAME_FAILURES = 3  # in a row, with one cause: the fault is not in the configura
 NUMBERS = re.compile(r"[\d.]+(e[+-]\d+)?")
 MAX_INFEASIBLE = 100  # draws in a row that the task rejects: its ranges hold hardly a configuration
 LISTENING = 0.25  # seconds between two looks at the clock
-HANGS = 10  # times the usual duration of an epoch: a trainer that is silent for longer hangs
-MIN_SILENCE, FIRST_SILENCE = 60.0, 600.0  # seconds that are always allowed; while no epoch is known at all
 
 
 class Watcher(Protocol):
@@ -150,9 +148,7 @@ class Coordinator:
         self._failures: list[tuple[str, dict[str, Any]]] = []  # in a row: the cause, and the hyperparameters
         self._works = False  # whether any trial came to its first rung, or to its end
         self._n_rejected = 0  # draws in a row
-        self._silence: dict[int, float] = {}  # trial that trains -> seconds since its trainer was heard
-        self._looked = time.monotonic()
-        self._longest = 0.0  # epoch so far, in seconds
+        self._silence = Silence()
 
     def take_requests(self, at_once: bool = False) -> None:
         """Carry out what other programs requested, but for trials: those start when a trainer is free."""
@@ -166,10 +162,7 @@ class Coordinator:
         return self.clock.why() is None and self.inbox.look(at_once=True)
 
     def next_trials(self) -> list[Trial]:
-        """Start or resume a trial: a requested one, else the strategy's choice, which may be several at once.
-
-        Returns [] if there is none.
-        """
+        """Start or resume a requested trial, or else the strategy's choice: none, one or several at once."""
         if requested := self.inbox.next_trial(self.strategy.try_own):
             return [requested]
         return self.strategy.next_trials(self.limits, self.clock.left(), len(self.running))
@@ -206,8 +199,7 @@ class Coordinator:
 
     def reported(self, number: int, entry: Entry) -> Verdict:
         """Take in an epoch. Returns GO_ON, PAUSE or STOP."""
-        self._silence.pop(number, None)
-        self._longest = max(self._longest, entry["seconds"])
+        self._silence.heard(number, entry)
         if not self._open(number):
             return STOP
         if number in self.study.own_void():
@@ -277,26 +269,10 @@ class Coordinator:
 
     def end_hanging(self) -> None:
         """Give up trials that train in silence for far longer than an epoch takes."""
-        # A machine that slept, or a process that was stopped, is no silence of a trainer.
-        passed, self._looked = min(time.monotonic() - self._looked, 1.0), time.monotonic()
-        training = self.running & self.executor.training
-        self._silence = {number: self._silence.get(number, 0.0) + passed for number in training}
-        for number in training:
-            silence = self._silence[number]
-            if silence > MIN_SILENCE and silence > self._patience(self.study.trial(number)):
-                self.executor.end(number)
-                if number in self._together:
-                    continue  # one of them hangs, all are silent: they are lost, and retried alone
+        for number in self._silence.hanging(self.running & self.executor.training, self.study.trial):
+            self.executor.end(number)
+            if number not in self._together:  # else any of them may hang: all are lost, and retried
                 self.failed(number, f"the trainer hung: no epoch in {HANGS} times as long as one takes")
-
-    def _patience(self, trial: Trial) -> float:
-        """The seconds for which a trial may train in silence."""
-        took = [entry["seconds"] for entry in trial.curve]
-        if trial.epochs == trial.config.get("epochs"):
-            expected = sum(took)  # it is being scored, which can take as long as all of that
-        else:
-            expected = statistics.median(took) if took else self._longest
-        return HANGS * expected if expected else FIRST_SILENCE
 
     def interrupt(self, reason: str) -> None:
         """Close all trials that train, and those that are paused unless the next search may resume them."""

@@ -6,6 +6,7 @@
     processes   a pool of warm processes of this machine
     ray         a pool of actors on the machines of a Ray cluster
     worker      what runs in such a process or actor: a Trainer, driven by messages
+    silence     tells which trials train in silence for so long that their trainers hang
 
 The coordinator calls `start(number, config)` with plain values, then `listen(listener, seconds)`. The pool
 sends the trial to a worker, whose `search.trainers.trainer.Trainer` builds the Config and trains. Each epoch

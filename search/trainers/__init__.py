@@ -2,6 +2,7 @@
 
     trainer         trains one configuration after another on data that it loads once
     training        one training, in a thread of its own, which can pause and go on
+    groups          networks of one shape that take their steps together
     received        checks what a task hands over (reports, scores, exceptions), as plain values
     isolation       keeps the process's state that a task may change apart for each training
     module_globals  keeps the globals of a task's modules apart for each training

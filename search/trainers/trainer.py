@@ -12,7 +12,8 @@ import data
 from objectives.replay import THREADS
 from search.errors import TrialbookError
 from search.tasks import Task, device
-from search.trainers.group import Taken
+from search.trainers.groups.group import Taken
+from search.trainers.groups.together import Sample, Together, gain, shape_of
 from search.trainers.messages import (
     GO_ON,
     PAUSE,
@@ -27,7 +28,6 @@ from search.trainers.messages import (
 )
 from search.trainers.module_globals import Globals
 from search.trainers.splits import Split, Splits
-from search.trainers.together import Sample, Together, gain, shape_of
 from search.trainers.training import Stop, Training
 
 __all__ = ["GO_ON", "PAUSE", "STOP", "Entry", "Stop", "Trainer", "Verdict"]

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search import tasks
-from search.trainers import group
+from search.trainers.groups import group
 from search.trainers.trainer import GO_ON, STOP, Trainer
 
 SHAPES = {  # of the processor's table: the corners of the ranges where groups may pay

@@ -6,7 +6,7 @@ from random import Random
 
 from stores import here
 
-from search import coordinator
+from search.executors import silence
 from search.study.stored import StoredStudy
 from tests.torture import homes
 
@@ -69,5 +69,5 @@ def untold(trial):
 @contextlib.contextmanager
 def impatience():
     """A trainer hangs after seconds, not minutes."""
-    coordinator.MIN_SILENCE, coordinator.FIRST_SILENCE = 4.0, 10.0
+    silence.MIN_SILENCE, silence.FIRST_SILENCE = 4.0, 10.0
     yield

@@ -212,7 +212,7 @@ def test_a_training_that_hangs_can_be_ended(moody):
 def test_all_that_train_together_are_lost_with_their_trainer(moody):
     listener = Recorder()
     until_free(moody, listener)
-    moody.start_together({0: WELL, 1: {"mood": "kill"}, 2: WELL})
+    moody.start_together({0: {"mood": "kill"}, 1: WELL, 2: WELL})
     listen_until(moody, listener, lambda: len(listener.ends) == 3)
     assert {result for ((result, _),) in listener.ends.values()} == {"lost"}
     assert train(moody, listener, 3, WELL) == [WELL_SCORE]

@@ -74,8 +74,8 @@ def test_a_search_goes_on_where_a_trainer_dies(moody, mood, reason):
 
 
 def test_a_search_ends_a_trainer_that_hangs(moody, monkeypatch):
-    monkeypatch.setattr("search.coordinator.MIN_SILENCE", 1.0)
-    monkeypatch.setattr("search.coordinator.FIRST_SILENCE", 30.0)
+    monkeypatch.setattr("search.executors.silence.MIN_SILENCE", 1.0)
+    monkeypatch.setattr("search.executors.silence.FIRST_SILENCE", 30.0)
     with open_study(here(), moody("hang", baseline="hang")) as study:
         with Processes(study, 1) as executor:
             search(study, executor, trials=6)

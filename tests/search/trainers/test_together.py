@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from objectives import regression
-from search.trainers.group import Group
+from search.trainers.groups.group import Group
 from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
 
 CONFIGS = {seed: asdict(regression.Config(seed=seed, hidden_size=10, epochs=60)) for seed in (1, 2, 3)}

@@ -13,8 +13,8 @@ from models.chargpt import Character_GPT
 from models.convolution import DigitConvolutionalModel
 from models.langid import LanguageIDModel
 from models.regression import RegressionModel
-from search.trainers.group import Descent, Group, Taken
-from search.trainers.together import formed, gain
+from search.trainers.groups.group import Descent, Group, Taken
+from search.trainers.groups.together import formed, gain
 
 CODES = torch.arange(4 * 10 * 9).view(4, 10, 9) % 23  # of 4 steps of 10 windows
 NETWORKS = {

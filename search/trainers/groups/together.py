@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from search.trainers.group import Batch, Descent, Group, Taken
+from search.trainers.groups.group import Batch, Descent, Group, Taken
 
 Sample = tuple[Descent, Batch]  # the steps of a training, and one of their batches
 

@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from objectives.descent import descend
-from search.trainers.recorded import Recorded
-from search.trainers.stacked import stack
+from search.trainers.groups.recorded import Recorded
+from search.trainers.groups.stacked import stack
 
 PROPORTIONAL = torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD  # their steps, to the learning rate
 AGREEMENT = 1e-4  # relative: so much may the outputs of a group differ from those of its networks
-RECORDS = True  # on a GPU: see `search.trainers.recorded`
+RECORDS = True  # on a GPU: see `search.trainers.groups.recorded`
 LOSS_STEPS = 32  # steps whose outputs are kept until their losses are computed
 
 Batch = tuple[torch.Tensor, torch.Tensor]
