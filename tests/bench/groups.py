@@ -3,7 +3,7 @@
 The figures are epochs per second of all networks, as a trainer trains and evaluates them. Each is the median
 of some repetitions, side by side with one network alone.
 
-    python -m tests.bench.groups [--device cuda] [--quick]
+    python -m tests.bench.groups [--device cuda] [--quick] [--limit=SECONDS]
 """
 
 import argparse
@@ -24,6 +24,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from objectives import names
 from search import tasks
 from search.trainers.groups import group
 from search.trainers.trainer import GO_ON, STOP, Trainer
@@ -44,6 +45,8 @@ SIZES = 4, 16, 64, 256
 SEEDS = 5  # of the processor's table, as a configuration gets them
 SCORE_SEEDS, SCORE_EPOCHS = 8, {"langid": 2, "digits": 6, "regression": 100, "chargpt": 1}
 PATIENCE = 60.0  # seconds of one measurement
+BEGAN = time.monotonic()
+limit = math.inf  # seconds after which no more measurements begin
 
 
 def trainer_of(name, device):
@@ -66,6 +69,8 @@ def configs(trainer, shape, size, same_rate, epochs):
 
 def epochs_per_second(trainer, shape, size, same_rate=True, seconds=2.0):
     """Epochs per second of all networks together, from the end of the first epoch that is reported."""
+    if time.monotonic() - BEGAN > limit:
+        raise TimeoutError
     first, last = {}, {}
 
     def on_report(number, entry):
@@ -136,7 +141,7 @@ class Utilisation:
 
 def on_gpu(device, quick):
     """Prints what groups of each size reach, with and without recorded steps."""
-    sizes, seconds = (SIZES[:2], 0.2) if quick else (SIZES, 1.5)
+    sizes, seconds = (SIZES[:2], 0.2) if quick else (SIZES, 0.8)
     table = Table("task, shape", "networks", "recorded", "epochs/s", "times as many", "MiB", "GPU busy")
     for name, shapes in ON_GPU.items():
         for shape in shapes[:1] if quick else shapes:
@@ -163,9 +168,10 @@ def measure_shape(table, name, shape, device, sizes, seconds):
                 with Utilisation() as busy:
                     speed = epochs_per_second(trainer, shape, size, seconds=seconds)
                 row = str(size), "yes" if recorded else "no", f"{speed:.1f}", f"{speed / alone:.1f}"
-                table.add_row("", *row, memory(device), f"{busy.share:.0f}%")
+                row = *row, memory(device), f"{busy.share:.0f}%"
+                print(name, described(shape), *row, flush=True)
+                table.add_row("", *row)
     group.RECORDS = True
-    print(f"{name} {described(shape)}: measured at {time.perf_counter():.0f} s", flush=True)
 
 
 def memory(device):
@@ -214,7 +220,7 @@ def scored(trainer, shape, seeds, epochs, at_once):
 
 def every_task(device):
     """Trains each task for a moment on the device."""
-    for name in tasks.names():
+    for name in names():
         with reported(name):
             trainer, heard = trainer_of(name, device), []
             config = asdict(trainer.task.Config())
@@ -244,9 +250,11 @@ def whole_search(device, seconds):
 
 @contextlib.contextmanager
 def reported(what):
-    """Go on with the next measurement where one fails, and say what failed."""
+    """Go on with the next measurement where one fails or the time is over, and say so."""
     try:
         yield
+    except TimeoutError:
+        print(f"{what}: left out, the time is over", flush=True)
     except Exception:
         print(f"{what} FAILED", flush=True)
         traceback.print_exc(limit=-4, file=sys.stdout)
@@ -257,16 +265,20 @@ def main():
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--quick", action="store_true", help="in miniature")
     parser.add_argument("--gpu-tables", action="store_true", help="the tables of a GPU, on whatever device")
+    parser.add_argument(
+        "--limit", type=float, default=math.inf, help="no measurement begins after so many seconds"
+    )
     options = parser.parse_args()
+    globals()["limit"] = options.limit
     if options.device == "cpu" and not options.gpu_tables:
         on_processor(options.quick)
         return
     if options.device == "cuda":
         print(torch.cuda.get_device_name(), "torch", torch.__version__, flush=True)
     every_task(options.device)
+    whole_search(options.device, 10 if options.quick else 90)
     on_gpu(options.device, options.quick)
     scores(options.device, options.quick)
-    whole_search(options.device, 10 if options.quick else 90)
 
 
 if __name__ == "__main__":
