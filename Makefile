@@ -13,7 +13,7 @@ OPTIONS = $(foreach v,$(filter-out PYTHON TORCH_INDEX,$(SETTINGS)),--$v="$$$v")
 # Recipes read PYTHON from their environment, where the shell does not interpret it.
 export PYTHON
 
-.PHONY: picture help setup lock test test-fast test-all test-slow refreeze torture bench lint $(COMMANDS)
+.PHONY: picture help setup lock test test-fast test-all test-slow refreeze torture bench bench-gpu lint $(COMMANDS)
 .DEFAULT_GOAL := help
 
 help:  ## list all commands
@@ -81,7 +81,11 @@ bench: .venv-bench/ready  ## measure speed beside the course's way and other sea
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.scale
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/log_rates.py
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.service
+	@PYTHONPATH=. .venv-bench/bin/python -m tests.bench.groups
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
+
+bench-gpu: .venv-bench/ready  ## measure on a GPU how networks train together, 8 minutes at most: DEVICE=cpu TORCH_INDEX=
+	@PYTHONPATH=. .venv-bench/bin/python -m tests.bench.groups --limit=360 $(if $(filter DEVICE,$(SETTINGS)),--device="$$DEVICE" --gpu-tables --quick,--device=cuda)
 
 setup: .venv/ready  ## create .venv from pinned versions; other commands do so themselves: TORCH_INDEX=
 

@@ -63,6 +63,10 @@ class OwnGlobals:
     def __exit__(self, *_: object) -> None:
         self._own = _replaced(self._others)
 
+    def forget(self) -> None:
+        """Let go of everything, once the training has ended: the stand-in is a part of it."""
+        self._own, self._stand_in = None, (None, None)
+
 
 def _replaced(values: Values) -> Values:
     """Give each module these globals. Returns those that it had."""

@@ -121,12 +121,15 @@ class Training:
             except BaseException:  # of `on_report`; or Ctrl-C
                 self._end()
                 raise
+        if message[0] != "descent":
+            self._globals.forget()
         return message
 
     def drop(self) -> None:
         """End a training that is paused."""
         with self._state, self._globals:
             self._end()
+        self._globals.forget()
         self.error = None
 
     def _hand_over(self, answer: Verdict | Taken) -> Message:

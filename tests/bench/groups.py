@@ -45,8 +45,12 @@ SIZES = 4, 16, 64, 256
 SEEDS = 5  # of the processor's table, as a configuration gets them
 SCORE_SEEDS, SCORE_EPOCHS = 8, {"langid": 2, "digits": 6, "regression": 100, "chargpt": 1}
 PATIENCE = 60.0  # seconds of one measurement
-BEGAN = time.monotonic()
-limit = math.inf  # seconds after which no more measurements begin
+
+
+class Limit:
+    """When the last measurement may begin."""
+
+    ends = math.inf
 
 
 def trainer_of(name, device):
@@ -69,7 +73,7 @@ def configs(trainer, shape, size, same_rate, epochs):
 
 def epochs_per_second(trainer, shape, size, same_rate=True, seconds=2.0):
     """Epochs per second of all networks together, from the end of the first epoch that is reported."""
-    if time.monotonic() - BEGAN > limit:
+    if time.monotonic() > Limit.ends:
         raise TimeoutError
     first, last = {}, {}
 
@@ -269,7 +273,7 @@ def main():
         "--limit", type=float, default=math.inf, help="no measurement begins after so many seconds"
     )
     options = parser.parse_args()
-    globals()["limit"] = options.limit
+    Limit.ends = time.monotonic() + options.limit
     if options.device == "cpu" and not options.gpu_tables:
         on_processor(options.quick)
         return

@@ -85,10 +85,10 @@ class Group:
         self._optimizer.param_groups[0].update(_options(first))
         device = self._weights[0].device
         self._times = torch.tensor(float(len(descents)), device=device)  # the sum of means, from their mean
-        self._recorded = None
+        self._recorded: Recorded | None = None
         if device.type == "cuda" and RECORDS and "capturable" in self._optimizer.param_groups[0]:
             self._optimizer.param_groups[0]["capturable"] = True
-            self._recorded = Recorded(self._take_step)
+            self._recorded = Recorded()
         self._take_states()
 
     def is_of(self, descents: Sequence[Descent]) -> bool:
@@ -135,7 +135,7 @@ class Group:
         x, y = _stacked(batch)
         if self._recorded is None or isinstance(rate, float):
             return self._take_step(x, y, rate)
-        return self._recorded(x, y, rate)
+        return self._recorded.take(self._take_step, x, y, rate)
 
     def _take_step(self, x: torch.Tensor, y: torch.Tensor, rate: float | torch.Tensor) -> torch.Tensor:
         scores, loss = self._forward(x, y)

@@ -17,33 +17,34 @@ Shape = tuple[torch.Size, torch.Size]
 
 
 class Recorded:
-    """Takes steps by recordings.
+    """The recorded steps of a group."""
 
-    Args:
-        step: takes a step of M networks, given x and y (M, B, ...) and rates (M,). Returns their outputs.
-    """
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
+    def __init__(self) -> None:
         self._seen: Counter[Shape] = Counter()
         self._recordings: dict[Shape, Recording] = {}
 
-    def __call__(self, x: torch.Tensor, y: torch.Tensor, rates_M: torch.Tensor) -> torch.Tensor:
+    def take(self, step: Step, x: torch.Tensor, y: torch.Tensor, rates_M: torch.Tensor) -> torch.Tensor:
+        """Take a step of M networks, by a recording where there is one. Returns their outputs (M, B, ...).
+
+        Args:
+            step: does it, given x and y (M, B, ...) and the learning rates.
+        """
         shape = x.shape, y.shape
         if shape not in self._recordings:
             self._seen[shape] += 1
             if self._seen[shape] <= WARM_UP:
-                return self._step(x, y, rates_M)
-            self._recordings[shape] = self._record(x.clone(), y.clone(), rates_M.clone())
+                return step(x, y, rates_M)
+            self._recordings[shape] = _recording(step, x.clone(), y.clone(), rates_M.clone())
         graph, inputs, scores = self._recordings[shape]
         for own, given in zip(inputs, (x, y, rates_M), strict=True):
             own.copy_(given)
         graph.replay()
         return scores.clone()
 
-    def _record(self, *inputs: torch.Tensor) -> Recording:
-        """Record a step without taking it."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            scores = self._step(*inputs)
-        return graph, inputs, scores
+
+def _recording(step: Step, *inputs: torch.Tensor) -> Recording:
+    """Record a step without taking it."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        scores = step(*inputs)
+    return graph, inputs, scores

@@ -31,8 +31,12 @@ class Together:
 
 
 def formed(descents: Sequence[Descent]) -> Group | None:
-    """A group of these networks; None if there are too few, or they cannot learn together."""
-    if len(descents) < 2:
+    """A group of these networks; None if it would gain nothing, or if they cannot learn together.
+
+    On a GPU even one network gains, as its steps are recorded.
+    """
+    on_gpu = any(parameter.is_cuda for each in descents for parameter in each.model.parameters())
+    if len(descents) < (1 if on_gpu else 2):
         return None
     try:
         batch = [each.first_batch() for each in descents]

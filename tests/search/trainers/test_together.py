@@ -1,5 +1,6 @@
 """Trials that train side by side in one trainer."""
 
+import gc
 import threading
 from dataclasses import asdict
 
@@ -8,6 +9,7 @@ import pytest
 from objectives import regression
 from search.trainers.groups.group import Group
 from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
+from search.trainers.training import Training
 
 CONFIGS = {seed: asdict(regression.Config(seed=seed, hidden_size=10, epochs=60)) for seed in (1, 2, 3)}
 
@@ -118,3 +120,14 @@ def test_gain_is_that_of_the_trial_that_finished_last(trainer):
     alone(trainer, 1)
     assert trainer.gain(1) > 0 and trainer.gain(1) == trainer.gain(1)
     assert trainer.gain(2) == 1.0  # it did not finish just now
+
+
+@pytest.mark.parametrize("verdict", [GO_ON, STOP])
+def test_nothing_holds_a_training_that_has_ended(trainer, verdict):
+    gc.collect()
+    gc.disable()
+    try:
+        list(trainer.advance_together(CONFIGS, lambda number, entry: verdict))
+        assert len([each for each in gc.get_objects() if type(each) is Training]) == 0
+    finally:
+        gc.enable()
