@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from objectives import regression
+from search import tasks
 from search.trainers.groups.group import Group
 from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
 from search.trainers.training import Training
@@ -131,3 +132,22 @@ def test_nothing_holds_a_training_that_has_ended(trainer, verdict):
         assert len([each for each in gc.get_objects() if type(each) is Training]) == 0
     finally:
         gc.enable()
+
+
+TINY = {
+    "attention": {"n_embd": 4, "epochs": 1},
+    "chargpt": {"n_embd": 4, "n_layer": 1, "epochs": 1},
+    "digits": {"hidden_size": 8, "epochs": 1},
+    "langid": {"hidden_size": 8, "epochs": 1},
+    "regression": {"hidden_size": 8, "epochs": 20},
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", TINY)
+def test_two_seeds_of_a_task_of_the_course_form_a_group(name, sizes):
+    task = tasks.find(name)
+    trainer = Trainer(task, task.DATA.prepare("builtin"))
+    configs = {seed: asdict(task.Config(**TINY[name], seed=seed)) for seed in (1, 2)}
+    ends = list(trainer.advance_together(configs, lambda number, entry: GO_ON))
+    assert [how for _, (how, _) in ends] == ["finished", "finished"] and sizes == [2]
