@@ -78,10 +78,12 @@ def stack(networks: Sequence[nn.Module]) -> nn.Module:
     """One network that does what several of one shape do, each with its own part of the input.
 
     It shares its memory with them: who trains it trains them. Its parameters have the names that they have in
-    each network. Raises ValueError where their shapes differ, or where another kind of module than those of
-    COUNTERPARTS has parameters.
+    each network. Raises ValueError where their shapes differ, where another kind of module than those of
+    COUNTERPARTS has parameters, or where modules share parameters.
     """
     first = networks[0]
+    if len(list(first.named_parameters(remove_duplicate=False))) > len(list(first.parameters())):
+        raise ValueError("modules share parameters")  # each would get its own in the stacked network
     if len({_shape(network) for network in networks}) > 1:
         raise ValueError("the networks differ in shape")
     stacked = copy.deepcopy(first)

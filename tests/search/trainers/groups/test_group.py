@@ -147,6 +147,19 @@ class Flattening(nn.Sequential):
         return super().forward(x - 9 * x.mean())
 
 
+class Tied(nn.Module):
+    """Two layers with one weight, or one layer under two names."""
+
+    def __init__(self, twice):
+        super().__init__()
+        self.one = nn.Linear(1, 1)
+        self.two = self.one if twice else nn.Linear(1, 1)
+        self.two.weight = self.one.weight
+
+    def forward(self, x):
+        return self.two(self.one(x))
+
+
 def changed(**changes):
     pair = descents("regression", [1e-3, 1e-3])
     return [pair[0], replace(pair[1], **changes)]
@@ -172,9 +185,11 @@ def with_model(model):
         lambda: with_model(nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.5))),
         lambda: with_model(nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))),
         lambda: [replace(each, criterion=_sum) for each in descents("regression", [1e-3, 1e-3])],
+        lambda: with_model(Tied(twice=False)),
+        lambda: with_model(Tied(twice=True)),
     ],
     ids=["one", "models", "convolution", "criteria", "steps", "optimizers", "no batch", "mixing", "dropout"]
-    + ["normalisation", "sum"],
+    + ["normalisation", "sum", "tied weight", "module used twice"],
 )
 def test_networks_that_cannot_form_a_group_are_left_alone(made):
     torch.manual_seed(0)
