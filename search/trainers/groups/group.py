@@ -111,9 +111,10 @@ class Group:
 
     def descend(self, descents: Sequence[Descent]) -> list[Taken]:
         """Take the steps of all networks, up to one that is not possible for all at once."""
-        began, rates = time.perf_counter(), [each.rates for each in descents]
+        began, rates = time.perf_counter(), [list(map(float, each.rates)) for each in descents]
         are_equal = self._recorded is None and all(each == rates[0] for each in rates)
-        rates_SM = torch.tensor(rates, device=self._weights[0].device).T.contiguous()
+        rates_SM = torch.tensor(rates, dtype=self._weights[0].dtype).T.contiguous()
+        rates_SM = rates_SM.to(self._weights[0].device)
         iterators, losses = [iter(each.batches) for each in descents], Losses(self._criterion)
         for step in range(len(rates_SM)):
             batch: list[Batch] = []
@@ -259,6 +260,8 @@ def _check(descents: Sequence[Descent]) -> None:
             raise ValueError("the optimizer trains other parameters than those of the network")
         if not all(p.requires_grad for p in own):
             raise ValueError("some parameters are not trained")
+        if len({p.dtype for p in own}) > 1:
+            raise ValueError("the parameters differ in type")
 
 
 def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -72,6 +73,29 @@ def test_group_does_what_its_networks_do_alone(kind, rates):
     assert [each.steps for each in taken] == 3 * [4]
     assert [each.loss for each in taken] == pytest.approx(losses, rel=1e-5)
     assert_alike(together, alone)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, torch.tensor, lambda rate: 1 if rate > 1e-3 else 0])
+def test_group_takes_rates_of_any_type(kind):
+    together, alone = (descents("regression", [1e-3, 5e-3], "momentum") for _ in range(2))
+    for each in together + alone:
+        each.rates = [kind(rate) for rate in each.rates]
+    formed(together).descend(together)
+    for each in alone:
+        each.alone()
+    assert_alike(together, alone)
+
+
+def test_group_of_networks_in_double_precision_takes_rates_of_each():
+    together, alone = (descents("regression", [1e-3, 5e-3]) for _ in range(2))
+    for each in together + alone:
+        each.model.double()
+        each.batches = [(x.double(), y.double()) for x, y in each.batches]
+    assert [taken.steps for taken in formed(together).descend(together)] == [4, 4]
+    for each in alone:
+        each.alone()
+    for one, other in zip(together, alone, strict=True):
+        assert torch.allclose(weights(one), weights(other), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
