@@ -6,7 +6,7 @@ M networks, S steps.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -90,13 +90,11 @@ class Group:
             self._optimizer.param_groups[0]["capturable"] = True
             self._recorded = Recorded()
         self._take_states()
+        self._left = _found(descents)  # as the group left them: a task may change them
 
     def is_of(self, descents: Sequence[Descent]) -> bool:
-        """Whether these are the group's networks."""
-        return len(descents) == len(self._models) and all(
-            each.model is model and each.optimizer is optimizer
-            for each, model, optimizer in zip(descents, self._models, self._optimizers, strict=True)
-        )
+        """Whether these are the group's networks, as it left them, with as many steps to take each."""
+        return len({len(each.rates) for each in descents}) == 1 and _found(descents) == self._left
 
     def agrees(self, batch: Sequence[Batch]) -> bool:
         """Whether the group computes what its networks do, each of its own part of a batch."""
@@ -127,6 +125,7 @@ class Group:
                 break
             losses.add(scores, batch)
         self._give_states()
+        self._left = _found(descents)
         means = losses.means(len(descents))
         seconds = (time.perf_counter() - began) / len(descents)
         return [Taken(losses.steps, mean, seconds) for mean in means]
@@ -174,7 +173,9 @@ class Group:
         """Let the group's optimizer know what those of the networks know."""
         for parameter, own in self._members():
             states = [each.state.get(p, {}) for each, p in zip(self._optimizers, own, strict=True)]
-            if all(states):
+            if len({(*state, *_numbers([state])) for state in states}) > 1:
+                raise ValueError("the optimizers took different numbers of steps")
+            if states[0]:
                 self._optimizer.state[parameter] = {
                     name: torch.stack([state[name] for state in states]) if value.dim() else value.clone()
                     for name, value in states[0].items()
@@ -262,6 +263,26 @@ def _check(descents: Sequence[Descent]) -> None:
             raise ValueError("some parameters are not trained")
         if len({p.dtype for p in own}) > 1:
             raise ValueError("the parameters differ in type")
+
+
+def _found(descents: Sequence[Descent]) -> list[Any]:
+    """All of these trainings that their steps depend on, as values to compare; batches and rates excepted."""
+    found: list[Any] = []
+    for each in descents:
+        state = each.optimizer.state
+        weights = [(id(p), p.data_ptr(), p.requires_grad) for p in each.model.parameters()]
+        places = [[value.data_ptr() for value in state[p].values() if value.dim()] for p in state]
+        modes = [module.training for module in each.model.modules()]
+        trained = [[id(p) for p in group["params"]] for group in each.optimizer.param_groups]
+        found.append((id(each.model), id(each.optimizer), each.criterion, _options(each.optimizer)))
+        found.append((weights, places, modes, trained))
+    return [*found, _numbers(state for each in descents for state in each.optimizer.state.values())]
+
+
+def _numbers(states: Iterable[Mapping[str, torch.Tensor]]) -> list[float]:
+    """The numbers that optimizers know of parameters, such as that of their steps."""
+    known = [value for state in states for value in state.values() if not value.dim()]
+    return torch.stack(known).tolist() if known else []  # one wait for a GPU, rather than many
 
 
 def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

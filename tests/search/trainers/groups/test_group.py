@@ -15,7 +15,7 @@ from models.convolution import DigitConvolutionalModel
 from models.langid import LanguageIDModel
 from models.regression import RegressionModel
 from search.trainers.groups.group import Descent, Group, Taken
-from search.trainers.groups.together import formed, gain
+from search.trainers.groups.together import Together, formed, gain
 
 CODES = torch.arange(4 * 10 * 9).view(4, 10, 9) % 23  # of 4 steps of 10 windows
 NETWORKS = {
@@ -115,6 +115,59 @@ def test_group_of_networks_that_were_alone_goes_on_with_what_their_optimizers_kn
     together = again(together)
     formed(together).descend(together)
     assert_alike(together, alone)
+
+
+CHANGES = {
+    "criterion": lambda each: replace(each, criterion=F.l1_loss),
+    "option": lambda each: each.optimizer.param_groups[0].update(weight_decay=5.0),
+    "optimizer": lambda each: replace(each, optimizer=OPTIMIZERS["momentum"](each.model.parameters(), 1e-3)),
+    "state": lambda each: each.optimizer.state.clear(),
+    "steps alone": lambda each: (
+        replace(each, rates=each.rates[:4], batches=each.batches[:4]).alone() and None
+    ),
+    "weights": lambda each: [setattr(p, "data", p.data / 2) for p in each.model.parameters()] and None,
+    "layer not trained": lambda each: each.model.layers[0].requires_grad_(False) and None,
+    "mode": lambda each: each.model.eval() and None,
+    "number of steps": lambda each: replace(
+        each, rates=each.rates[: 2 if each.rates[0] < 2e-3 else 3], batches=each.batches[:3]
+    ),
+    "one ahead": lambda each: each.rates[0] < 2e-3 and each.alone() and None,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_between_two_descents_has_its_effect_in_a_group(change):
+    outcomes = []
+    for is_group in (True, False):
+        members, together = descents("regression", [1e-3, 5e-3]), Together()
+        for moment in ("before", "after"):
+            if moment == "after":
+                members = [CHANGES[change](each) or each for each in again(members)]
+                if change == "number of steps":
+                    members = [replace(each, batches=each.batches[: len(each.rates)]) for each in members]
+                members = again(members) if change == "one ahead" else members
+            taken = together.take(dict(enumerate(members))) if is_group else {}
+            assert len(taken) == 2 or moment == "after" or not is_group
+            for number, each in enumerate(members):
+                if number not in taken:
+                    each.alone()
+        outcomes.append(members)
+    assert_alike(*outcomes)
+
+
+def test_networks_go_on_in_a_group_after_a_step_that_each_took_alone():
+    outcomes = []
+    for is_group in (True, False):
+        members, together = descents("regression", [1e-3, 5e-3]), Together()
+        for _ in range(3):
+            members = again(members)
+            x_B1, y_B1 = members[1].batches[1]
+            members[1].batches[1] = x_B1[:3], y_B1[:3]
+            taken = together.take(dict(enumerate(members))) if is_group else {}
+            for number, each in enumerate(members):
+                replace(each, rates=each.rates[taken[number].steps if taken else 0 :]).alone()
+        outcomes.append(members)
+    assert_alike(*outcomes)
 
 
 def test_group_stops_before_a_step_whose_batches_differ_in_shape_and_leaves_the_rest():
