@@ -256,6 +256,8 @@ def _check(descents: Sequence[Descent]) -> None:
     if any(_options(each.optimizer) != _options(descents[0].optimizer) for each in descents):
         raise ValueError("the optimizers differ in more than the learning rate")
     for each in descents:
+        if _has_hooks(each):
+            raise ValueError("hooks are called for one network at a time")
         (first, *more), own = each.optimizer.param_groups, list(each.model.parameters())
         if more or [id(p) for p in first["params"]] != [id(p) for p in own]:
             raise ValueError("the optimizer trains other parameters than those of the network")
@@ -275,7 +277,7 @@ def _found(descents: Sequence[Descent]) -> list[Any]:
         modes = [module.training for module in each.model.modules()]
         trained = [[id(p) for p in group["params"]] for group in each.optimizer.param_groups]
         found.append((id(each.model), id(each.optimizer), each.criterion, _options(each.optimizer)))
-        found.append((weights, places, modes, trained))
+        found.append((weights, places, modes, trained, _has_hooks(each)))
     return [*found, _numbers(state for each in descents for state in each.optimizer.state.values())]
 
 
@@ -283,6 +285,14 @@ def _numbers(states: Iterable[Mapping[str, torch.Tensor]]) -> list[float]:
     """The numbers that optimizers know of parameters, such as that of their steps."""
     known = [value for state in states for value in state.values() if not value.dim()]
     return torch.stack(known).tolist() if known else []  # one wait for a GPU, rather than many
+
+
+def _has_hooks(descent: Descent) -> bool:
+    """Whether a network, its parameters or its optimizer call back: a group has parameters of its own."""
+    owners = [descent.optimizer, *descent.model.modules()]
+    return any(p._backward_hooks or p._post_accumulate_grad_hooks for p in descent.model.parameters()) or any(
+        value for owner in owners for name, value in vars(owner).items() if name.endswith("_hooks")
+    )
 
 
 def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -264,9 +264,15 @@ def with_model(model):
         lambda: [replace(each, criterion=_sum) for each in descents("regression", [1e-3, 1e-3])],
         lambda: with_model(Tied(twice=False)),
         lambda: with_model(Tied(twice=True)),
+        lambda: [
+            _halving(each, each.model.layers[0].weight) for each in descents("regression", [1e-3, 1e-3])
+        ],
+        lambda: [_halving(each, each.model.layers[0]) for each in descents("regression", [1e-3, 1e-3])],
+        lambda: [_halving(each, each.optimizer) for each in descents("regression", [1e-3, 1e-3])],
     ],
     ids=["one", "models", "convolution", "criteria", "steps", "optimizers", "no batch", "mixing", "dropout"]
-    + ["normalisation", "sum", "tied weight", "module used twice"],
+    + ["normalisation", "sum", "tied weight", "module used twice"]
+    + ["hook of a parameter", "hook of a module", "hook of an optimizer"],
 )
 def test_networks_that_cannot_form_a_group_are_left_alone(made):
     torch.manual_seed(0)
@@ -274,6 +280,17 @@ def test_networks_that_cannot_form_a_group_are_left_alone(made):
     before = [weights(each) for each in networks]
     assert formed(networks) is None
     assert all(torch.equal(weights(each), was) for each, was in zip(networks, before, strict=True))
+
+
+def _halving(descent, owner):
+    """The steps of a network of which something halves the gradients, or the outputs of a layer."""
+    if isinstance(owner, torch.Tensor):
+        owner.register_hook(lambda gradient: gradient / 2)
+    elif isinstance(owner, nn.Module):
+        owner.register_full_backward_hook(lambda module, own, others: tuple(each / 2 for each in own if each))
+    else:
+        owner.register_step_pre_hook(lambda *_: None)
+    return descent
 
 
 def _sum(scores, y):
