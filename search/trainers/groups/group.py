@@ -97,11 +97,19 @@ class Group:
         return len({len(each.rates) for each in descents}) == 1 and _found(descents) == self._left
 
     def agrees(self, batch: Sequence[Batch]) -> bool:
-        """Whether the group computes what its networks do, each of its own part of a batch."""
-        with torch.no_grad():
+        """Whether the group computes what its networks do, each of its own part of a batch.
+
+        That neither draws random numbers nor changes the networks: a group would do so in another order.
+        """
+        device = self._weights[0].device
+        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+            before = _own_state(self._stacked)
             try:
                 scores, loss = self._forward(*_stacked(batch))
             except Exception:  # whatever a network's or a task's own code makes of one more axis
+                return False
+            after = _own_state(self._stacked)
+            if before[1] != after[1] or not all(map(torch.equal, before[0], after[0])):
                 return False
             alone = torch.stack([model(x) for model, (x, _) in zip(self._models, batch, strict=True)])
             losses = [self._criterion(own, y) for own, (_, y) in zip(alone, batch, strict=True)]
@@ -235,6 +243,15 @@ def _stacked(batch: Sequence[Batch]) -> Batch:
         raise ValueError("the parts of the batch differ in shape")
     x, y = (torch.stack(parts) for parts in zip(*batch, strict=True))
     return x, y
+
+
+def _own_state(network: nn.Module) -> tuple[list[torch.Tensor], list[object]]:
+    """What a forward pass may change: buffers and random generators; plain attributes of modules."""
+    tensors = [torch.get_rng_state(), *(buffer.clone() for buffer in network.buffers())]
+    if any(parameter.is_cuda for parameter in network.parameters()):
+        tensors.append(torch.cuda.get_rng_state())
+    attributes = (value for module in network.modules() for value in vars(module).values())
+    return tensors, [value for value in attributes if isinstance(value, int | float | str)]
 
 
 def _are_close(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -237,6 +237,23 @@ class Tied(nn.Module):
         return self.two(self.one(x))
 
 
+class Counting(nn.Module):
+    """A network that counts its calls: in a buffer, or in a number."""
+
+    def __init__(self, has_buffer):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        self.register_buffer("calls", torch.zeros(()) if has_buffer else None)
+        self.number = 0
+
+    def forward(self, x):
+        if self.calls is None:
+            self.number += 1
+        else:
+            self.calls += 1
+        return self.layer(x)
+
+
 def changed(**changes):
     pair = descents("regression", [1e-3, 1e-3])
     return [pair[0], replace(pair[1], **changes)]
@@ -264,6 +281,9 @@ def with_model(model):
         lambda: [replace(each, criterion=_sum) for each in descents("regression", [1e-3, 1e-3])],
         lambda: with_model(Tied(twice=False)),
         lambda: with_model(Tied(twice=True)),
+        lambda: with_model(Counting(has_buffer=True)),
+        lambda: with_model(Counting(has_buffer=False)),
+        lambda: with_model(nn.Sequential(nn.Linear(1, 1), nn.Dropout(1e-9))),
         lambda: [
             _halving(each, each.model.layers[0].weight) for each in descents("regression", [1e-3, 1e-3])
         ],
@@ -272,13 +292,15 @@ def with_model(model):
     ],
     ids=["one", "models", "convolution", "criteria", "steps", "optimizers", "no batch", "mixing", "dropout"]
     + ["normalisation", "sum", "tied weight", "module used twice"]
+    + ["buffer that changes", "number that changes", "dropout that is rare"]
     + ["hook of a parameter", "hook of a module", "hook of an optimizer"],
 )
 def test_networks_that_cannot_form_a_group_are_left_alone(made):
     torch.manual_seed(0)
     networks = made()
-    before = [weights(each) for each in networks]
+    before, generator = [weights(each) for each in networks], torch.get_rng_state()
     assert formed(networks) is None
+    assert torch.equal(torch.get_rng_state(), generator)
     assert all(torch.equal(weights(each), was) for each, was in zip(networks, before, strict=True))
 
 
