@@ -6,7 +6,7 @@ M networks, S steps.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -15,11 +15,10 @@ import torch
 from torch import nn
 
 from objectives.descent import descend
+from search.trainers.groups.conditions import are_close, check, found, numbers, options, own_state
 from search.trainers.groups.recorded import Recorded
 from search.trainers.groups.stacked import stack
 
-PROPORTIONAL = torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD  # their steps, to the learning rate
-AGREEMENT = 1e-4  # relative: so much may the outputs of a group differ from those of its networks
 RECORDS = True  # on a GPU: see `search.trainers.groups.recorded`
 LOSS_STEPS = 32  # steps whose outputs are kept until their losses are computed
 
@@ -74,7 +73,7 @@ class Group:
     def __init__(self, descents: Sequence[Descent]) -> None:
         self._models = [each.model for each in descents]
         self._optimizers = [each.optimizer for each in descents]
-        _check(descents)
+        check(descents)
         self._criterion = descents[0].criterion
         self._stacked = stack(self._models)
         self._weights = list(self._stacked.parameters())
@@ -82,7 +81,7 @@ class Group:
         first = self._optimizers[0]
         kind: Any = type(first)
         self._optimizer = kind(self._weights, lr=1.0)
-        self._optimizer.param_groups[0].update(_options(first))
+        self._optimizer.param_groups[0].update(options(first))
         device = self._weights[0].device
         self._times = torch.tensor(float(len(descents)), device=device)  # the sum of means, from their mean
         self._recorded: Recorded | None = None
@@ -90,11 +89,11 @@ class Group:
             self._optimizer.param_groups[0]["capturable"] = True
             self._recorded = Recorded()
         self._take_states()
-        self._left = _found(descents)  # as the group left them: a task may change them
+        self._left = found(descents)  # as the group left them: a task may change them
 
     def is_of(self, descents: Sequence[Descent]) -> bool:
         """Whether these are the group's networks, as it left them, with as many steps to take each."""
-        return len({len(each.rates) for each in descents}) == 1 and _found(descents) == self._left
+        return len({len(each.rates) for each in descents}) == 1 and found(descents) == self._left
 
     def agrees(self, batch: Sequence[Batch]) -> bool:
         """Whether the group computes what its networks do, each of its own part of a batch.
@@ -103,17 +102,17 @@ class Group:
         """
         device = self._weights[0].device
         with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-            before = _own_state(self._stacked)
+            before = own_state(self._stacked)
             try:
                 scores, loss = self._forward(*_stacked(batch))
             except Exception:  # whatever a network's or a task's own code makes of one more axis
                 return False
-            after = _own_state(self._stacked)
+            after = own_state(self._stacked)
             if before[1] != after[1] or not all(map(torch.equal, before[0], after[0])):
                 return False
             alone = torch.stack([model(x) for model, (x, _) in zip(self._models, batch, strict=True)])
             losses = [self._criterion(own, y) for own, (_, y) in zip(alone, batch, strict=True)]
-        return _are_close(scores, alone) and _are_close(loss, torch.stack(losses).mean())
+        return are_close(scores, alone) and are_close(loss, torch.stack(losses).mean())
 
     def descend(self, descents: Sequence[Descent]) -> list[Taken]:
         """Take the steps of all networks, up to one that is not possible for all at once."""
@@ -133,7 +132,7 @@ class Group:
                 break
             losses.add(scores, batch)
         self._give_states()
-        self._left = _found(descents)
+        self._left = found(descents)
         means = losses.means(len(descents))
         seconds = (time.perf_counter() - began) / len(descents)
         return [Taken(losses.steps, mean, seconds) for mean in means]
@@ -181,7 +180,7 @@ class Group:
         """Let the group's optimizer know what those of the networks know."""
         for parameter, own in self._members():
             states = [each.state.get(p, {}) for each, p in zip(self._optimizers, own, strict=True)]
-            if len({(*state, *_numbers([state])) for state in states}) > 1:
+            if len({(*state, *numbers([state])) for state in states}) > 1:
                 raise ValueError("the optimizers took different numbers of steps")
             if states[0]:
                 self._optimizer.state[parameter] = {
@@ -243,75 +242,3 @@ def _stacked(batch: Sequence[Batch]) -> Batch:
         raise ValueError("the parts of the batch differ in shape")
     x, y = (torch.stack(parts) for parts in zip(*batch, strict=True))
     return x, y
-
-
-def _own_state(network: nn.Module) -> tuple[list[torch.Tensor], list[object]]:
-    """What a forward pass may change: buffers and random generators; plain attributes of modules."""
-    tensors = [torch.get_rng_state(), *(buffer.clone() for buffer in network.buffers())]
-    if any(parameter.is_cuda for parameter in network.parameters()):
-        tensors.append(torch.cuda.get_rng_state())
-    attributes = (value for module in network.modules() for value in vars(module).values())
-    return tensors, [value for value in attributes if isinstance(value, int | float | str)]
-
-
-def _are_close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    allowed = AGREEMENT * float(other.abs().mean())
-    return one.shape == other.shape and torch.allclose(
-        one, other, rtol=AGREEMENT, atol=allowed, equal_nan=True
-    )
-
-
-def _check(descents: Sequence[Descent]) -> None:
-    """Raise ValueError where networks cannot learn together, whatever their shape."""
-    kinds = {(type(each.optimizer), each.criterion, len(each.rates)) for each in descents}
-    if len(kinds) > 1:
-        raise ValueError("the trainings differ in optimizer, criterion or steps")
-    if type(descents[0].optimizer) not in PROPORTIONAL:
-        raise ValueError(
-            f"the steps of {type(descents[0].optimizer).__name__} are not known to be proportional"
-        )
-    if any(_options(each.optimizer) != _options(descents[0].optimizer) for each in descents):
-        raise ValueError("the optimizers differ in more than the learning rate")
-    for each in descents:
-        if _has_hooks(each):
-            raise ValueError("hooks are called for one network at a time")
-        (first, *more), own = each.optimizer.param_groups, list(each.model.parameters())
-        if more or [id(p) for p in first["params"]] != [id(p) for p in own]:
-            raise ValueError("the optimizer trains other parameters than those of the network")
-        if not all(p.requires_grad for p in own):
-            raise ValueError("some parameters are not trained")
-        if len({p.dtype for p in own}) > 1:
-            raise ValueError("the parameters differ in type")
-
-
-def _found(descents: Sequence[Descent]) -> list[Any]:
-    """All of these trainings that their steps depend on, as values to compare; batches and rates excepted."""
-    found: list[Any] = []
-    for each in descents:
-        state = each.optimizer.state
-        weights = [(id(p), p.data_ptr(), p.requires_grad) for p in each.model.parameters()]
-        places = [[value.data_ptr() for value in state[p].values() if value.dim()] for p in state]
-        modes = [module.training for module in each.model.modules()]
-        trained = [[id(p) for p in group["params"]] for group in each.optimizer.param_groups]
-        found.append((id(each.model), id(each.optimizer), each.criterion, _options(each.optimizer)))
-        found.append((weights, places, modes, trained, _has_hooks(each)))
-    return [*found, _numbers(state for each in descents for state in each.optimizer.state.values())]
-
-
-def _numbers(states: Iterable[Mapping[str, torch.Tensor]]) -> list[float]:
-    """The numbers that optimizers know of parameters, such as that of their steps."""
-    known = [value for state in states for value in state.values() if not value.dim()]
-    return torch.stack(known).tolist() if known else []  # one wait for a GPU, rather than many
-
-
-def _has_hooks(descent: Descent) -> bool:
-    """Whether a network, its parameters or its optimizer call back: a group has parameters of its own."""
-    owners = [descent.optimizer, *descent.model.modules()]
-    return any(p._backward_hooks or p._post_accumulate_grad_hooks for p in descent.model.parameters()) or any(
-        value for owner in owners for name, value in vars(owner).items() if name.endswith("_hooks")
-    )
-
-
-def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The options of an optimizer, but for its learning rate."""
-    return {name: v for name, v in optimizer.param_groups[0].items() if name not in ("params", "lr")}
