@@ -64,7 +64,7 @@ def found(descents: Sequence[Descent]) -> list[Any]:
     for each in descents:
         state = each.optimizer.state
         weights = [(id(p), p.data_ptr(), p.requires_grad) for p in each.model.parameters()]
-        places = [[value.data_ptr() for value in state[p].values() if value.dim()] for p in state]
+        places = [[v.data_ptr() for v in state[p].values() if torch.is_tensor(v) and v.dim()] for p in state]
         modes = [module.training for module in each.model.modules()]
         trained = [[id(p) for p in group["params"]] for group in each.optimizer.param_groups]
         everything.append((id(each.model), id(each.optimizer), each.criterion, options(each.optimizer)))
@@ -72,9 +72,10 @@ def found(descents: Sequence[Descent]) -> list[Any]:
     return [*everything, numbers(state for each in descents for state in each.optimizer.state.values())]
 
 
-def numbers(states: Iterable[Mapping[str, torch.Tensor]]) -> list[float]:
+def numbers(states: Iterable[Mapping[str, Any]]) -> list[float]:
     """The numbers that optimizers know of parameters, such as that of their steps."""
-    known = [value for state in states for value in state.values() if not value.dim()]
+    every = (value for state in states for value in state.values())
+    known = [value for value in every if torch.is_tensor(value) and not value.dim()]
     return torch.stack(known).tolist() if known else []  # one wait for a GPU, rather than many
 
 

@@ -51,7 +51,13 @@ def gain(descent: Descent, batch: Batch) -> float:
 
     Copies take a few steps on the batch, one alone and all together.
     """
+    try:
+        return _gain(descent, batch)
+    except Exception:  # a network cannot be copied, say, or takes no more steps after its training
+        return 1.0
 
+
+def _gain(descent: Descent, batch: Batch) -> float:
     def copies(number: int) -> list[Descent]:
         pairs = [copy.deepcopy((descent.model, descent.optimizer)) for _ in range(number)]
         batches, rates = STEPS * [batch], STEPS * [descent.rates[0]]

@@ -328,6 +328,29 @@ def test_gain_is_measured_on_copies_and_is_1_where_no_group_forms():
     assert gain(convolution(0), _image()) == 1.0
 
 
+class Remembering(nn.Linear):
+    """A network that cannot be copied after a forward pass: it keeps its output, with the graph."""
+
+    def __init__(self):
+        super().__init__(1, 1)
+
+    def forward(self, x):
+        self.last = super().forward(x)
+        return self.last
+
+
+def _refused(scores, y):
+    raise RuntimeError("the training is over")
+
+
+@pytest.mark.parametrize("model, criterion", [(Remembering, F.mse_loss), (lambda: nn.Linear(1, 1), _refused)])
+def test_gain_is_1_where_copies_of_a_network_take_no_steps(model, criterion):
+    one = Descent(own := model(), _adam(own), criterion, [], [1e-3])
+    x_B1 = torch.randn(2, 1)
+    own(x_B1)
+    assert gain(one, (x_B1, x_B1)) == 1.0
+
+
 def test_group_knows_its_networks():
     pair, other = descents("regression", [1e-3, 1e-3]), descents("regression", [1e-3])
     group = Group(pair)
