@@ -125,21 +125,21 @@ class Group:
             batch: list[Batch] = []
             try:
                 batch.extend(map(next, iterators))
-                scores = self._learn(batch, rates[0][step] if are_equal else rates_SM[step])
+                x, y = _stacked(batch)
+                scores = self._learn(x, y, rates[0][step] if are_equal else rates_SM[step])
             except Exception:  # each training meets it alone, or not at all
                 for index, (each, rest) in enumerate(zip(descents, iterators, strict=True)):
                     each.batches = chain(batch[index : index + 1], rest)
                 break
-            losses.add(scores, batch)
+            losses.add(scores, y)
         self._give_states()
         self._left = found(descents)
         means = losses.means(len(descents))
         seconds = (time.perf_counter() - began) / len(descents)
         return [Taken(losses.steps, mean, seconds) for mean in means]
 
-    def _learn(self, batch: Sequence[Batch], rate: float | torch.Tensor) -> torch.Tensor:
+    def _learn(self, x: torch.Tensor, y: torch.Tensor, rate: float | torch.Tensor) -> torch.Tensor:
         """Take a step. Returns the outputs of all networks (M, B, ...)."""
-        x, y = _stacked(batch)
         if self._recorded is None or isinstance(rate, float):
             return self._take_step(x, y, rate)
         return self._recorded.take(self._take_step, x, y, rate)
@@ -204,16 +204,16 @@ class Losses:
     def __init__(self, criterion: Criterion) -> None:
         self._criterion = criterion
         self._scores: list[torch.Tensor] = []
-        self._targets: list[list[torch.Tensor]] = []
+        self._targets: list[torch.Tensor] = []
         self._sums_M: torch.Tensor | None = None
         self._examples = 0
         self.steps = 0
 
-    def add(self, scores: torch.Tensor, batch: Sequence[Batch]) -> None:
-        """Take in the outputs (M, B, ...) of a step."""
+    def add(self, scores: torch.Tensor, targets: torch.Tensor) -> None:
+        """Take in the outputs (M, B, ...) of a step, and what they should be."""
         self.steps += 1
         self._scores.append(scores)
-        self._targets.append([y for _, y in batch])
+        self._targets.append(targets)
         if len(self._scores) == LOSS_STEPS:
             self._sum_up()
 
@@ -227,12 +227,11 @@ class Losses:
 
     def _sum_up(self) -> None:
         """Compute the losses of the steps since the last time."""
-        targets = [torch.cat(own) for own in zip(*self._targets, strict=True)]
-        pairs = zip(torch.cat(self._scores, 1), targets, strict=True)
-        means_M = torch.stack([self._criterion(scores, y) for scores, y in pairs])
-        sums_M = means_M * len(targets[0])
+        scores, targets = torch.cat(self._scores, 1), torch.cat(self._targets, 1)
+        means_M = torch.stack([self._criterion(*own) for own in zip(scores, targets, strict=True)])
+        sums_M = means_M * targets.shape[1]
         self._sums_M = sums_M if self._sums_M is None else self._sums_M + sums_M
-        self._examples += len(targets[0])
+        self._examples += targets.shape[1]
         self._scores, self._targets = [], []
 
 

@@ -98,6 +98,21 @@ def test_group_of_networks_in_double_precision_takes_rates_of_each():
         assert torch.allclose(weights(one), weights(other), rtol=1e-9, atol=1e-9)
 
 
+def test_losses_of_a_group_are_right_where_batches_are_written_in_one_place():
+    def refilled(batches):
+        place = tuple(torch.empty_like(part) for part in batches[0])
+        for batch in batches:
+            for own, part in zip(place, batch, strict=True):
+                own.copy_(part)
+            yield place
+
+    together, alone = (descents("regression", [1e-3, 5e-3]) for _ in range(2))
+    for each in together + alone:
+        each.batches = refilled(each.batches)
+    losses = [each.alone() for each in alone]
+    assert [taken.loss for taken in formed(together).descend(together)] == pytest.approx(losses, rel=1e-5)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_network_that_leaves_a_group_goes_on_as_if_it_had_been_alone(optimizer):
     rates = [1e-3, 5e-3]
