@@ -133,6 +133,8 @@ class Group:
                 break
             losses.add(scores, y)
         self._give_states()
+        for each, own in zip(descents, rates, strict=True):
+            each.optimizer.param_groups[0]["lr"] = own[max(0, losses.steps - 1)]
         self._left = found(descents)
         means = losses.means(len(descents))
         seconds = (time.perf_counter() - began) / len(descents)
@@ -189,8 +191,11 @@ class Group:
                 }
 
     def _give_states(self) -> None:
-        """Let the optimizers of the networks know what the group's knows."""
+        """Let the networks and their optimizers know what the group knows: a task may read it."""
         for parameter, own in self._members():
+            if parameter.grad is not None:
+                for each, gradient in zip(own, parameter.grad, strict=True):
+                    each.grad = gradient
             state = self._optimizer.state[parameter].items()
             for index, (optimizer, each) in enumerate(zip(self._optimizers, own, strict=True)):
                 optimizer.state[each] = {

@@ -67,12 +67,18 @@ def again(descents):
 @pytest.mark.parametrize("rates", [[1e-3, 1e-3, 1e-3], [1e-4, 1e-3, 5e-3]], ids=["one rate", "rates"])
 def test_group_does_what_its_networks_do_alone(kind, rates):
     together, alone = descents(kind, rates), descents(kind, rates)
+    for each in together + alone:
+        each.rates = [rate * part for rate, part in zip(each.rates, (1, 1, 1, 0.5), strict=True)]
     group = formed(together)
     taken = group.descend(together)
     losses = [each.alone() for each in alone]
     assert [each.steps for each in taken] == 3 * [4]
     assert [each.loss for each in taken] == pytest.approx(losses, rel=1e-5)
     assert_alike(together, alone)
+    for one, other in zip(together, alone, strict=True):  # a task may log them
+        assert one.optimizer.param_groups[0]["lr"] == other.optimizer.param_groups[0]["lr"]
+        for own, expected in zip(one.model.parameters(), other.model.parameters(), strict=True):
+            assert torch.allclose(own.grad, expected.grad, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, torch.tensor, lambda rate: 1 if rate > 1e-3 else 0])
