@@ -123,6 +123,13 @@ GENERATORS: list[Access] = [
 CUDA: list[Access] = [(torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all)]
 
 
+def drawn() -> tuple[object, ...]:
+    """What was drawn from all generators so far, as values to compare."""
+    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    states = [each.numpy().tobytes() for each in [torch.get_rng_state(), *on_gpu]]
+    return str(numpy.random.get_state(legacy=False)), random.getstate(), *states
+
+
 class State:
     """The state of one training. It is active within a `with` statement, and is kept when that ends.
 

@@ -142,7 +142,9 @@ class Trainer:
                     else:
                         del trainings[number]
                         yield number, self._kept(number, training, outcome)
-                taken = together.take(descents)
+                if descents:
+                    with trainings[min(descents)].active():  # the code of the task finds what it set there
+                        taken = together.take(descents)
         finally:  # an error of `on_report`, say, ends them all
             for training in trainings.values():
                 training.drop()

@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -82,6 +82,7 @@ class Training:
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self._process = os.getpid()
         self._waits = self._stopped = self._ended = False
+        self._draws: bool | None = None  # whether its batches are drawn at random as they are taken
         self._seconds = 0.0  # since the last report, but for those since the clock was set
         self.sample: tuple[Descent, Batch] | None = None  # the first steps, and the batch of the very first
         self.error: BaseException | None = None  # the first that made it fail: a task may swallow it
@@ -109,7 +110,7 @@ class Training:
 
         The steps that the last call returned have been `taken`; if not, the training takes them itself.
         """
-        with self._state, self._globals:
+        with self.active():
             try:
                 message = self._hand_over(taken or GO_ON)
                 while message[0] == "report":
@@ -125,9 +126,15 @@ class Training:
             self._globals.forget()
         return message
 
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Within it, the code of the task finds the process as it is for this training."""
+        with self._state, self._globals:
+            yield
+
     def drop(self) -> None:
         """End a training that is paused."""
-        with self._state, self._globals:
+        with self.active():
             self._end()
         self._globals.forget()
         self.error = None
@@ -206,30 +213,45 @@ class Training:
             self.error = self.error or error
             raise
         self._messages.put(("report", entry))
-        threads = torch.get_num_threads()
-        if self._answers.get() == STOP:
-            raise Stop
-        torch.set_num_threads(threads)
+        self._answer()
         self._seconds, self._clock = 0.0, time.perf_counter()
 
     def descend(self, *steps: Any, **named_steps: Any) -> float:
         """Have the steps taken, or take them here: the task's `descend`. Returns the mean loss."""
         descent = Descent(*steps, **named_steps)
         descent.rates = list(descent.rates)
-        if os.getpid() != self._process or threading.get_ident() != self._thread.ident or self._stopped:
+        if self._is_elsewhere() or self._draws_batches(descent) or torch.is_autocast_enabled(self._device):
             return descent.alone()
-        if self.sample is None:
-            self.sample = descent, descent.first_batch()
         self._seconds += time.perf_counter() - self._clock
         self._messages.put(("descent", descent))
-        answer = self._answers.get()
-        if answer == STOP:
-            raise Stop
+        answer = self._answer()
         self._clock = time.perf_counter()
         if not isinstance(answer, Taken):
             return descent.alone()
         self._seconds += answer.seconds
         return self._with_rest(descent, answer)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether other code calls: a module may keep the `descend` of a training, and call it later."""
+        is_here = os.getpid() == self._process and threading.current_thread() is self._thread
+        return not is_here or self._ended or self._stopped
+
+    def _draws_batches(self, descent: Descent) -> bool:
+        """Whether batches are drawn at random as they are taken: only in this thread is that repeatable."""
+        if self._draws is None:
+            before, first = isolation.drawn(), descent.first_batch()
+            self._draws = isolation.drawn() != before
+            self.sample = None if self._draws else (descent, first)
+        return self._draws
+
+    def _answer(self) -> Verdict | Taken:
+        """Wait for an answer to a message. Raises Stop where it is to end."""
+        threads = torch.get_num_threads()
+        answer = self._answers.get()
+        if answer == STOP:
+            raise Stop
+        torch.set_num_threads(threads)
+        return answer
 
     @staticmethod
     def _with_rest(descent: Descent, taken: Taken) -> float:

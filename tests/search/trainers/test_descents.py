@@ -1,0 +1,96 @@
+"""Calls of `descend` by the code of a task, alone and side by side with others."""
+
+import threading
+
+import pytest
+from boundary import trainer_of
+
+from search.trainers.groups.group import Group
+from search.trainers.trainer import GO_ON
+
+HEAD = """
+import objectives.descent
+from objectives.descent import descend
+from torch.nn import functional as F
+
+SCALE = 1.0
+
+
+def criterion(scores, y):
+    return F.mse_loss(SCALE * scores, y)
+
+
+def batches(config):
+    return list(zip(torch.randn(5, 4, 1), torch.randn(5, 4, 1)))
+
+
+def prepare(config):
+    pass
+
+
+def train(config, training, validation, report):
+    prepare(config)
+    torch.manual_seed(config.seed)
+    model = build(config)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(1, config.epochs + 1):
+        loss = descend(model, optimizer, criterion, batches(config), 5 * [0.1])
+        report(epoch, good(loss))
+    return model
+"""
+
+CODES = {
+    "plain": "",
+    "global": "def prepare(config):\n    global SCALE\n    SCALE = 3.0",
+    "default type": "def prepare(config): torch.set_default_dtype(torch.float64)",
+    "random batches": (
+        "def batches(config): return ((torch.randn(4, 1), torch.randn(4, 1)) for _ in range(5))"
+    ),
+    "descend of an ended training": (
+        "KEPT = Shared()\n"
+        "def prepare(config):\n"
+        "    global descend\n"
+        "    KEPT.append(descend)\n"
+        "    descend = KEPT[0]"
+    ),
+    "mixed precision": (
+        "def train(*steps, train=train):\n"
+        "    with torch.autocast('cpu', torch.bfloat16):\n"
+        "        return train(*steps)"
+    ),
+    "numpy's batches": (
+        "def batches(config):\n"
+        "    return ((torch.from_numpy(np.random.randn(4, 1)).float(), torch.ones(4, 1)) for _ in range(5))"
+    ),
+}
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """How many networks took their steps together, each time."""
+    seen, descend = [], Group.descend
+    monkeypatch.setattr(
+        Group, "descend", lambda self, members: seen.append(len(members)) or descend(self, members)
+    )
+    return seen
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_seeds_side_by_side_learn_as_each_does_alone(write_task, sizes, code):
+    trainer = trainer_of(write_task("descending", HEAD + CODES[code]))
+    alone, together = {1: [], 2: []}, {1: [], 2: []}
+    for seed in alone:
+        trainer.advance(seed, {"seed": seed}, lambda entry, own=alone[seed]: own.append(entry) or GO_ON)
+        for thread in threading.enumerate():  # the next one may get its number
+            if thread.name == "training":
+                thread.join(10)
+    list(
+        trainer.advance_together(
+            {seed: {"seed": seed} for seed in together},
+            lambda seed, entry: together[seed].append(entry) or GO_ON,
+        )
+    )
+    for seed in alone:
+        losses = [[entry["train_loss"] for entry in entries[seed]] for entries in (alone, together)]
+        assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert sizes == ([2, 2, 2] if code in ("plain", "global", "default type") else [])
