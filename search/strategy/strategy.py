@@ -167,9 +167,13 @@ class Strategy(Assessment):
         return f"at epoch {entry['epoch']}: {value:.4g}, {resumes}"
 
     def measured(self, number: int, gain: float) -> None:
-        """Take in how many times as fast networks like that of a trial train together."""
+        """Take in how many times as fast networks like that of a trial train together.
+
+        The least of all measurements counts, so that seeds which were lost together stay apart.
+        """
         replicate_of = self.study.trial(number).replicate_of
-        self._gains[number if replicate_of is None else replicate_of] = gain
+        key = number if replicate_of is None else replicate_of
+        self._gains[key] = min(gain, self._gains.get(key, gain))
 
     # Inside
 

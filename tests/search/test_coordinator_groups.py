@@ -40,7 +40,8 @@ def test_fresh_seeds_start_together_as_many_as_take_no_longer_than_those_needed(
     assert starts(bowl, replicates=replicates)[: 1 + len(expected)] == [1, *expected]
 
 
-def test_seeds_that_were_lost_together_are_tried_again_alone(bowl, gain):
+@pytest.mark.parametrize("replicates", [2, 5])
+def test_seeds_that_were_lost_together_are_tried_again_alone(bowl, gain, replicates):
     gain(2.6)
 
     class Lossy(Inline):
@@ -59,5 +60,5 @@ def test_seeds_that_were_lost_together_are_tried_again_alone(bowl, gain):
 
     with open_study(here(), bowl) as study:
         executor = Lossy(study)
-        search(study, executor, trials=1, replicates=2)
+        search(study, executor, trials=1, replicates=replicates)
         assert executor.groups == 1 and winner.choose(study).confirmed
