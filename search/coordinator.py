@@ -144,7 +144,7 @@ class Coordinator:
         self.limits = limits or Limits()
         self.inbox = Inbox(self.study, lambda line: self._say("requested", line))
         self.running: set[int] = set()
-        self._together: set[int] = set()  # the trials that began side by side with others
+        self._together: dict[int, set[int]] = {}  # trial -> those that began side by side, itself included
         self._failures: list[tuple[str, dict[str, Any]]] = []  # in a row: the cause, and the hyperparameters
         self._works = False  # whether any trial came to its first rung, or to its end
         self._n_rejected = 0  # draws in a row
@@ -175,8 +175,9 @@ class Coordinator:
         begun = [trial for trial in trials if self._begins(trial)]
         self.running |= {trial.number for trial in begun}
         if len(begun) > 1:
-            self._together |= {trial.number for trial in begun}
-            self.executor.start_together({trial.number: trial.config for trial in begun})
+            configs = {trial.number: trial.config for trial in begun}
+            self._together |= dict.fromkeys(configs, set(configs))
+            self.executor.start_together(configs)
         elif begun:
             self.executor.start(begun[0].number, begun[0].config)
         for trial in begun:
@@ -271,7 +272,8 @@ class Coordinator:
         """Give up trials that train in silence for far longer than an epoch takes."""
         for number in self._silence.hanging(self.running & self.executor.training, self.study.trial):
             self.executor.end(number)
-            if number not in self._together:  # else any of them may hang: all are lost, and retried
+            beside = self._together.get(number, {number}) & self.running
+            if beside == {number}:  # else any of them may hang: all are lost, and retried
                 self.failed(number, f"the trainer hung: no epoch in {HANGS} times as long as one takes")
 
     def interrupt(self, reason: str) -> None:

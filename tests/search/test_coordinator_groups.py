@@ -6,9 +6,10 @@ import pytest
 from heard import Watcher
 from stores import here
 
-from search.coordinator import search
+from search.coordinator import Clock, Coordinator, search
 from search.executors.inline import Inline
 from search.strategy import winner
+from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.trainers.trainer import Trainer
 
@@ -62,3 +63,18 @@ def test_seeds_that_were_lost_together_are_tried_again_alone(bowl, gain, replica
         executor = Lossy(study)
         search(study, executor, trials=1, replicates=replicates)
         assert executor.groups == 1 and winner.choose(study).confirmed
+
+
+def test_last_of_several_seeds_that_hangs_fails_as_one_that_was_always_alone(bowl, monkeypatch):
+    monkeypatch.setattr("search.executors.silence.MIN_SILENCE", -1.0)
+    monkeypatch.setattr("search.executors.silence.FIRST_SILENCE", -1.0)
+    with open_study(here(), bowl) as study:
+        strategy, executor = Strategy(study), Inline(study)
+        coordinator = Coordinator(strategy, executor, [], Clock())
+        search(study, executor, trials=1, replicates=0)
+        pair = [strategy.replicate(study.trial(0), seed) for seed in (1, 2)]
+        coordinator.start(pair)
+        monkeypatch.setattr(executor, "training", coordinator.running, raising=False)
+        coordinator.finished(pair[0].number, (0.5, 0.1))
+        coordinator.end_hanging()
+        assert study.trial(pair[1].number).reason.startswith("the trainer hung")
