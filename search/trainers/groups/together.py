@@ -11,6 +11,7 @@ Sample = tuple[Descent, Batch]  # the steps of a training, and one of their batc
 
 COPIES = 4  # of a network, which tell what a group of it gains
 STEPS = 3  # of each, which are timed
+TIMES = 5  # the fastest of which counts: other programs disturb the others
 LONG_STEP = 5e-3  # seconds: of a longer one, calls are so small a part that a group gains nothing
 
 
@@ -58,32 +59,37 @@ def gain(descent: Descent, batch: Batch) -> float:
 
 
 def _gain(descent: Descent, batch: Batch) -> float:
+    on_gpu = any(parameter.is_cuda for parameter in descent.model.parameters())
+    clock = time.perf_counter if on_gpu else time.thread_time  # the second stands still for other programs
+
+    def seconds(do: Callable[[], object]) -> float:
+        began = clock()
+        do()
+        return clock() - began
+
     def copies(number: int) -> list[Descent]:
         pairs = [copy.deepcopy((descent.model, descent.optimizer)) for _ in range(number)]
         batches, rates = STEPS * [batch], STEPS * [descent.rates[0]]
         return [Descent(model, optimizer, descent.criterion, batches, rates) for model, optimizer in pairs]
 
-    alone = _seconds(copies(1)[0].alone)
-    if alone > STEPS * LONG_STEP:
+    (one,) = copies(1)
+    if seconds(one.alone) > STEPS * LONG_STEP:
         return 1.0
     members = copies(COPIES)
     group = formed(members)
     if group is None:
         return 1.0
-    group.descend(
-        [replace(each, batches=[batch], rates=each.rates[:1]) for each in members]
-    )  # the first is slow
-    return COPIES * alone / _seconds(lambda: group.descend(members))
+
+    def together() -> None:
+        group.descend([replace(each, batches=STEPS * [batch]) for each in members])
+
+    together()  # the first steps are slow
+    pairs = [(seconds(one.alone), seconds(together)) for _ in range(TIMES)]
+    alone, in_group = map(min, zip(*pairs, strict=True))
+    return float(COPIES * alone / in_group)
 
 
 def shape_of(descent: Descent, batch: Batch) -> Hashable:
     """What the gain of a group depends on."""
     parameters = tuple(tuple(parameter.shape) for parameter in descent.model.parameters())
     return type(descent.model), type(descent.optimizer), parameters, *(tuple(part.shape) for part in batch)
-
-
-def _seconds(do: Callable[[], object]) -> float:
-    """How long something takes."""
-    began = time.perf_counter()
-    do()
-    return time.perf_counter() - began
