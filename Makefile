@@ -48,7 +48,7 @@ slurm: .venv/ready  ## print a batch script for Slurm: TASK= JOBS=nodes HOW=ray 
 $(COMMANDS):
 	@.venv/bin/python -m search $@ $(OPTIONS)
 
-test: .venv/ready  ## run the tests: six minutes on two cores
+test: .venv/ready  ## run the tests: eight minutes on two cores
 	@.venv/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
 
 test-fast: .venv/ready  ## run the tests that start no other program: less than a minute

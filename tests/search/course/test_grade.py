@@ -90,13 +90,13 @@ BROKEN = [
     ("q4", ("states_BH[-1], self.hidden", "states_BH[0], self.hidden"), "z_0 = x_0 W_x"),
     (
         "q4",
-        ("addmm(z_BH, states_BH[-1],", "addmm(z_BH, 0 * states_BH[-1],"),
+        ("add_product(z_BH, states_BH[-1],", "add_product(z_BH, 0 * states_BH[-1],"),
         "the first of ten letters matters",
     ),
     ("q5", ("tensordot(weight, ", "tensordot(weight.flip(0, 1), "), "Convolve is torch's conv2d"),
     ("q5", ("long - short + 1", "long - short"), "runs without an error"),
     ("q6", ("scores_BTT.masked_fill(later_TT, -math.inf)", "scores_BTT"), "later places change no earlier"),
-    ("q6", (" / math.sqrt(k_BTC.shape[2])", ""), "it is torch's scaled dot-product attention"),
+    ("q6", (" / math.sqrt(k_BTC.shape[-1])", ""), "it is torch's scaled dot-product attention"),
     ("q6", ('"mask", torch.ones(1, 1,', '"mask", torch.ones(1, 2,'), "the mask is a buffer of shape"),
 ]
 
