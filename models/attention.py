@@ -55,9 +55,4 @@ class AttentionModel(nn.Module):
 
     def get_loss(self, x_BT, y_BT):
         """Mean cross-entropy (nats a character), where the codes y_BT should follow x_BT."""
-        return next_character_loss(self(x_BT), y_BT)
-
-
-def next_character_loss(scores_BTV, y_BT):
-    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
-    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
+        return F.cross_entropy(self(x_BT).flatten(0, 1), y_BT.flatten())

@@ -5,8 +5,9 @@ B batch, T places, C units of a place, V vocabulary.
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from models.attention import Attention, next_character_loss
+from models.attention import Attention
 
 
 class Transformer_Block(nn.Module):
@@ -46,7 +47,7 @@ class Character_GPT(nn.Module):
 
     def get_loss(self, input_BT, target_BT):
         """Mean cross-entropy (nats a character), where the codes target_BT should follow input_BT."""
-        return next_character_loss(self(input_BT), target_BT)
+        return F.cross_entropy(self(input_BT).flatten(0, 1), target_BT.flatten())
 
     @torch.no_grad()
     def generate(self, idx_BT, max_new_tokens, generator=None):

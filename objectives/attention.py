@@ -10,9 +10,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 from data import text
-from models.attention import AttentionModel, next_character_loss
+from models.attention import AttentionModel
 from objectives.descent import descend
 
 METRIC, DIRECTION = "nats", "minimize"
@@ -66,6 +67,11 @@ def train(config, training, validation, report):
         metrics = {"train_loss": train_loss, "validation_loss": nats, "validation_nats": nats}
         report(epoch, metrics | {"learning_rate": rates[-1]})
     return model
+
+
+def next_character_loss(scores_BTV, y_BT):
+    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
+    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
 
 
 @torch.no_grad()

@@ -13,8 +13,8 @@ import torch
 
 from data import text
 from data.text import decode, encode
-from models.attention import next_character_loss
 from models.chargpt import Character_GPT
+from objectives.attention import next_character_loss
 from objectives.descent import descend
 
 METRIC, DIRECTION = "nats", "minimize"

@@ -153,12 +153,7 @@ class AttentionModel(nn.Module):
 
     def get_loss(self, x_BT, y_BT):
         """Mean cross-entropy (nats a character), where the codes y_BT should follow x_BT."""
-        return next_character_loss(self(x_BT), y_BT)
-
-
-def next_character_loss(scores_BTV, y_BT):
-    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
-    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
+        return F.cross_entropy(self(x_BT).flatten(0, 1), y_BT.flatten())
 
 
 # objectives/descent.py: Gradient descent over batches: the inner loop of the tasks that train networks.
@@ -206,6 +201,11 @@ def train(config, training, validation, report):
         metrics = {"train_loss": train_loss, "validation_loss": nats, "validation_nats": nats}
         report(epoch, metrics | {"learning_rate": rates[-1]})
     return model
+
+
+def next_character_loss(scores_BTV, y_BT):
+    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
+    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
 
 
 @torch.no_grad()

@@ -138,11 +138,6 @@ class Attention(nn.Module):
         return scores_BTT.masked_fill(later_TT, -math.inf).softmax(-1) @ v_BTC
 
 
-def next_character_loss(scores_BTV, y_BT):
-    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
-    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
-
-
 # models/chargpt.py: A small GPT: it reads a text character by character, and writes on.
 # B batch, T places, C units of a place, V vocabulary.
 class Transformer_Block(nn.Module):
@@ -182,7 +177,7 @@ class Character_GPT(nn.Module):
 
     def get_loss(self, input_BT, target_BT):
         """Mean cross-entropy (nats a character), where the codes target_BT should follow input_BT."""
-        return next_character_loss(self(input_BT), target_BT)
+        return F.cross_entropy(self(input_BT).flatten(0, 1), target_BT.flatten())
 
     @torch.no_grad()
     def generate(self, idx_BT, max_new_tokens, generator=None):
@@ -214,6 +209,13 @@ def descend(model, optimizer, criterion, batches, rates):
         loss_sum += loss.detach() * len(y)
         examples += len(y)
     return float(loss_sum) / examples
+
+
+# objectives/attention.py: Which character comes next in a text, as far as one attention tells?
+# B batch, T characters of a window, W windows.
+def next_character_loss(scores_BTV, y_BT):
+    """Mean cross-entropy (nats a character) of scores (B, T, V), where the codes y_BT should follow."""
+    return F.cross_entropy(scores_BTV.flatten(0, 1), y_BT.flatten())
 
 
 def build(config):

@@ -127,7 +127,7 @@ def holder(path: Path) -> str | None:
     try:
         with open(path.with_suffix(".lock")) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except BlockingIOError:
         return path.with_suffix(".lock").read_text().strip() or "unknown"

@@ -59,7 +59,7 @@ def test_machines_are_lost_and_join_in_mid_search(cluster, monkeypatch):
         assert trainers.jobs == 3
 
         def change():
-            lost = next(trainer for trainer in trainers._trainers if trainer.number == 0)
+            lost = next(trainer for trainer in trainers._trainers if 0 in trainer.trials)
             node = ray.get(lost._node)
             cluster.remove_node(next(each for each in cluster.list_all_nodes() if each.node_id == node))
             cluster.add_node(num_cpus=2)

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from models.attention import AttentionModel, next_character_loss
+from models.attention import AttentionModel
 from models.chargpt import Character_GPT
 from models.convolution import DigitConvolutionalModel
 from models.langid import LanguageIDModel
 from models.regression import RegressionModel
+from objectives.attention import next_character_loss
 from search.trainers.groups.group import Descent, Group, Taken
 from search.trainers.groups.together import Together, formed, gain
 
