@@ -20,7 +20,7 @@ from search.services.queue.runner import Place, Runner
 from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
 from search.services.web.app import Server
-from search.services.web.auth import Guard, Tokens
+from search.services.web.auth import Guard, Tokens, check_person
 from search.services.web.feeds.streams import Feeds
 from search.services.web.service import Service
 from search.storage import journal
@@ -50,12 +50,15 @@ def place(jobs: int | None, trainers: str | None, address: str | None, storage: 
 
 
 def create_token(storage: str | None, name: str, role: str) -> str:
-    """Make a token of a person. Returns it, for the only time."""
+    """Make a token of a person. Returns it, for the only time. Raises UsageError before it writes."""
+    check_person(name, role)
     return Tokens(tables.engine(storage)).create(name, role)
 
 
 def revoke(storage: str | None, name: str) -> str:
-    """Revoke the tokens of a person. Returns a sentence."""
+    """Revoke the tokens of a person. Returns a sentence. Raises UsageError if there are none."""
+    if not storage and not tables.file().exists():
+        raise unknown("NAME", name, set())
     count = Tokens(tables.engine(storage)).revoke(name)
     return f"revoked {count} token{'s' if count > 1 else ''} of {name}"
 

@@ -128,6 +128,13 @@ class Room:
             "seeds": ["1"],
             "no-graphics": ["1"],
             "check-dependencies": ["0"],
+            "server": ["http://127.0.0.1:1"],
+            "id": ["1"],
+            "with": ["x=0.5", "x=0.1 y=3"],
+            "quota": ["3600"],
+            "name": ["ada"],
+            "role": ["student", "staff"],
+            "revoke": ["0"],
         }
 
 
@@ -206,6 +213,8 @@ def restrained(random, arguments, room, here):
         "search": lambda: searches_for_long(options),
         "dashboard": lambda: str(options.port) != room.port,
         "ui": lambda: str(options.port) != room.port,
+        "serve": lambda: str(options.port) != room.port,
+        "try": lambda: options.task != "bowl",
         "check-handin": lambda: options.run and random.random() < 0.9,
         "export": lambda: random.random() < 0.9,
     }

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import Connection, Engine, ForeignKey, UniqueConstraint, create_engine, event
@@ -33,14 +34,20 @@ def engine(storage: str | None) -> Engine:
     else:
         with contextlib.suppress(OSError):  # the database then says what is wrong
             paths.service().mkdir(parents=True, exist_ok=True)
-        address = f"sqlite:///{paths.service() / 'service.db'}"
-        made = create_engine(address, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+        made = create_engine(
+            f"sqlite:///{file()}", connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+        )
         event.listen(made, "begin", _begin)
     try:
         Base.metadata.create_all(made)
     except SQLAlchemyError as error:
         raise StoreError(f"the queue cannot be opened: {redact.redacted(cause(error))}") from None
     return made
+
+
+def file() -> Path:
+    """The database of a service without STORAGE."""
+    return paths.service() / "service.db"
 
 
 def cause(error: SQLAlchemyError) -> str:

@@ -57,6 +57,16 @@ class Denied(Exception):
         self.status, self.detail = status, detail
 
 
+def check_person(name: str, role: str) -> None:
+    """Raise UsageError if a person cannot have this login or this role."""
+    if not LOGIN.fullmatch(name):
+        raise UsageError(
+            f"NAME {name!r} is no login: valid are a-z 0-9 _ -, at most 24, a letter or digit first"
+        )
+    if role not in ROLES:
+        raise unknown("ROLE", role, ROLES)
+
+
 class Tokens:
     """The tokens of all persons.
 
@@ -69,12 +79,7 @@ class Tokens:
 
     def create(self, name: str, role: str) -> str:
         """Make a token. It is returned once: only its hash is kept. Raises UsageError."""
-        if not LOGIN.fullmatch(name):
-            raise UsageError(
-                f"NAME {name!r} is no login: valid are a-z 0-9 _ -, at most 24, a letter or digit first"
-            )
-        if role not in ROLES:
-            raise unknown("ROLE", role, ROLES)
+        check_person(name, role)
         token = PREFIX + secrets.token_urlsafe(32)
         with Session(self._engine) as session, session.begin():
             session.add(Token(name=name, role=role, digest=_digest(token)))

@@ -81,6 +81,19 @@ def test_what_is_wrong_is_one_line(typed, message, capsys):
     assert message in printed and printed.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        (["--name=Ada!"], "NAME 'Ada!' is no login"),
+        (["--name=ada", "--role=king"], "unknown ROLE 'king': valid are staff, student"),
+        (["--name=ada", "--revoke"], "unknown NAME 'ada': valid are none yet"),
+    ],
+)
+def test_wrong_token_is_one_line_and_nothing_is_written(home, capsys, typed, said):
+    assert main(["token", *typed]) == 2
+    assert said in capsys.readouterr().err and not (home / "mlruns").exists()
+
+
 def test_a_token_is_shown_once_and_can_be_revoked(home, capsys):
     assert main(["token", "--name", "ada", "--role", "staff"]) == 0
     token = capsys.readouterr().out.strip()
