@@ -79,11 +79,11 @@ def sizes(monkeypatch):
 def test_seeds_side_by_side_learn_as_each_does_alone(write_task, sizes, code):
     trainer = trainer_of(write_task("descending", HEAD + CODES[code]))
     alone, together = {1: [], 2: []}, {1: [], 2: []}
+    others = set(threading.enumerate())
     for seed in alone:
         trainer.advance(seed, {"seed": seed}, lambda entry, own=alone[seed]: own.append(entry) or GO_ON)
-        for thread in threading.enumerate():  # the next one may get its number
-            if thread.name == "training":
-                thread.join(10)
+        for thread in set(threading.enumerate()) - others:  # the next one may get its number
+            thread.join(10)
     list(
         trainer.advance_together(
             {seed: {"seed": seed} for seed in together},
