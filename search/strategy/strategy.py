@@ -182,16 +182,18 @@ class Strategy(Assessment):
 
         Together they take no longer than the seeds that it needs would take one after the other.
         """
-        gain, trial = self._gains.get(number, 1.0), self.study.trial(number)
+        gain = self._gains.get(number, 1.0)
+        if gain < WORTH_GROUPING:
+            return []
         contenders = self.situation(limits, seconds_left).contenders
         contender = next((each for each in contenders if each.number == number), None)
-        if contender is None or gain < WORTH_GROUPING:
+        if contender is None:
             return []
         needed = max(1, allocation.CONFIRMING - contender.n_fresh - contender.n_training + 1)
         room = limits.replicates - contender.n_fresh - contender.n_training
         in_time = gain * min(needed, seconds_left / max(contender.full, allocation.INSTANT))
         more = max(0, min(room, int(in_time) - 1))
-        posterior = self.knowledge.posterior
+        trial, posterior = self.study.trial(number), self.knowledge.posterior
         return [self.replicate(trial, posterior.next_seed(number)) for _ in range(more)]
 
     def _seed(self, purpose: str, number: int) -> int:

@@ -36,8 +36,7 @@ def formed(descents: Sequence[Descent]) -> Group | None:
 
     On a GPU even one network gains, as its steps are recorded.
     """
-    on_gpu = any(parameter.is_cuda for each in descents for parameter in each.model.parameters())
-    if len(descents) < (1 if on_gpu else 2):
+    if len(descents) < (1 if any(map(_is_on_gpu, descents)) else 2):
         return None
     try:
         batch = [each.first_batch() for each in descents]
@@ -59,8 +58,8 @@ def gain(descent: Descent, batch: Batch) -> float:
 
 
 def _gain(descent: Descent, batch: Batch) -> float:
-    on_gpu = any(parameter.is_cuda for parameter in descent.model.parameters())
-    clock = time.perf_counter if on_gpu else time.thread_time  # the second stands still for other programs
+    # The second clock stands still while other programs run, but also while a GPU does.
+    clock = time.perf_counter if _is_on_gpu(descent) else time.thread_time
 
     def seconds(do: Callable[[], object]) -> float:
         began = clock()
@@ -87,6 +86,10 @@ def _gain(descent: Descent, batch: Batch) -> float:
     pairs = [(seconds(one.alone), seconds(together)) for _ in range(TIMES)]
     alone, in_group = map(min, zip(*pairs, strict=True))
     return float(COPIES * alone / in_group)
+
+
+def _is_on_gpu(descent: Descent) -> bool:
+    return any(parameter.is_cuda for parameter in descent.model.parameters())
 
 
 def shape_of(descent: Descent, batch: Batch) -> Hashable:
