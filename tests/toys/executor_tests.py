@@ -105,6 +105,19 @@ def shown(entry):
     return {name: value for name, value in entry.items() if name not in ("seconds", "time")}
 
 
+def assert_same_trainings(one, other):
+    """Two studies made the same draws, which trained alike.
+
+    How far each was trained may differ: that depends on how long epochs took, by the clock.
+    """
+    for mine, theirs in zip(one.trials(), other.trials(), strict=True):
+        assert (mine.draw, mine.config) == (theirs.draw, theirs.config)
+        common = min(mine.epochs, theirs.epochs)
+        assert common and list(map(shown, mine.curve[:common])) == list(map(shown, theirs.curve[:common]))
+        if mine.state == theirs.state == "completed":
+            assert mine.score == theirs.score
+
+
 def is_alive(process):
     """Whether a process of this number runs."""
     try:

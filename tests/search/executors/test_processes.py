@@ -10,6 +10,7 @@ import pytest
 from executor_tests import (
     KILLED,
     Recorder,
+    assert_same_trainings,
     is_alive,
     listen_until,
     path_of_toys,
@@ -24,6 +25,7 @@ from search.coordinator import search
 from search.executors.inline import Inline
 from search.executors.processes import Processes
 from search.study.opening import open_study
+from search.study.stored import StoredStudy
 
 pytestmark = pytest.mark.integration
 
@@ -46,13 +48,11 @@ def test_trials_are_trained_to_the_end(bowl, kind):
     assert sum(trial.state == "completed" for trial in trials) >= 3
 
 
-def test_one_process_finds_exactly_what_inline_finds(bowl):
-    found = []
+def test_one_process_trains_exactly_as_inline_does(bowl):
     for kind in ("inline", "one"):
         with open_study(here(), bowl, kind) as study, EXECUTORS[kind](study) as executor:
             search(study, executor, trials=20)
-            found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
-    assert found[0] == found[1]
+    assert_same_trainings(*(StoredStudy.read(here(), kind) for kind in ("inline", "one")))
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """Trainers on a real Ray cluster of three machines, each of which is some processes here."""
 
 import pytest
-from executor_tests import path_of_toys
+from executor_tests import assert_same_trainings, path_of_toys
 from stores import here
 
 from search.cli.app import main
 from search.coordinator import search
 from search.executors.inline import Inline
 from search.study.opening import open_study
+from search.study.stored import StoredStudy
 
 try:
     import ray
@@ -37,16 +38,14 @@ class Watcher:
 
 
 @pytest.mark.thorough
-def test_a_cluster_finds_what_one_process_finds(bowl, cluster):
-    found = []
+def test_a_cluster_trains_as_one_process_does(bowl, cluster):
     for name, executor in (
         ("inline", Inline),
         ("ray", lambda study: Ray(study, 1, cluster.address)),
     ):
         with open_study(here(), bowl, name) as study, executor(study) as trainers:
             search(study, trainers, trials=12)
-            found.append([(t.params, t.state, t.score, len(t.curve)) for t in study.trials()])
-    assert found[0] == found[1]
+    assert_same_trainings(*(StoredStudy.read(here(), name) for name in ("inline", "ray")))
 
 
 @pytest.mark.thorough

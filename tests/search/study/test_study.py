@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from executor_tests import assert_same_trainings
 from stores import here
 
 from search import paths
@@ -74,12 +75,10 @@ def test_a_study_that_is_continued_neither_repeats_a_draw_nor_leaves_one_out(bow
 
 
 def test_equal_seeds_make_equal_studies(bowl):
-    found = []
     for name in ("one", "other"):
         with open_study(here(), bowl, name, seed=7) as study:
             search(study, Inline(study), trials=15)
-            found.append([(t.params, t.config, t.score, t.state) for t in study.trials()])
-    assert found[0] == found[1]
+    assert_same_trainings(*(StoredStudy.read(here(), name) for name in ("one", "other")))
 
 
 def test_seeds_differ_between_studies_of_other_seeds(bowl):
