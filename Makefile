@@ -82,6 +82,7 @@ bench: .venv-bench/ready  ## measure speed beside the course's way and other sea
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python tests/bench/log_rates.py
 	@PYTHONPATH=.:tests/toys .venv-bench/bin/python -m tests.bench.service
 	@PYTHONPATH=. .venv-bench/bin/python -m tests.bench.groups
+	@PYTHONPATH=. .venv-bench/bin/python -m tests.bench.draws
 	@.venv-bench/bin/python -m tests.bench.replay $(if $(filter SEEDS,$(SETTINGS)),--seeds "$$SEEDS")
 
 bench-gpu: .venv-bench/ready  ## measure on a GPU how networks train together, 8 minutes at most: DEVICE=cpu TORCH_INDEX=

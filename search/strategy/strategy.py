@@ -2,18 +2,27 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from search import tasks
 from search.strategy import allocation, explain, sampler
 from search.strategy.assessment import MIN_COMPLETED, Assessment, Limits
+from search.strategy.grouping import N_DRAWS, WORTH_DRAWING, WORTH_GROUPING, Gains, shape
 from search.strategy.halving import REDUCTION_FACTOR
 from search.strategy.sampler import Stages
 from search.study.requests import OwnTrial
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState
 
-WORTH_GROUPING = 1.25  # times as fast as one after the other: less is within the noise of a measurement
+
+class Plan(NamedTuple):
+    """The next draw, before it is drawn."""
+
+    draw: int
+    earlier: Trial | None  # the interrupted trial that it retries
+    fixed: Mapping[str, Any]  # hyperparameters that are not sampled
+    why: str  # they are fixed
+    enqueued: int | None = None  # the number of a trial that another program enqueued, and that it is
 
 
 class Strategy(Assessment):
@@ -28,18 +37,22 @@ class Strategy(Assessment):
     def __init__(self, study: Study) -> None:
         super().__init__(study)
         study.on_change, study.on_void = self._take_in, self._start_over
-        self._gains: dict[int, float] = {}  # configuration -> how many times as fast its seeds train together
+        self._gains = Gains()
 
     # What is trained next
 
     def next_trials(self, limits: Limits, seconds_left: float, n_running: int) -> list[Trial]:
         """Start or resume the trial that gains most per second; [] if the search is over.
 
-        Beside one on a fresh seed start more seeds of its configuration, if those train faster together.
+        Beside a new one start others of its shape, if those train faster together.
         """
         trial = self.next_trial(limits, seconds_left, n_running)
-        if trial is None or trial.ended or trial.replicate_of is None:
-            return [trial] if trial else []
+        if trial is None:
+            return []
+        if trial.ended or trial.curve:
+            return [trial]
+        if trial.replicate_of is None:
+            return [trial, *self._more_draws(trial, limits)]
         return [trial, *self._more_seeds(trial.replicate_of, limits, seconds_left)]
 
     def next_trial(self, limits: Limits, seconds_left: float, n_running: int) -> Trial | None:
@@ -71,26 +84,7 @@ class Strategy(Assessment):
 
         Trials that another program enqueued come after the study's own first draws.
         """
-        history = self.study.tried()
-        draw, earlier = history.next_draw()
-        start, why = self._start(draw, in_stages)
-        fixed = earlier.params if earlier else start
-        enqueued = None if start or earlier else min(history.waiting, default=None)
-        levels = self.knowledge.rungs.observations()
-        running = history.training.difference(levels, self.paused)
-        seen = sampler.select_observations(levels, history.rejected, running)
-        completed = history.completed
-        proposal = Proposal(
-            sampler=sampler.sampler(self._seed("sampler", draw), fixed, draw),
-            training_seed=self._seed("training", draw),
-            draw=draw,
-            retry_of=earlier.number if earlier else None,
-            enqueued=enqueued,
-            levels={number: levels[number] for number in seen if number in levels},
-            others=[number for number in seen if number not in levels],
-            explain=lambda drawn: explain.why_proposed(completed, drawn, proposal, why),
-        )
-        return self.study.start(proposal)
+        return self._start(self._plan(in_stages))
 
     def try_own(self, own: OwnTrial) -> Trial:
         """Start a person's own configuration. It takes the place of no draw of the study."""
@@ -167,22 +161,69 @@ class Strategy(Assessment):
         return f"at epoch {entry['epoch']}: {value:.4g}, {resumes}"
 
     def measured(self, number: int, gain: float) -> None:
-        """Take in how many times as fast networks like that of a trial train together.
-
-        The least of all measurements counts, so that seeds which were lost together stay apart.
-        """
-        replicate_of = self.study.trial(number).replicate_of
-        key = number if replicate_of is None else replicate_of
-        self._gains[key] = min(gain, self._gains.get(key, gain))
+        """Take in how many times as fast networks like that of a trial train together."""
+        trial = self.study.trial(number)
+        configuration = number if trial.replicate_of is None else trial.replicate_of
+        self._gains.take(configuration, trial.params, gain)
 
     # Inside
+
+    def _plan(self, in_stages: bool) -> Plan:
+        """What the next draw is."""
+        history = self.study.tried()
+        draw, earlier = history.next_draw()
+        if earlier:
+            return Plan(draw, earlier, earlier.params, "")
+        fixed, why = self._first_draw(draw, in_stages)
+        return Plan(draw, None, fixed, why, None if fixed else min(history.waiting, default=None))
+
+    def _start(self, plan: Plan) -> Trial:
+        """Start the trial of a draw."""
+        history = self.study.tried()
+        levels = self.knowledge.rungs.observations()
+        running = history.training.difference(levels, self.paused)
+        seen = sampler.select_observations(levels, history.rejected, running)
+        completed = history.completed
+        proposal = Proposal(
+            sampler=sampler.sampler(self._seed("sampler", plan.draw), plan.fixed, plan.draw),
+            training_seed=self._seed("training", plan.draw),
+            draw=plan.draw,
+            retry_of=plan.earlier.number if plan.earlier else None,
+            enqueued=plan.enqueued,
+            levels={number: levels[number] for number in seen if number in levels},
+            others=[number for number in seen if number not in levels],
+            explain=lambda drawn: explain.why_proposed(completed, drawn, proposal, plan.why),
+        )
+        return self.study.start(proposal)
+
+    def _more_draws(self, first: Trial, limits: Limits) -> list[Trial]:
+        """Start more draws beside one that just started: of its shape, each at its own learning rate.
+
+        Those of the course's order are to be trained anyway. Others take the place of draws of other shapes,
+        and so must gain more.
+        """
+        gain, own_shape = self._gains.of_draws(first.params), shape(first.params)
+        if own_shape == first.params:  # it has no learning rate
+            return []
+        more: list[Trial] = []
+        while len(more) < N_DRAWS - 1 and self.study.n_started() < limits.trials:
+            plan = self._plan(limits.in_stages)
+            is_free = not plan.fixed and plan.enqueued is None
+            if is_free:
+                why = f"of the shape of trial {first.number}: they train together"
+                plan = plan._replace(fixed=own_shape, why=why)
+            pays = gain >= (WORTH_DRAWING if is_free else WORTH_GROUPING)
+            if plan.earlier or shape(plan.fixed) != own_shape or not pays:
+                break
+            more.append(self._start(plan))
+        return more
 
     def _more_seeds(self, number: int, limits: Limits, seconds_left: float) -> list[Trial]:
         """Start more fresh seeds of a configuration, beside one that just started.
 
         Together they take no longer than the seeds that it needs would take one after the other.
         """
-        gain = self._gains.get(number, 1.0)
+        gain = self._gains.of_seeds(number)
         if gain < WORTH_GROUPING:
             return []
         contenders = self.situation(limits, seconds_left).contenders
@@ -199,7 +240,7 @@ class Strategy(Assessment):
     def _seed(self, purpose: str, number: int) -> int:
         return sampler.derive_seed(self.study.description.seed, purpose, number)
 
-    def _start(self, draw: int, in_stages: bool) -> tuple[dict[str, Any], str]:
+    def _first_draw(self, draw: int, in_stages: bool) -> tuple[dict[str, Any], str]:
         """The hyperparameters of one of the first draws, and why they are tried; ({}, "") for later ones."""
         if draw == 0:
             return tasks.baseline(self.study.task), "baseline: the task's defaults"

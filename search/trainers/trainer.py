@@ -1,6 +1,6 @@
 """Train one configuration after another on data that are loaded once."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,9 +145,17 @@ class Trainer:
                 if descents:
                     with trainings[min(descents)].active():  # the code of the task finds what it set there
                         taken = together.take(descents)
+                    if not taken and len(descents) > 1:
+                        self._keep_apart(trainings[number] for number in descents)
         finally:  # an error of `on_report`, say, ends them all
             for training in trainings.values():
                 training.drop()
+
+    def _keep_apart(self, trainings: Iterable[Training]) -> None:
+        """Remember that networks of these shapes formed no group, whatever copies of one of them do."""
+        for training in trainings:
+            if training.sample:
+                self._gains[shape_of(*training.sample)] = 1.0
 
     def gain(self, number: int) -> float:
         """How many times as fast networks like that of the last finished trial learn in a group, about.

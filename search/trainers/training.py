@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -218,10 +218,15 @@ class Training:
 
     def descend(self, *steps: Any, **named_steps: Any) -> float:
         """Have the steps taken, or take them here: the task's `descend`. Returns the mean loss."""
-        descent = Descent(*steps, **named_steps)
-        descent.rates = list(descent.rates)
-        if self._is_elsewhere() or self._draws_batches(descent) or torch.is_autocast_enabled(self._device):
+        try:
+            descent = Descent(*steps, **named_steps)
+        except TypeError:
+            return float(descend(*steps, **named_steps))  # whose own message names the task's call
+        if not isinstance(descent.rates, Sized) or self._is_elsewhere() or self._draws_batches(descent):
             return descent.alone()
+        if torch.is_autocast_enabled(self._device):
+            return descent.alone()
+        descent.rates = list(descent.rates)
         self._seconds += time.perf_counter() - self._clock
         self._messages.put(("descent", descent))
         answer = self._answer()

@@ -94,3 +94,18 @@ def test_seeds_side_by_side_learn_as_each_does_alone(write_task, sizes, code):
         losses = [[entry["train_loss"] for entry in entries[seed]] for entries in (alone, together)]
         assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     assert sizes == ([2, 2, 2] if code in ("plain", "global", "default type") else [])
+
+
+@pytest.mark.parametrize(
+    "rates, cause",
+    [
+        ("itertools.repeat(0.1)", "ValueError: zip() argument 2 is longer than argument 1"),
+        ("(0.1 for _ in range(4))", "ValueError: zip() argument 2 is shorter than argument 1"),
+        ("", "TypeError: descend() missing 1 required positional argument: 'rates'"),
+        ("[0.1], 3", "TypeError: descend() takes 5 positional arguments but 6 were given"),
+    ],
+)
+def test_wrong_call_fails_with_what_the_plain_loop_says_of_it(write_task, rates, cause):
+    trainer = trainer_of(write_task("descending", "import itertools\n" + HEAD.replace("5 * [0.1]", rates)))
+    outcome = trainer.advance(1, {"seed": 1}, lambda entry: GO_ON)
+    assert outcome[0] == "failed" and outcome[1].startswith(cause)

@@ -95,6 +95,12 @@ def test_trials_of_different_shapes_train_side_by_side_without_a_group(trainer, 
     assert ends[1] == alone(trainer, 1)[0] and ends[2][0] == "finished" and sizes == []
 
 
+def test_gain_of_trials_that_formed_no_group_is_1(trainer):
+    configs = {number: CONFIGS[1] | {"hidden_size": 10 + number} for number in (1, 2)}
+    ends = [number for number, _ in trainer.advance_together(configs, lambda number, entry: GO_ON)]
+    assert trainer.gain(ends[-1]) == 1.0
+
+
 def test_trials_of_a_task_that_takes_its_own_steps_train_side_by_side(bowl):
     trainer = Trainer(bowl, bowl.DATA.prepare("builtin"))
     config = {"x": 0.5, "y": 100, "epochs": 3}
