@@ -5,9 +5,8 @@
     knowledge       what the trials of a study taught so far: rungs, estimates, costs
     estimates       the estimate of each configuration's final score over seeds
     allocation      what the next seconds of a trainer are worth, and whether to go on at all
-    sampler         where the next configuration is drawn from: other winners, the course's order, TPE
+    draws           where the next configuration is drawn from, and what trains beside it
     halving         the rungs at which trials pause: successive halving
-    grouping        which trials train together, as networks of their shape learn faster in a group
     winner          the candidates, and the winner among those that fresh seeds confirm
     explain         a search in words: why a configuration was tried, its score, why the search ended
 

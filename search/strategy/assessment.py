@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from search.strategy import allocation, sampler, winner
+from search.strategy import allocation, winner
 from search.strategy.allocation import Begun, Outlook, Situation
+from search.strategy.draws.first_draws import warm_starts
 from search.strategy.knowledge import Knowledge
 from search.study.stored import StoredStudy
 
@@ -24,7 +25,7 @@ class Limits:
         replicates: fresh seeds of a configuration, at most; 0 leaves the answer unconfirmed.
         threshold: the score that the answer is to reach; the search is over once one surely does.
         stops: whether the search stops by itself once more time promises too little.
-        in_stages: whether the first draws follow the course's order: see `sampler.Stages`.
+        in_stages: whether the first draws follow the course's order: see `draws.first_draws.Stages`.
         requested_only: whether nothing is trained but what people requested: see `search.study.requests`.
         jobs: trainers.
     """
@@ -139,4 +140,4 @@ class Assessment:
     @cached_property
     def _warm_starts(self) -> list[dict[str, Any]]:
         """What won other tasks."""
-        return sampler.warm_starts(self.study.task)
+        return warm_starts(self.study.task)

@@ -10,7 +10,7 @@ import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from search.strategy.allocation import CONFIDENCE, Situation
-from search.strategy.sampler import N_BEST
+from search.strategy.draws.sampler import N_BEST
 from search.strategy.winner import Candidate
 from search.study.study import Proposal
 from search.study.trial import Trial, TrialState

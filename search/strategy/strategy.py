@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from search import tasks
-from search.strategy import allocation, explain, sampler
+from search.strategy import allocation, explain
 from search.strategy.assessment import MIN_COMPLETED, Assessment, Limits
-from search.strategy.grouping import N_DRAWS, WORTH_DRAWING, WORTH_GROUPING, Gains, shape
+from search.strategy.draws import sampler
+from search.strategy.draws.first_draws import Stages
+from search.strategy.draws.grouping import N_DRAWS, WORTH_DRAWING, WORTH_GROUPING, Gains, shape
 from search.strategy.halving import REDUCTION_FACTOR
-from search.strategy.sampler import Stages
 from search.study.requests import OwnTrial
 from search.study.study import Proposal, Study
 from search.study.trial import Trial, TrialState

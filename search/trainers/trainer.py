@@ -12,7 +12,7 @@ import data
 from objectives.replay import THREADS
 from search.errors import TrialbookError
 from search.tasks import Task, device
-from search.trainers.groups.group import Taken
+from search.trainers.groups.descent import Taken
 from search.trainers.groups.together import Sample, Together, gain, shape_of
 from search.trainers.messages import (
     GO_ON,

@@ -22,7 +22,7 @@ from objectives.descent import descend
 from objectives.replay import THREADS, seed_all
 from search.tasks import Task, isolation
 from search.trainers import received
-from search.trainers.groups.group import Batch, Descent, Taken
+from search.trainers.groups.descent import Batch, Descent, Taken
 from search.trainers.messages import (
     GO_ON,
     MAX_CAUSE,

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table as Rows
 
 from search import tasks
-from search.strategy.grouping import N_DRAWS, shape
+from search.strategy.draws.grouping import N_DRAWS, shape
 from tests.bench.replay.searches import table_of
 
 TASKS = "langid", "digits", "regression"

@@ -11,7 +11,7 @@ from stores import here
 from search.coordinator import Clock, Coordinator, search
 from search.executors.inline import Inline
 from search.strategy.assessment import MIN_COMPLETED
-from search.strategy.sampler import N_STARTUP_TRIALS
+from search.strategy.draws.sampler import N_STARTUP_TRIALS
 from search.strategy.strategy import Strategy
 from search.study.opening import hold_study, open_study
 from search.study.stored import StoredStudy

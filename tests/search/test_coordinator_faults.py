@@ -12,7 +12,7 @@ from search import paths, tasks
 from search.coordinator import Clock, Coordinator, search
 from search.errors import StoreError, TrialbookError
 from search.executors.inline import Inline
-from search.strategy.sampler import N_STARTUP_TRIALS
+from search.strategy.draws.sampler import N_STARTUP_TRIALS
 from search.strategy.strategy import Strategy
 from search.study.opening import open_study
 from search.study.stored import StoredStudy

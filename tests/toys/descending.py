@@ -11,7 +11,7 @@ from models.convolution import DigitConvolutionalModel
 from models.langid import LanguageIDModel
 from models.regression import RegressionModel
 from objectives.attention import next_character_loss
-from search.trainers.groups.group import Descent
+from search.trainers.groups.descent import Descent
 
 CODES = torch.arange(4 * 10 * 9).view(4, 10, 9) % 23  # of 4 steps of 10 windows
 NETWORKS = {

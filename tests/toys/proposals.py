@@ -1,6 +1,6 @@
 """Trials that a test wants to start just so."""
 
-from search.strategy.sampler import sampler
+from search.strategy.draws.sampler import sampler
 from search.study.study import Proposal
 
 

@@ -7,7 +7,7 @@ from scipy.special import ndtr
 from search.primitives.text import duration
 from search.reports.evidence import Evidence, Point, Sentence, percent, plural
 from search.strategy.allocation import CONFIDENCE
-from search.strategy.sampler import DEPTHS
+from search.strategy.draws.first_draws import DEPTHS
 from search.study.view import StudyView
 
 

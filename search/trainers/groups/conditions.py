@@ -3,16 +3,13 @@
 A group is checked when it forms. Before each descent it is compared with what it was.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from search.trainers.groups.group import Descent
+from search.trainers.groups.descent import Descent
 
 PROPORTIONAL = torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD  # their steps, to the learning rate
 AGREEMENT = 1e-4  # relative: so much may the outputs of a group differ from those of its networks

@@ -6,56 +6,20 @@ M networks, S steps.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
-from objectives.descent import descend
 from search.trainers.groups.conditions import are_close, check, found, numbers, options, own_state
+from search.trainers.groups.descent import Batch, Descent, Taken
+from search.trainers.groups.losses import Losses
 from search.trainers.groups.recorded import Recorded
 from search.trainers.groups.stacked import stack
 
 RECORDS = True  # on a GPU: see `search.trainers.groups.recorded`
-LOSS_STEPS = 32  # steps whose outputs are kept until their losses are computed
-
-Batch = tuple[torch.Tensor, torch.Tensor]
-Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-@dataclass
-class Descent:
-    """The steps that a training is to take: the arguments of `objectives.descent.descend`."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    criterion: Criterion
-    batches: Iterable[Batch]
-    rates: Sequence[float]
-
-    def alone(self) -> float:
-        """Take the steps. Returns the mean loss of an example."""
-        return float(descend(self.model, self.optimizer, self.criterion, self.batches, self.rates))
-
-    def first_batch(self) -> Batch:
-        """The batch of the first step, which stays in its place. Raises ValueError if there is none."""
-        rest = iter(self.batches)
-        first = next(rest, None)
-        if first is None:
-            raise ValueError("descend: there is no batch")
-        self.batches = chain([first], rest)
-        return first
-
-
-class Taken(NamedTuple):
-    """The first steps of a descent, as a group took them. The others are left in its `batches`."""
-
-    steps: int
-    loss: float  # mean of an example
-    seconds: float  # the share of this training
 
 
 class Group:
@@ -201,43 +165,6 @@ class Group:
                 optimizer.state[each] = {
                     name: value[index] if value.dim() else value.clone() for name, value in state
                 }
-
-
-class Losses:
-    """The losses of several networks, computed now and then for many steps at once."""
-
-    def __init__(self, criterion: Criterion) -> None:
-        self._criterion = criterion
-        self._scores: list[torch.Tensor] = []
-        self._targets: list[torch.Tensor] = []
-        self._sums_M: torch.Tensor | None = None
-        self._examples = 0
-        self.steps = 0
-
-    def add(self, scores: torch.Tensor, targets: torch.Tensor) -> None:
-        """Take in the outputs (M, B, ...) of a step, and what they should be."""
-        self.steps += 1
-        self._scores.append(scores)
-        self._targets.append(targets)
-        if len(self._scores) == LOSS_STEPS:
-            self._sum_up()
-
-    def means(self, n_networks: int) -> list[float]:
-        """The mean loss of an example, for each network; 0 before the first step."""
-        if self._scores:
-            self._sum_up()
-        if self._sums_M is None:
-            return n_networks * [0.0]
-        return [float(loss_sum) / self._examples for loss_sum in self._sums_M.tolist()]
-
-    def _sum_up(self) -> None:
-        """Compute the losses of the steps since the last time."""
-        scores, targets = torch.cat(self._scores, 1), torch.cat(self._targets, 1)
-        means_M = torch.stack([self._criterion(*own) for own in zip(scores, targets, strict=True)])
-        sums_M = means_M * targets.shape[1]
-        self._sums_M = sums_M if self._sums_M is None else self._sums_M + sums_M
-        self._examples += targets.shape[1]
-        self._scores, self._targets = [], []
 
 
 def _stacked(batch: Sequence[Batch]) -> Batch:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from search.trainers.groups.group import Batch, Descent, Group, Taken
+from search.trainers.groups.descent import Batch, Descent, Taken
+from search.trainers.groups.group import Group
 
 Sample = tuple[Descent, Batch]  # the steps of a training, and one of their batches
 

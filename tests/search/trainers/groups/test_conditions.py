@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.regression import RegressionModel
-from search.trainers.groups.group import Descent
+from search.trainers.groups.descent import Descent
 from search.trainers.groups.together import formed
 
 

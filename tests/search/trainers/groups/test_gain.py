@@ -6,7 +6,7 @@ from descending import adam_of, convolution, descents, image, weights
 from torch import nn
 from torch.nn import functional as F
 
-from search.trainers.groups.group import Descent
+from search.trainers.groups.descent import Descent
 from search.trainers.groups.together import gain
 
 

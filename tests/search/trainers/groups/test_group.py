@@ -8,7 +8,8 @@ import torch
 from descending import NETWORKS, OPTIMIZERS, again, assert_alike, descents, weights
 from torch.nn import functional as F
 
-from search.trainers.groups.group import Group, Taken
+from search.trainers.groups.descent import Taken
+from search.trainers.groups.group import Group
 from search.trainers.groups.together import Together, formed
 
 

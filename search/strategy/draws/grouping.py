@@ -7,7 +7,7 @@ learning rate. How much faster they learn is measured when a trial is completed:
 from collections.abc import Mapping
 from typing import Any
 
-from search.strategy.sampler import RATES
+from search.strategy.draws.first_draws import RATES
 
 Params = Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.strategy.grouping import Gains
+from search.strategy.draws.grouping import Gains
 
 WIDE = {"width": 200, "batch": 64, "kind": "gru", "learning_rate": 1e-3}
 
