@@ -207,13 +207,15 @@ class Strategy(Assessment):
         if own_shape == first.params:  # it has no learning rate
             return []
         more: list[Trial] = []
-        while len(more) < N_DRAWS - 1 and self.study.n_started() < limits.trials:
+        while self.study.n_started() < limits.trials:
             plan = self._plan(limits.in_stages)
             is_free = not plan.fixed and plan.enqueued is None
             if is_free:
                 why = f"of the shape of trial {first.number}: they train together"
                 plan = plan._replace(fixed=own_shape, why=why)
-            pays = gain >= (WORTH_DRAWING if is_free else WORTH_GROUPING)
+                pays = gain >= WORTH_DRAWING and len(more) < N_DRAWS - 1
+            else:
+                pays = gain >= WORTH_GROUPING
             if plan.earlier or shape(plan.fixed) != own_shape or not pays:
                 break
             more.append(self._start(plan))

@@ -13,7 +13,7 @@ Params = Mapping[str, Any]
 
 WORTH_GROUPING = 1.25  # times as fast as one after the other: less is within the noise of a measurement
 N_DRAWS = 4  # configurations that are drawn to train together
-WORTH_DRAWING = 2.0  # times as fast: several rates of one shape teach less than as many shapes do
+WORTH_DRAWING = 1.75  # times as fast: several rates of one shape teach less than as many shapes do
 
 
 def shape(params: Params) -> dict[str, Any]:
