@@ -289,7 +289,9 @@ def _keep_copy(study: Study) -> None:
 def _summary(study: Study) -> str:
     """The study and its data, in one line."""
     description, done = study.description, study.n_finished()
-    history = f"resumes after {done} trials" if done else "is new"
+    history = "is new"
+    if any(study.trials()):
+        history = f"resumes after {done} trials" if done else "resumes, before any of its trials ended"
     file = f"{description.source}, {study.data_path} (digest {description.digest})"
     return f"Study {study.name} {history}. Data: {file}."
 

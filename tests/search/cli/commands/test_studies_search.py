@@ -3,9 +3,15 @@
 import re
 
 import pytest
+from stores import here
 from typed import said
 
 from search.cli.app import main
+from search.strategy.strategy import Strategy
+from search.study.opening import open_study
+
+EPOCH = {"epoch": 1, "seconds": 0.1, "time": 1e9, "train_loss": 1.0, "validation_loss": 1.0}
+EPOCH |= {"validation_height": 1.0, "learning_rate": 1.0}
 
 
 def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, capsys):
@@ -20,6 +26,16 @@ def test_search_goes_on_to_the_number_asked_for_and_then_does_nothing(database, 
     assert main([*search, "--trials", "3"]) == 0
     out, _ = said(capsys)
     assert "Nothing to do: it has 3 trials, TRIALS=3 is reached. Too few trials tell the odds." in out
+
+
+def test_search_of_a_study_that_was_killed_early_does_not_call_it_new(bowl, capsys):
+    with open_study(here(), bowl) as study:
+        trial = Strategy(study).ask()
+        study.report(trial.number, EPOCH)
+        study.pause(trial.number)
+    search = ["search", "--task", "bowl", "--trainers", "inline", "--confirm", "0", "--trials", "2"]
+    assert main(search) == 0
+    assert "Study bowl-builtin resumes, before any of its trials ended." in said(capsys)[0]
 
 
 ODDS = (
