@@ -54,7 +54,7 @@ class Listener(Protocol):
         """
 
     def measured(self, number: int, gain: float) -> None:
-        """How many times as fast networks like that of a trial train together, about. Its end follows."""
+        """How many times as fast networks like that of a trial train together, about."""
 
 
 class Executor(Protocol):

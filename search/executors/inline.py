@@ -37,11 +37,11 @@ class Inline:
     def listen(self, listener: Listener, seconds: float) -> None:
         started, self._started = self._started, []
         for configs in started:
-            for number, outcome in self._trainer.advance_together(configs, listener.reported):
+            ends = self._trainer.advance_together(configs, listener.reported, listener.measured)
+            for number, outcome in ends:
                 if outcome[0] == "failed":
                     listener.failed(number, outcome[1])
                 elif outcome[0] == "finished":
-                    listener.measured(number, self._trainer.gain(number))
                     listener.finished(number, outcome[1])
 
     def __enter__(self) -> Self:

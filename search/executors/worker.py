@@ -1,9 +1,9 @@
 """A trainer that is elsewhere: the code that runs in a process, or in an actor on another machine.
 
 It sends ["ready"] or ["broken", None, cause], ["report", number, entry], ["finished", number, score],
-["failed", number, cause], ["paused", number, None] and ["stopped", number, None]. Before a score it sends
-["gain", number, gain]: see `Trainer.gain`. It sends ["spoiled"] where a training that was told to end still
-runs, so that another trainer is to take its place. It receives
+["failed", number, cause], ["paused", number, None] and ["stopped", number, None]. It also sends
+["gain", number, gain]: see `Trainer.advance_together`. It sends ["spoiled"] where a training that was told to
+end still runs, so that another trainer is to take its place. It receives
 ["train", [[number, config], ...]], trials that train side by side, ["drop", number], and after each report
 ["verdict", number, epoch, verdict]. All of that is plain data, whatever a task's code does.
 """
@@ -11,6 +11,7 @@ runs, so that another trainer is to take its place. It receives
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,11 +55,10 @@ def work(
     while not trainer.is_spoiled:
         match channel.receive(None):  # a verdict that comes now is on a training that has ended
             case ["train", trials]:
-                for number, (result, content) in trainer.advance_together(
-                    dict(trials), _asking(channel, trainer)
-                ):
-                    if result == "finished":
-                        channel.send("gain", number, trainer.gain(number))
+                ends = trainer.advance_together(
+                    dict(trials), _asking(channel, trainer), partial(channel.send, "gain")
+                )
+                for number, (result, content) in ends:
                     channel.send(result, number, content)
             case ["drop", number]:
                 trainer.drop(number)

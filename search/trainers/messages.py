@@ -23,6 +23,7 @@ GO_ON, PAUSE, STOP = Verdict.GO_ON, Verdict.PAUSE, Verdict.STOP
 
 OnReport = Callable[[Entry], Verdict]
 OnReportOf = Callable[[int, Entry], Verdict]  # with the number of the trial
+OnGainOf = Callable[[int, float], object]  # with that number, too
 
 Failed = tuple[Literal["failed"], str]  # with its cause, in one line
 Paused = tuple[Literal["paused"], None]

@@ -44,10 +44,10 @@ class OwnGlobals:
 
     Args:
         all_globals: what they begin as.
-        stand_in: takes the place of this object, under whatever name a module has it.
+        stand_in: an object, and what takes its place under whatever name a module has it.
     """
 
-    def __init__(self, all_globals: Globals, stand_in: tuple[object, object]) -> None:
+    def __init__(self, all_globals: Globals, stand_in: tuple[object, object] = (None, None)) -> None:
         self._all, self._stand_in = all_globals, stand_in
         self._own: Values | None = None
         self._others: Values = {}

@@ -11,22 +11,23 @@ import torch
 import data
 from objectives.replay import THREADS
 from search.errors import TrialbookError
-from search.tasks import Task, device
+from search.tasks import Task, device, isolation
 from search.trainers.groups.descent import Taken
-from search.trainers.groups.together import Sample, Together, gain, shape_of
+from search.trainers.groups.together import Together, gain, shape_of
 from search.trainers.messages import (
     GO_ON,
     PAUSE,
     STOP,
     Config,
     Entry,
+    OnGainOf,
     OnReport,
     OnReportOf,
     Outcome,
     Score,
     Verdict,
 )
-from search.trainers.module_globals import Globals
+from search.trainers.module_globals import Globals, OwnGlobals
 from search.trainers.splits import Split, Splits
 from search.trainers.training import Stop, Training
 
@@ -65,7 +66,7 @@ class Trainer:
         self._globals = Globals()
         self._paused: dict[int, Training] = {}  # by the trial's number
         self._hanging: list[Training] = []
-        self._finished: tuple[int | None, Sample | None] = None, None  # the last one
+        self._is_first = True  # whether nothing was trained here yet
         self._gains: dict[Hashable, float] = {}  # by the shape of a network and its batches
 
     @property
@@ -115,8 +116,6 @@ class Trainer:
     def _kept(self, number: int, training: Training, outcome: Any) -> Outcome:
         """Keep a training that is paused, or hangs. Returns the outcome for the coordinator."""
         training.error = None  # and with it what the frames of its traceback hold
-        if outcome[0] == "finished":
-            self._finished = number, training.sample
         if outcome[0] == "paused":
             self._paused[number] = training
         elif training.hangs:
@@ -124,11 +123,15 @@ class Trainer:
         return ("finished", outcome[1][0]) if outcome[0] == "finished" else outcome
 
     def advance_together(
-        self, configs: Mapping[int, Config], on_report: OnReportOf
+        self, configs: Mapping[int, Config], on_report: OnReportOf, on_gain: OnGainOf = lambda _, gain: None
     ) -> Iterator[tuple[int, Outcome]]:
         """Train trials side by side. Yields the number of each that ends or pauses, and its outcome.
 
         Networks of one shape take their steps as a group, if they can form one.
+
+        Args:
+            on_gain: is told how many times as fast networks like that of a trial learn in a group, about: of
+                the first trial here before its first step, of others when they finish.
         """
         trainings = {number: self._begun(number, config) for number, config in configs.items()}
         together, taken = Together(), dict[int, Taken]()
@@ -137,6 +140,9 @@ class Trainer:
                 descents = {}
                 for number, training in list(trainings.items()):
                     outcome = training.advance_to_descent(partial(on_report, number), taken.get(number))
+                    if outcome[0] == "finished" or self._is_first:
+                        self._is_first = False
+                        on_gain(number, self._gain(training))
                     if outcome[0] == "descent":
                         descents[number] = outcome[1]
                     else:
@@ -151,24 +157,21 @@ class Trainer:
             for training in trainings.values():
                 training.drop()
 
+    def _gain(self, training: Training) -> float:
+        """How many times as fast networks like that of a training learn in a group; 1.0 if in none."""
+        if training.sample is None:
+            return 1.0
+        shape = shape_of(*training.sample)
+        if shape not in self._gains:
+            with isolation.State(self.device), OwnGlobals(self._globals):  # no training sees what it changes
+                self._gains[shape] = gain(*training.sample)
+        return self._gains[shape]
+
     def _keep_apart(self, trainings: Iterable[Training]) -> None:
         """Remember that networks of these shapes formed no group, whatever copies of one of them do."""
         for training in trainings:
             if training.sample:
                 self._gains[shape_of(*training.sample)] = 1.0
-
-    def gain(self, number: int) -> float:
-        """How many times as fast networks like that of the last finished trial learn in a group, about.
-
-        1.0 if another trial finished last, or if they cannot form a group.
-        """
-        last, sample = self._finished
-        if last != number or sample is None:
-            return 1.0
-        shape = shape_of(*sample)
-        if shape not in self._gains:
-            self._gains[shape] = gain(*sample)
-        return self._gains[shape]
 
     def drop(self, number: int) -> None:
         """End the training of a paused trial."""

@@ -17,7 +17,7 @@ from search.trainers.trainer import Trainer
 @pytest.fixture
 def gain(monkeypatch):
     """Sets how many times as fast networks train together, as if it had been measured."""
-    return lambda times: monkeypatch.setattr(Trainer, "gain", lambda self, number: times)
+    return lambda times: monkeypatch.setattr(Trainer, "_gain", lambda self, training: times)
 
 
 def starts(bowl, **limits):

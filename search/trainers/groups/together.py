@@ -8,8 +8,6 @@ from dataclasses import replace
 from search.trainers.groups.descent import Batch, Descent, Taken
 from search.trainers.groups.group import Group
 
-Sample = tuple[Descent, Batch]  # the steps of a training, and one of their batches
-
 COPIES = 4  # of a network, which tell what a group of it gains
 STEPS = 3  # of each, which are timed
 TIMES = 5  # the fastest of which counts: other programs disturb the others

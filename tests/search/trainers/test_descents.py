@@ -5,7 +5,6 @@ import threading
 import pytest
 from boundary import trainer_of
 
-from search.trainers.groups.group import Group
 from search.trainers.trainer import GO_ON
 
 HEAD = """
@@ -65,16 +64,6 @@ CODES = {
 }
 
 
-@pytest.fixture
-def sizes(monkeypatch):
-    """How many networks took their steps together, each time."""
-    seen, descend = [], Group.descend
-    monkeypatch.setattr(
-        Group, "descend", lambda self, members: seen.append(len(members)) or descend(self, members)
-    )
-    return seen
-
-
 @pytest.mark.parametrize("code", CODES)
 def test_seeds_side_by_side_learn_as_each_does_alone(write_task, sizes, code):
     trainer = trainer_of(write_task("descending", HEAD + CODES[code]))
@@ -109,3 +98,13 @@ def test_wrong_call_fails_with_what_the_plain_loop_says_of_it(write_task, rates,
     trainer = trainer_of(write_task("descending", "import itertools\n" + HEAD.replace("5 * [0.1]", rates)))
     outcome = trainer.advance(1, {"seed": 1}, lambda entry: GO_ON)
     assert outcome[0] == "failed" and outcome[1].startswith(cause)
+
+
+def test_measuring_a_gain_changes_no_globals_that_a_training_sees(write_task):
+    counted = HEAD.replace("    return F.mse_loss", "    CALLS.append(1)\n    return F.mse_loss").replace(
+        "good(loss)", 'good(loss) | {"calls": len(CALLS)}'
+    )
+    trainer, heard = trainer_of(write_task("descending", "CALLS = []\n" + counted)), []
+    for number in (1, 2):
+        trainer.advance(number, {"seed": 1}, lambda entry: heard.append(entry["calls"]) or GO_ON)
+    assert heard == [5, 10, 15, 5, 10, 15]

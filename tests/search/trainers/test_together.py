@@ -8,7 +8,6 @@ import pytest
 
 from objectives import regression
 from search import tasks
-from search.trainers.groups.group import Group
 from search.trainers.trainer import GO_ON, PAUSE, STOP, Trainer
 from search.trainers.training import Training
 
@@ -19,16 +18,6 @@ CONFIGS = {seed: asdict(regression.Config(seed=seed, hidden_size=10, epochs=60))
 def trainer():
     """A Trainer of a real task."""
     return Trainer(regression, regression.DATA.prepare("builtin"))
-
-
-@pytest.fixture
-def sizes(monkeypatch):
-    """How many networks took their steps together, each time."""
-    seen, descend = [], Group.descend
-    monkeypatch.setattr(
-        Group, "descend", lambda self, members: seen.append(len(members)) or descend(self, members)
-    )
-    return seen
 
 
 def alone(trainer, number):
@@ -95,10 +84,23 @@ def test_trials_of_different_shapes_train_side_by_side_without_a_group(trainer, 
     assert ends[1] == alone(trainer, 1)[0] and ends[2][0] == "finished" and sizes == []
 
 
+def gains(trainer, configs):
+    """What was said of the gains of trials that train side by side, one after the other."""
+    said = []
+    list(trainer.advance_together(configs, lambda number, entry: GO_ON, lambda *gain: said.append(gain)))
+    return said
+
+
+def test_gain_is_told_of_the_first_trial_before_its_steps_and_of_others_when_they_finish():
+    trainer = Trainer(regression, regression.DATA.prepare("builtin"))
+    (first, gain), *others = gains(trainer, CONFIGS)
+    assert first == 1 and gain > 0.0 and others == [(number, gain) for number in CONFIGS]
+    assert gains(trainer, {7: CONFIGS[1]}) == [(7, gain)]  # it is measured once for each shape
+
+
 def test_gain_of_trials_that_formed_no_group_is_1(trainer):
     configs = {number: CONFIGS[1] | {"hidden_size": 10 + number} for number in (1, 2)}
-    ends = [number for number, _ in trainer.advance_together(configs, lambda number, entry: GO_ON)]
-    assert trainer.gain(ends[-1]) == 1.0
+    assert dict(gains(trainer, configs)) == {1: 1.0, 2: 1.0}
 
 
 def test_trials_of_a_task_that_takes_its_own_steps_train_side_by_side(bowl):
@@ -121,12 +123,6 @@ def test_error_of_the_caller_ends_all_trials(trainer):
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
         assert not thread.is_alive()
-
-
-def test_gain_is_that_of_the_trial_that_finished_last(trainer):
-    alone(trainer, 1)
-    assert trainer.gain(1) > 0 and trainer.gain(1) == trainer.gain(1)
-    assert trainer.gain(2) == 1.0  # it did not finish just now
 
 
 @pytest.mark.parametrize("verdict", [GO_ON, STOP])
