@@ -16,7 +16,8 @@ from search.services import mlflow_ui
 from search.services.queue import tables
 from search.services.queue.claim import PATIENCE, claim
 from search.services.queue.queue import Queue
-from search.services.queue.runner import Place, Runner
+from search.services.queue.runner import Runner
+from search.services.queue.steps import Place
 from search.services.stack.supervised_process import Server as SupervisedServer
 from search.services.stack.supervised_process import SupervisedProcess
 from search.services.web.app import Server

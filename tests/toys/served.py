@@ -18,7 +18,8 @@ from search.executors.inline import Inline
 from search.services.mlflow_ui import LOCALHOST, host_names
 from search.services.queue import tables
 from search.services.queue.queue import SERVICE, Queue
-from search.services.queue.runner import Place, Runner
+from search.services.queue.runner import Runner
+from search.services.queue.steps import Place
 from search.services.web.app import Server
 from search.services.web.auth import Guard, Tokens
 from search.services.web.feeds.streams import Feeds

@@ -10,10 +10,8 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,8 +19,9 @@ from search.client.models import State
 from search.errors import NoWinner, StoreError, StudyConflict, TrialbookError
 from search.primitives import redact
 from search.primitives.text import one_line, readable
-from search.services.queue import process
+from search.services.queue import process, steps
 from search.services.queue.queue import SERVICE, Queue
+from search.services.queue.steps import Place
 from search.services.queue.tables import Search, cause
 from search.storage import StudyStore
 from search.strategy import winner
@@ -31,28 +30,7 @@ from search.study.stored import StoredStudy
 LEAST_SECONDS = 1.0  # of searching: with less left, a search is done
 MAX_KILLS = 3  # in a row, after which a search has failed
 PATIENCE = 20.0  # seconds that a process gets to end after a signal
-STEPS = {"search": "export", "try": "export", "export": "handin", "handin": ""}  # what follows each
-REASONS = {
-    "try": "it does what was asked of it",
-    "export": "its winner is frozen into a script, which is proved",
-    "handin": "its study is packed as a hand-in",
-}
 STOPPED = "the service was stopped"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where searches run.
-
-    Attributes:
-        jobs: trainers of all searches together; None where a cluster has its own limit.
-        options: of each search, such as --trainers=ray.
-        storage: the address of the studies; None for files.
-    """
-
-    jobs: int | None
-    options: tuple[str, ...] = ()
-    storage: str | None = None
 
 
 class Runner:
@@ -201,8 +179,8 @@ class Runner:
         """Start the next step of a search, in the same turn; after the last one it is done."""
         if self._has_more(search):
             return
-        if (step := STEPS[search.step]) and self._has_winner(search):
-            self._start(search, step, 1, REASONS[step])
+        if (step := steps.NEXT[search.step]) and self._has_winner(search):
+            self._start(search, step, 1, steps.REASONS[step])
         else:
             self._done(search, process.last_line(search.id, "; stopped ") or "its time was over")
 
@@ -211,7 +189,7 @@ class Runner:
         if search.extended:
             self._start(search, "search", max(1, search.jobs), "its limits were raised")
         elif search.step != "try" and self._asked(search):
-            self._start(search, "try", 1, REASONS["try"])
+            self._start(search, "try", 1, steps.REASONS["try"])
         else:
             return False
         return True
@@ -301,24 +279,5 @@ class Runner:
                 return
             self._forget(search.id)
             if lock is not None:  # else it lives, and the next tick follows it
-                command = self._command(search, step, jobs)
+                command = steps.command(search, step, jobs, self.place)
                 self._processes[search.id] = process.start(search.id, command, lock, self.place.storage)
-
-    def _command(self, search: Search, step: str, jobs: int) -> list[str]:
-        """What a person would type."""
-        options: dict[str, object] = {"task": search.task, "study": search.study}
-        if step == "search":
-            left = search.seconds_left
-            options |= {
-                "data": search.data,
-                "seed": search.seed,
-                "trials": search.trials,
-                "timeout": None if left is None else f"{left:.2f}",
-                "bar": search.threshold,
-                "jobs": jobs if self.place.jobs else None,
-            }
-        elif step != "try":
-            options |= {"out": process.folder(search.id) / step}
-        command = [sys.executable, "-m", "search", step]
-        command += [f"--{name}={value}" for name, value in options.items() if value is not None]
-        return command + (list(self.place.options) if step == "search" else [])

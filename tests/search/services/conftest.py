@@ -12,7 +12,8 @@ from stores import here
 from search.client.models import SearchRequest
 from search.services.queue import process, tables
 from search.services.queue.queue import Queue
-from search.services.queue.runner import Place, Runner
+from search.services.queue.runner import Runner
+from search.services.queue.steps import Place
 
 PATIENCE = 30.0  # seconds that a search may take
 
