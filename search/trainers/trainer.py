@@ -1,6 +1,6 @@
 """Train one configuration after another on data that are loaded once."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,8 @@ class Trainer:
 
         Args:
             on_gain: is told how many times as fast networks like that of a trial learn in a group, about: of
-                the first trial here before its first step, of others when they finish.
+                the first trial here before its first step, of those that form no group, and of others when
+                they finish.
         """
         trainings = {number: self._begun(number, config) for number, config in configs.items()}
         together, taken = Together(), dict[int, Taken]()
@@ -152,7 +153,8 @@ class Trainer:
                     with trainings[min(descents)].active():  # the code of the task finds what it set there
                         taken = together.take(descents)
                     if not taken and len(descents) > 1:
-                        self._keep_apart(trainings[number] for number in descents)
+                        for number in descents:
+                            self._keep_apart(trainings[number], partial(on_gain, number))
         finally:  # an error of `on_report`, say, ends them all
             for training in trainings.values():
                 training.drop()
@@ -167,11 +169,11 @@ class Trainer:
                 self._gains[shape] = gain(*training.sample)
         return self._gains[shape]
 
-    def _keep_apart(self, trainings: Iterable[Training]) -> None:
-        """Remember that networks of these shapes formed no group, whatever copies of one of them do."""
-        for training in trainings:
-            if training.sample:
-                self._gains[shape_of(*training.sample)] = 1.0
+    def _keep_apart(self, training: Training, on_gain: Callable[[float], object]) -> None:
+        """Remember, and tell once, that a network of this shape formed no group, whatever copies of it do."""
+        if training.sample and self._gains.get(shape := shape_of(*training.sample)) != 1.0:
+            self._gains[shape] = 1.0
+            on_gain(1.0)
 
     def drop(self, number: int) -> None:
         """End the training of a paused trial."""

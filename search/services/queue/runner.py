@@ -266,10 +266,11 @@ class Runner:
     def _start(self, search: Search, step: str, jobs: int, reason: str) -> None:
         """Start the process of a search."""
         left = search.seconds_left
-        if step == "search" and left is not None and left < LEAST_SECONDS:
+        is_over = step == "search" and left is not None and left < LEAST_SECONDS
+        if is_over or step == "try":  # which may have done it, and was killed before it ended
             step = "try" if self._asked(search) else "export"
             if step == "export" and not self._has_winner(search):
-                self._done(search, "its time was over")
+                self._done(search, "its time was over" if is_over else "nothing is left to do")
                 return
         with process.starting(search.id) as lock:
             self._claim()

@@ -99,8 +99,8 @@ def test_gain_is_told_of_the_first_trial_before_its_steps_and_of_others_when_the
 
 
 def test_gain_of_trials_that_formed_no_group_is_1(trainer):
-    configs = {number: CONFIGS[1] | {"hidden_size": 10 + number} for number in (1, 2)}
-    assert dict(gains(trainer, configs)) == {1: 1.0, 2: 1.0}
+    configs = {number: CONFIGS[1] | {"hidden_size": 20 + number} for number in (1, 2)}
+    assert gains(trainer, configs) == 2 * [(1, 1.0), (2, 1.0)]  # before their steps, and at their end
 
 
 def test_trials_of_a_task_that_takes_its_own_steps_train_side_by_side(bowl):

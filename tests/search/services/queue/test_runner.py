@@ -104,6 +104,18 @@ def test_killed_search_resumes_and_loses_no_trial(make_runner, ask, until, queue
     until(runner, search.id, is_(State.CANCELLED))
 
 
+def test_search_whose_process_was_killed_after_it_did_what_was_asked_is_done(make_runner, ask, until, queue):
+    runner, search = make_runner(), ask()
+    done = until(runner, search.id, is_(State.DONE))
+    queue.work(search.id, "ann", "to do what was asked of it")  # of which nothing is left
+    ended = until(runner, search.id, lambda search: search.state == State.DONE or runner.fault)
+    assert [change.state for change in ended.changes[len(done.changes) :]] == [
+        State.QUEUED,
+        *[State.SEARCHING] * 2,  # for the script and the hand-in
+        State.DONE,
+    ]
+
+
 def test_search_that_is_killed_again_and_again_has_failed_and_can_be_resumed(make_runner, ask, until, queue):
     runner, search = make_runner(), ask(task="slow", trials=MANY)
     for kills in range(1, MAX_KILLS + 2):
