@@ -22,8 +22,8 @@ class Plan(NamedTuple):
     draw: int
     earlier: Trial | None  # the interrupted trial that it retries
     fixed: Mapping[str, Any]  # hyperparameters that are not sampled
-    why: str  # they are fixed
-    enqueued: int | None = None  # the number of a trial that another program enqueued, and that it is
+    why: str  # the reason for those values; "" if none is fixed
+    enqueued: int | None = None  # the trial that it starts, if another program enqueued one
 
 
 class Strategy(Assessment):

@@ -107,7 +107,7 @@ def table(tallies):
 def read(arguments):
     """What was typed."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="ten times as many cases: about 40 minutes")
+    parser.add_argument("--full", action="store_true", help="ten times as many cases: about 75 minutes")
     parser.add_argument("--seed", type=int, help="from which all that is random derives (by default random)")
     parser.add_argument("--only", default=",".join(parts()), help="parts, separated by commas (all)")
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """Which trials train together, because networks of their shape learn faster in a group.
 
 Seeds of a configuration have one shape. So have, as a rule, configurations that differ in nothing but the
-learning rate. How much faster they learn is measured when a trial is completed: see `search.trainers.groups`.
+learning rate. Trainers measure how much faster they learn: see `search.trainers.trainer`.
 """
 
 from collections.abc import Mapping
@@ -43,8 +43,8 @@ class Gains:
     def of_draws(self, params: Params) -> float:
         """The gain that configurations of a shape have at least; 1.0 where nothing is known.
 
-        The smaller a network and its batches, the more it gains: so it gains what a larger one does, and a
-        smaller one gains no less than it.
+        Small networks and small batches gain most. So a shape gains at least what was measured of a larger
+        one, and at most what was measured of a smaller one.
         """
         wanted = shape(params)
         larger = [gain for own, gain in self._measured.values() if _covers(own, wanted)]

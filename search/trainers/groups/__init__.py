@@ -5,7 +5,7 @@
     group       several networks of one shape, which take each step as one
     conditions  of a group: whether networks may form one, and what must not change meanwhile
     stacked     networks as one network, whose parameters have a leading axis of networks
-    losses      of a group, computed for many steps at once
+    losses      the losses of a group's networks, computed for many steps at once
     recorded    the steps of a group on a GPU, recorded once and then repeated
 
 A task calls `descend` of `objectives/descent.py` for its steps. Its training hands that call over: alone it
